@@ -1,0 +1,83 @@
+"""Logs: one JSON object a line on stdout, or lines for people where stdout is a terminal.
+
+Log with ``structlog.get_logger(__name__)``. What libraries log through the standard library gets
+the same shape. Tracebacks never hold the values of variables.
+"""
+
+import contextlib
+import logging
+import logging.config
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+
+def configure(level: str) -> None:
+    """Send every log line of this process from `level` on to stdout."""
+    structlog.configure(
+        processors=[*_described(), *_rendered()],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Logger,
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(standard_library(level))
+    logging.captureWarnings(capture=True)
+
+
+def standard_library(level: str) -> dict[str, object]:
+    """Return the `logging.config` of a process, for servers that configure logging themselves."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _described(),
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *_rendered(),
+                ],
+            },
+        },
+        "handlers": {"stdout": {"()": _Handler, "formatter": "line"}},
+        "root": {"handlers": ["stdout"], "level": level},
+    }
+
+
+def _described() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,  # request_id
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _rendered() -> list[Processor]:
+    if sys.stdout.isatty():
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _write(line: str) -> None:
+    with contextlib.suppress(OSError):  # a full disk or a closed pipe must not fail requests
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
+class _Logger:
+    """What structlog's loggers write to: they skip the standard library, which would double the cost."""
+
+    def __init__(self, name: str = "root") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        _write(line)
+
+    debug = info = warning = error = critical = msg
+
+
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(self.format(record))
