@@ -1,0 +1,5 @@
+"""`python -m groundplan`."""
+
+from groundplan.cli import main
+
+main()

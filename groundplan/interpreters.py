@@ -1,0 +1,54 @@
+"""Finds a Python that a rendered project can run on. Standard library only: `quickstart.py` uses it first."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+MINIMUM = (3, 12)  # Django 6.1's; a rendered pyproject.toml says the same
+
+
+def find() -> str | None:
+    """The newest suitable interpreter of this machine, or None where there is none.
+
+    uv looks on PATH and among its own. A version manager keeps others where only its own commands see them, and
+    leaves programs of their names on PATH that end with an error, so each candidate is run.
+    """
+    if sys.version_info >= MINIMUM:
+        return sys.executable
+    found = [(version, path) for path in _candidates() if (version := _version(path)) >= MINIMUM]
+    return max(found)[1] if found else None
+
+
+def _candidates() -> Iterator[str]:
+    home = Path.home()
+    for directory in os.environ.get("PATH", "").split(os.pathsep):
+        yield from _matching(Path(directory), "python3.[0-9]*")
+    for versions in (
+        Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions",
+        Path(os.environ.get("ASDF_DATA_DIR") or home / ".asdf") / "installs" / "python",
+        Path(os.environ.get("MISE_DATA_DIR") or home / ".local" / "share" / "mise") / "installs" / "python",
+        home / ".local" / "share" / "uv" / "python",
+    ):
+        yield from _matching(versions, "*/bin/python3")
+
+
+def _matching(directory: Path, pattern: str) -> Iterator[str]:
+    try:
+        yield from (str(path) for path in directory.glob(pattern) if not path.name.endswith("-config"))
+    except OSError:  # a directory that may not be read
+        return
+
+
+def _version(path: str) -> tuple[int, ...]:
+    """The version of a complete final CPython, or () for anything else."""
+    probe = (
+        "import sys, ssl, sqlite3, venv; v = sys.version_info; "
+        "print(*v[:3] if v.releaselevel == 'final' and sys.implementation.name == 'cpython' else ())"
+    )
+    try:
+        run = subprocess.run([path, "-c", probe], capture_output=True, text=True, timeout=20, check=False)
+        return tuple(int(part) for part in run.stdout.split()) if run.returncode == 0 else ()
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return ()

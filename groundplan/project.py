@@ -1,0 +1,73 @@
+"""Directories and git: a new project appears whole or not at all, and a failed update leaves no trace."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from groundplan.errors import Stop
+from groundplan.template import git
+
+
+def check_destination(destination: Path, *, overwrite: bool) -> None:
+    """Refuses a place where a new project would touch what is there."""
+    if destination.exists() and not destination.is_dir():
+        raise Stop(f"{destination} is a file.")
+    if destination.is_dir() and any(destination.iterdir()) and not overwrite:
+        raise Stop(f"{destination} is not empty. Choose another place, or add --overwrite to write into it.")
+
+
+@contextlib.contextmanager
+def staged(destination: Path) -> Iterator[Path]:
+    """A directory that becomes `destination` at the end of the block, or vanishes where the block fails.
+
+    It lies beside the destination, on the same file system, so that the last step is a rename. An existing
+    destination keeps its other files.
+    """
+    destination = destination.absolute()
+    beside = next(parent for parent in destination.parents if parent.is_dir())
+    try:
+        staging = Path(tempfile.mkdtemp(prefix=".groundplan-", dir=beside))
+    except OSError as error:
+        raise Stop(f"{beside} cannot be written to: {error.strerror}.") from error
+    try:
+        project = staging / destination.name
+        yield project
+        if not project.is_dir() or not any(project.iterdir()):  # `neither`
+            return
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if destination.exists():
+            shutil.copytree(project, destination, dirs_exist_ok=True)
+        else:
+            project.rename(destination)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def restored_on_failure(project: Path) -> Iterator[None]:
+    """Takes back every change of the block to a committed project where the block fails."""
+    if git(project, "rev-parse", "--is-inside-work-tree", check=False) != "true":
+        raise Stop(f"{project} is not in a git repository; commit it first, so that the update can be reviewed.")
+    if git(project, "status", "--porcelain", "--", "."):
+        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
+    try:
+        yield
+    except BaseException:
+        git(project, "reset", "--quiet", "--", ".", check=False)
+        git(project, "checkout", "--quiet", "HEAD", "--", ".", check=False)
+        git(project, "clean", "--quiet", "-d", "--force", "--", ".", check=False)
+        raise
+
+
+def changes(project: Path) -> list[str]:
+    """The project's files that differ from its last commit, each with git's two-letter status."""
+    return git(project, "status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
+
+
+def conflicts(project: Path) -> list[str]:
+    """The files in which an update met the owner's changes, sorted; paths are relative to the project."""
+    unmerged = git(project, "diff", "--name-only", "--diff-filter=U", "--relative").splitlines()
+    rejected = [path.relative_to(project).as_posix() for path in project.rglob("*.rej")]
+    return sorted({*unmerged, *rejected})

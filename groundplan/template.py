@@ -1,0 +1,229 @@
+"""The template: where it is, what it asks, and Copier at work on it.
+
+The one module that touches Copier. It uses `Worker`, which Copier does not publish, because the public functions
+neither list a template's questions nor take a project's answers without rendering it.
+"""
+
+import contextlib
+import io
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import yaml
+from copier._main import Worker
+from copier._vcs import get_latest_tag, get_repo
+from copier.errors import CopierError, InteractiveSessionError
+from plumbum.commands.processes import ProcessExecutionError
+
+from groundplan.errors import ExitCode, Stop
+
+ANSWERS_FILE = ".copier-answers.yml"
+PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Source:
+    """A template and the version of it to use; `ref` None means its newest tag or, without tags, its HEAD."""
+
+    location: str
+    ref: str | None = None
+
+
+def installed_source() -> Source:
+    """The template that belongs to this installation of the command.
+
+    PEP 610's record tells whether the command came from a clone, from a git URL, or from a wheel, which carries
+    the template as a git bundle.
+    """
+    try:
+        record = json.loads(metadata.distribution("groundplan").read_text("direct_url.json") or "{}")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        record = {}
+    if vcs := record.get("vcs_info"):
+        return Source(f"{vcs['vcs']}+{record['url']}", vcs["commit_id"])
+    clone = Path(url2pathname(urlsplit(record["url"]).path)) if "dir_info" in record else PACKAGE.parent
+    if (clone / "copier.yml").is_file() and (clone / ".git").exists():
+        return Source(str(clone))
+    bundle = PACKAGE / "template.bundle"
+    if bundle.is_file():
+        return Source(str(bundle))
+    raise Stop(f"This installation has no template: neither {clone} nor {bundle} is there. Give one with --template.")
+
+
+def resolve(template: str | None, ref: str | None) -> Source:
+    """The template to use, as it will be recorded in the project.
+
+    A local repository is pinned to a commit and to its absolute path, because Copier would record the path as it
+    was typed, and a commit that exists nowhere where there are uncommitted changes.
+    """
+    source = Source(template, ref) if template else installed_source()
+    location, ref = source.location, ref or source.ref
+    path = Path(location).expanduser()
+    if not path.exists():
+        if get_repo(location) is None:
+            raise Stop(f"There is no template at {location}: no such directory, and not the URL of a git repository.")
+        return Source(location, ref)
+    if path.is_file():
+        return Source(str(path.resolve()), ref)
+    if not (path / "copier.yml").is_file() or get_repo(str(path.resolve())) is None:
+        raise Stop(f"{location} is not a git repository with a copier.yml; a project made from it could not be updated.")
+    path = path.resolve()
+    with contextlib.redirect_stderr(io.StringIO()):  # it says that there are no tags
+        wanted = ref or get_latest_tag(str(path))
+    found = git(path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}", check=False)
+    if not found:
+        raise Stop(f"The template has no version {wanted}.", ExitCode.USAGE)
+    return Source(str(path), found)
+
+
+def git(directory: Path, *arguments: str, check: bool = True) -> str:
+    """What git prints in a directory, without the last line break; an error of git's becomes one line."""
+    run = subprocess.run(["git", "-C", directory, *arguments], capture_output=True, text=True, check=False)
+    if check and run.returncode:
+        raise Stop(f"git {arguments[0]} failed in {directory}: {last_line(run.stderr)}")
+    return run.stdout.rstrip("\n")
+
+
+def last_line(text: str) -> str:
+    """The line in which a program says what went wrong."""
+    return ([line for line in text.splitlines() if line.strip()] or ["no message"])[-1].strip()
+
+
+@contextlib.contextmanager
+def errors_in_one_line(source: str) -> Iterator[None]:
+    """Turns what Copier and git raise for a user's mistake into one line."""
+    try:
+        yield
+    except KeyboardInterrupt:  # Copier's own is a CopierError as well
+        raise
+    except InteractiveSessionError as error:
+        message = "There is no terminal to ask on: add --defaults, or answer every question with --data."
+        raise Stop(message, ExitCode.USAGE) from error
+    except ProcessExecutionError as error:
+        raise Stop(f"The template {source} cannot be fetched: {last_line(error.stderr)}") from error
+    except (CopierError, ValueError, yaml.YAMLError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        refused = message.startswith("Validation error")
+        raise Stop(message, ExitCode.USAGE if refused else ExitCode.ERROR) from error
+
+
+class Template:
+    """One version of the template, fetched: its questions, its presets, and projects made from it."""
+
+    def __init__(self, source: Source, worker: Worker) -> None:
+        self.source = source
+        self._worker = worker
+        self.questions: dict[str, dict[str, Any]] = {
+            name: details
+            for name, details in worker.template.questions_data.items()
+            if details.get("ask") is not False  # recorded, never answered
+        }
+        if "framework" not in self.questions:
+            raise Stop(f"{source.location} is not a Groundplan template: it does not ask for a framework.")
+
+    @property
+    def presets(self) -> dict[str, dict[str, Any]]:
+        """The answers of each preset, by its name."""
+        files = sorted((self._worker.template.local_abspath / "presets").glob("*.yml"))
+        return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
+
+    def choices(self, question: str) -> list[str]:
+        """The values that a question allows; empty where it takes any text."""
+        details = self.questions[question]
+        if details.get("type") == "bool":
+            return ["true", "false"]
+        return [str(value) for value in dict(details.get("choices", {})).values()]
+
+    def decide(self, answers: dict[str, Any]) -> dict[str, Any]:
+        """The decision that follows from the answers; `extensions/decision.jinja` says what it holds."""
+        with errors_in_one_line(self.source.location):
+            self._worker.data = answers
+            self._worker.defaults = self._worker.pretend = True
+            self._worker.exclude = ["*"]
+            self._worker.run_copy()
+        return dict(self._worker.answers.combined["decision"])
+
+    def render(self, answers: dict[str, Any], *, defaults: bool) -> dict[str, Any]:
+        """Asks what is not answered, writes the project, and returns all answers.
+
+        Nothing is written where the framework is `neither`.
+        """
+        with errors_in_one_line(self.source.location):
+            self._worker.data = answers
+            self._worker.defaults = defaults
+            self._worker.run_copy()
+        return dict(self._worker.answers.combined)
+
+    @property
+    def farewell(self) -> str:
+        """What Copier would print at the end: the next steps, or why nothing was written."""
+        return self._worker._render_string(self._worker.template.message_after_copy).strip()
+
+
+@contextlib.contextmanager
+def fetched(source: Source, destination: Path = Path()) -> Iterator[Template]:
+    """The template, ready to render into `destination`; temporary files are gone at the end."""
+    worker = Worker(src_path=source.location, vcs_ref=source.ref, dst_path=destination, quiet=True)
+    try:
+        with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
+            template = Template(source, worker)
+        yield template
+    finally:
+        worker._cleanup()
+
+
+def recorded(project: Path) -> dict[str, Any]:
+    """What the project's answers file holds: where it came from (`_src_path`, `_commit`) and every answer."""
+    try:
+        answers = yaml.safe_load((project / ANSWERS_FILE).read_text(encoding="utf-8"))
+        return {"_src_path": answers["_src_path"], "_commit": answers["_commit"], **answers}
+    except FileNotFoundError as error:
+        raise Stop(f"{project} is not a project of Groundplan: it has no {ANSWERS_FILE}.") from error
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise Stop(f"{project / ANSWERS_FILE} does not say which template and version the project has.") from error
+
+
+@contextlib.contextmanager
+def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tuple[Worker, str]]:
+    source = str(recorded(project)["_src_path"])
+    if get_repo(source) is None:
+        raise Stop(
+            f"The project's template is not at {source} any more. Write the path of a clone, or a git URL, as "
+            f"_src_path into {project / ANSWERS_FILE}, commit it, and run this again."
+        )
+    worker = Worker(dst_path=project, vcs_ref=ref, quiet=True, **options)
+    try:
+        with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
+            latest = worker.template.commit
+        with errors_in_one_line(source):
+            yield worker, str(latest)
+    finally:
+        worker._cleanup()
+
+
+def behind(project: Path) -> tuple[bool, str]:
+    """Whether the template has a newer version than the project, and the commit of that version."""
+    with _of_project(project, None) as (worker, latest):
+        old, new = worker.subproject.template, worker.template
+        if old is None or old.version is None or new.version is None:
+            raise Stop("The template's version cannot be told.")
+        return new.version > old.version, latest
+
+
+def update(project: Path, ref: str | None, *, ask: bool) -> str:
+    """Applies the template's newest version, or `ref`, and returns the commit that it is.
+
+    New questions are asked where `ask` is true, else they take their defaults. No given answer changes.
+    """
+    options = {"overwrite": True, "skip_answered": True, "defaults": not ask}
+    with _of_project(project, ref, **options) as (worker, latest):
+        if latest != recorded(project)["_commit"]:
+            worker.run_update()
+        return latest

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""From a fresh clone to a running service, and to a passed test suite. Needs git and Python 3.11 or newer.
+
+    python3 quickstart.py [DEST] [options of `groundplan new`]   creates a project, starts it, shows an answer
+    python3 quickstart.py test [options of pytest]               runs Groundplan's tests
+
+Everything it installs goes into `.venv` here and `.venv` in the project. Standard library only.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(f"Groundplan needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from groundplan import interpreters
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+DEFAULT_DESTINATION = ROOT.parent / "my-service"
+
+
+def main() -> int:
+    """Runs the command that the arguments name."""
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    install()
+    if arguments[:1] == ["test"]:
+        return subprocess.run([program(VENV, "python"), "-m", "pytest", *(arguments[1:] or ["-n", "auto"])], cwd=ROOT).returncode
+    return start_project(arguments)
+
+
+def install() -> None:
+    """Installs what uv.lock pins into `.venv`, by the uv that uv.lock pins."""
+    uv = program(VENV, "uv")
+    if not Path(uv).exists():
+        say("Installing Groundplan's own tools into .venv")
+        pip_install(f"uv=={locked('uv')['version']}")
+    run([uv, "sync", "--locked", "--quiet", "--python", program(VENV, "python")], cwd=ROOT)
+
+
+def pip_install(requirement: str) -> None:
+    """Makes `.venv` and installs a package into it, also where Debian's Python comes without pip."""
+    with_pip = subprocess.run([sys.executable, "-c", "import ensurepip"], capture_output=True).returncode == 0
+    run([sys.executable, "-m", "venv", "--clear", *([] if with_pip else ["--without-pip"]), str(VENV)])
+    pip = ["-m", "pip"]
+    if not with_pip:
+        wheel = next(wheel for wheel in locked("pip")["wheels"] if wheel["url"].endswith("-none-any.whl"))
+        file = VENV / wheel["url"].rpartition("/")[2]
+        with urllib.request.urlopen(wheel["url"], timeout=60) as response:
+            content = response.read()
+        if wheel["hash"] != "sha256:" + hashlib.sha256(content).hexdigest():
+            raise SystemExit(f"{wheel['url']} is not the file that uv.lock pins.")
+        file.write_bytes(content)
+        pip = [str(file / "pip")]
+    run([program(VENV, "python"), *pip, "install", "--quiet", "--disable-pip-version-check", requirement])
+
+
+def locked(package: str) -> dict[str, Any]:
+    """What uv.lock pins for a package."""
+    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+    return next(entry for entry in lock["package"] if entry["name"] == package)
+
+
+def start_project(arguments: list[str]) -> int:
+    """Creates a project, sets it up, starts it once and shows what it answers."""
+    destination, options = DEFAULT_DESTINATION, arguments
+    if arguments and not arguments[0].startswith("-"):
+        destination, options = Path(arguments[0]).absolute(), arguments[1:]
+    if not sys.stdin.isatty():
+        options = ["--defaults", *([] if "--preset" in options else ["--preset", "rest_api"]), *options]
+    created = subprocess.run([program(VENV, "groundplan"), "new", str(destination), *options])
+    if created.returncode:
+        return created.returncode
+
+    say("Setting the project up")
+    environment = os.environ | {"UV_PYTHON": python} if (python := interpreters.find()) else dict(os.environ)
+    uv, poe = program(VENV, "uv"), program(destination / ".venv", "poe")
+    run([uv, "sync", "--locked", "--quiet"], cwd=destination, env=environment)
+    commit(destination)
+    run([poe, "--quiet", "migrate"], cwd=destination)
+
+    say("Starting it")
+    with served(destination, poe) as url:
+        show("POST", f"{url}/api/items", {"name": "First", "quantity": 3})
+        show("GET", f"{url}/api/items")
+    say("It works. Serve it from now on with")
+    print(f"cd {destination} && {Path('.venv') / Path(poe).relative_to(destination / '.venv')} run")
+    return 0
+
+
+def commit(project: Path) -> None:
+    """Commits the project as it was rendered, which later updates build upon."""
+    run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=project)
+    run(["git", "add", "--all"], cwd=project)
+    known = subprocess.run(["git", "config", "user.email"], cwd=project, capture_output=True).returncode == 0
+    identity = [] if known else ["-c", "user.name=Groundplan", "-c", "user.email=groundplan@localhost"]
+    run(["git", *identity, "commit", "--quiet", "--message", "Start from Groundplan"], cwd=project)
+
+
+@contextlib.contextmanager
+def served(project: Path, poe: str) -> Iterator[str]:
+    """The project's own `run`, on a free port, until the block ends; gives its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    log = project / ".venv" / "quickstart.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [poe, "--quiet", "run"],
+            cwd=project,
+            env=os.environ | {"PORT": str(port)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/health/ready", timeout=2).close()
+                break
+            except (OSError, urllib.error.URLError):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"The project did not start:\n{log.read_text(errors='replace')}") from None
+                time.sleep(0.1)
+        yield url
+    finally:
+        if server.poll() is None:
+            if hasattr(os, "killpg"):  # the reloader has children
+                os.killpg(server.pid, signal.SIGTERM)
+            else:
+                server.terminate()
+            server.wait(timeout=30)
+
+
+def show(method: str, url: str, body: dict[str, Any] | None = None) -> None:
+    """Sends one request and prints it with its answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    print(f"  {method} {url} {data.decode() if data else ''}")
+    with urllib.request.urlopen(request, timeout=10) as response:
+        print(f"  {response.status} {response.read().decode()}")
+
+
+def program(environment: Path, name: str) -> str:
+    """The path of a program in a virtual environment."""
+    return str(environment / ("Scripts" if os.name == "nt" else "bin") / (f"{name}.exe" if os.name == "nt" else name))
+
+
+def run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
+    """Runs one step of the set-up; its own message says what went wrong."""
+    if subprocess.run(command, cwd=cwd, env=env).returncode:
+        raise SystemExit(f"This step failed: {' '.join(command)}")
+
+
+def say(text: str) -> None:
+    """Says what happens now, where somebody waits."""
+    print(f"\n==> {text}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Interrupted.")

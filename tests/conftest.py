@@ -1,0 +1,48 @@
+"""What the tests share: the template as a git repository, a PostgreSQL server, and commands."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import Server, start
+from tests.tools import ROOT, commit_all, run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An identity for git, no settings of the user's, and no network for whatever renders."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "gitconfig").write_text("[user]\nname = Owner\nemail = owner@example.com\n[init]\ndefaultBranch = main\n")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+    patch.setenv("COPIER_SETTINGS_PATH", str(home / "none.yml"))
+    patch.setenv("COPIER_CACHE_DIR", str(home / "copier"))
+    patch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    for name in ("DATABASE_URL", "ENVIRONMENT", "VIRTUAL_ENV"):
+        patch.delenv(name, raising=False)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working tree as a clean git repository: what the next commit would be."""
+    clone = tmp_path_factory.mktemp("template") / "groundplan"
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT).split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, clone / name)
+    commit_all(clone, "The template", init=True)
+    return clone
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL server of this run's own, on a free port of the loopback address."""
+    with start(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
