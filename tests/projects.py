@@ -1,0 +1,112 @@
+"""Rendered projects with an environment of their own, set up once a run and shared by the tests that only look."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groundplan import interpreters
+from tests.tools import run
+
+
+@dataclass(frozen=True)
+class Project:
+    """A rendered project and the environment that its commands run in."""
+
+    path: Path
+    environment: Path
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that `source .venv/bin/activate` would set."""
+        return {"VIRTUAL_ENV": str(self.environment), "PATH": f"{self.environment / 'bin'}:{os.environ['PATH']}"}
+
+    def run(self, *command: str, code: int = 0, **variables: str) -> str:
+        """Runs a program of the project's environment in the project."""
+        program = self.environment / "bin" / command[0]
+        return run(program, *command[1:], cwd=self.path, env=self.variables | variables, code=code)
+
+    def poe(self, *verb: str, code: int = 0, **variables: str) -> str:
+        """Runs one of the project's verbs."""
+        return self.run("poe", *verb, code=code, **variables)
+
+    def uv(self, *arguments: str) -> str:
+        """Runs uv in the project."""
+        return run(UV, *arguments, cwd=self.path, env={"UV_PYTHON": PYTHON})
+
+
+UV = Path(sys.executable).with_name("uv")
+PYTHON = interpreters.find() or "no interpreter for the rendered projects"
+
+
+def set_up(path: Path) -> Project:
+    """Installs what the project's lock pins into `.venv`, as its README says."""
+    project = Project(path, path / ".venv")
+    project.uv("sync", "--locked", "--quiet")
+    return project
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+def ask(url: str, method: str = "GET", body: object = None, **headers: str) -> Answer:
+    """Sends a request; `body` goes as JSON, bytes as they are."""
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return Answer(response.status, dict(response.headers), response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, dict(error.headers), error.read())
+
+
+@contextlib.contextmanager
+def served(project: Project, verb: str, log: Path, **variables: str) -> Iterator[str]:
+    """The project's server on a free port until the block ends, which must be a clean end; gives its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    environment = os.environ | project.variables | {"PORT": port} | variables
+    command: list[str | Path] = [project.environment / "bin" / "poe", "--quiet", verb]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command, cwd=project.path, env=environment, stdout=output, stderr=-2, start_new_session=True
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):
+                ask(f"{url}/health/live")
+                break
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield url
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)

@@ -1,0 +1,302 @@
+"""The command as its users call it: what it prints, how it ends, and what it leaves behind."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+import yaml
+
+from tests.tools import FRAMEWORKS, ROOT, commit_all, groundplan, render, run, tree
+
+PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yml"))
+NEW = ("--preset", "microservice", "--defaults")
+
+
+def decide(template: Path, *arguments: str) -> dict[str, Any]:
+    result = groundplan("decide", "--template", template, "--format", "json", *arguments)
+    assert result.returncode == 0, result.stderr
+    decision: dict[str, Any] = json.loads(result.stdout)
+    return decision
+
+
+def test_help_names_every_command_and_exit_code() -> None:
+    printed = groundplan("--help").stdout
+    for word in ("new", "decide", "update", "check", "presets", *(f"{code} " for code in range(6))):
+        assert word in printed
+
+
+def test_new_without_arguments_is_wrong_usage() -> None:
+    assert groundplan("new").returncode == 2
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_new_gives_the_same_tree_as_copier_alone(template: Path, tmp_path: Path, framework: str) -> None:
+    """Byte for byte, the answers file included; Copier runs as its own command, without --trust."""
+    result = groundplan("new", tmp_path / "ours", "--template", template, "--framework", framework, "--defaults")
+    assert result.returncode == 0, result.stderr
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "copy", "--defaults", "--data", f"framework={framework}", template, tmp_path / "copiers")
+    assert tree(tmp_path / "ours") == tree(tmp_path / "copiers")
+
+
+def test_new_says_what_comes_next(template: Path, tmp_path: Path) -> None:
+    printed = groundplan("new", tmp_path / "service", "--template", template, *NEW).stdout
+    assert "uv sync" in printed
+    assert "git init" in printed
+
+
+@pytest.mark.parametrize("arguments", [(), ("--preset", "microservice")])
+def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = groundplan("new", tmp_path / "service", "--template", template, *arguments)
+    assert result.returncode == 2
+    assert "--defaults" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--data", "colour=red"), ("colour", "product", "licence")),
+        (("--data", "product=blog"), ("product", "'blog'", "cms", "microservice")),
+        (("--data", "live_connections=perhaps"), ("live_connections", "true", "false")),
+        (("--data", "decision={}"), ("decision", "product")),
+        (("--data", "product"), ("KEY=VALUE",)),
+        (("--data", "slug=class"), ("slug", "class")),
+        (("--data", "name=two\nlines"), ("name", "line break")),
+        (("--data", "email=nobody"), ("email", "team@example.com")),
+        (("--preset", "nothing"), ("nothing", "microservice")),
+        (("--framework", "flask"), ("flask", "django", "fastapi")),
+        (("--answers", "missing.yml"), ("missing.yml",)),
+        (("--ref", "v99"), ("v99",)),
+    ],
+)
+def test_new_refuses_what_no_question_allows(
+    template: Path, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    result = groundplan("new", "service", "--template", template, "--defaults", *arguments, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["- a list", "product: [cms]", "name: 5", "name: {", "1: 2", "unknown: x"])
+def test_new_refuses_an_answers_file_that_holds_something_else(template: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "answers.yml").write_text(content)
+    result = groundplan(
+        "new", "service", "--template", template, "--defaults", "--answers", "answers.yml", cwd=tmp_path
+    )
+    assert result.returncode == 2, result.stderr
+    assert not (tmp_path / "service").exists()
+
+
+def test_answers_come_from_preset_then_file_then_data(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "answers.yml").write_text("name: From the file\nauthor: From the file\n")
+    arguments = ("--preset", "cms", "--answers", tmp_path / "answers.yml", "--data", "author=From data", "--defaults")
+    assert groundplan("new", tmp_path / "service", "--template", template, *arguments).returncode == 0
+    answers = yaml.safe_load((tmp_path / "service" / ".copier-answers.yml").read_text())
+    assert (answers["product"], answers["name"], answers["author"]) == ("cms", "From the file", "From data")
+
+
+def test_the_answers_of_one_project_make_another(template: Path, tmp_path: Path) -> None:
+    render(template, tmp_path / "one", product="cms", name="The first")
+    answers = ("--answers", tmp_path / "one" / ".copier-answers.yml", "--defaults")
+    assert groundplan("new", tmp_path / "two", "--template", template, *answers).returncode == 0
+    assert tree(tmp_path / "two") == tree(tmp_path / "one")
+
+
+def test_new_leaves_a_directory_that_is_not_empty_alone(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    result = groundplan("new", tmp_path, "--template", template, *NEW)
+    assert result.returncode == 1
+    assert "not empty" in result.stderr
+    assert tree(tmp_path) == {"mine.txt": b"mine"}
+
+
+def test_new_writes_into_a_directory_when_it_is_told_to(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert groundplan("new", ".", "--template", template, *NEW, "--overwrite", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "pyproject.toml").is_file()
+
+
+def test_new_where_nothing_can_be_written(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = groundplan("new", tmp_path / "file" / "service", "--template", template, *NEW)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize("preset", ["script", "pipeline"])
+def test_neither_says_why_and_writes_nothing(template: Path, tmp_path: Path, preset: str) -> None:
+    result = groundplan("new", tmp_path / "service", "--template", template, "--preset", preset, "--defaults")
+    assert result.returncode == 3
+    assert ("Typer" if preset == "script" else "Prefect") in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_copier_alone_writes_nothing_for_neither(template: Path, tmp_path: Path) -> None:
+    copier = Path(sys.executable).with_name("copier")
+    printed = run(copier, "copy", "--defaults", "--data", "product=script", template, tmp_path / "service")
+    assert "Typer" in printed
+    assert list(tmp_path.rglob("*")) in ([], [tmp_path / "service"])
+
+
+def test_a_user_may_insist(template: Path, tmp_path: Path) -> None:
+    insist = ("--preset", "script", "--framework", "fastapi", "--defaults")
+    assert groundplan("new", tmp_path / "service", "--template", template, *insist).returncode == 0
+    assert (tmp_path / "service" / "pyproject.toml").is_file()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing(template: Path, tmp_path: Path, end: signal.Signals) -> None:
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "groundplan",
+        "new",
+        tmp_path / "service",
+        "--template",
+        template,
+        *NEW,
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while not list(tmp_path.iterdir()) and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(end)
+    process.communicate(timeout=60)
+    if process.returncode != 0:
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_questions_are_asked_at_a_terminal(template: Path, tmp_path: Path) -> None:
+    """The first answer is typed, the scoreboard is seen, everything else is Enter."""
+    command = f"{sys.executable} -m groundplan new service --template {template}"
+    child = pexpect.spawn(command, cwd=tmp_path, encoding="utf-8", dimensions=(50, 80), timeout=60)
+    seen = ""
+    child.expect("What")
+    while child.isalive():
+        child.send("\r")
+        with contextlib.suppress(pexpect.TIMEOUT):
+            child.expect(pexpect.EOF, timeout=0.3)
+        seen += child.before or ""
+    assert child.wait() == 0, seen
+    assert "Django" in seen
+    assert (tmp_path / "service" / "pyproject.toml").is_file()
+
+
+def test_leaving_the_questionnaire_leaves_nothing(template: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m groundplan new service --template {template}"
+    child = pexpect.spawn(command, cwd=tmp_path, encoding="utf-8", timeout=60)
+    child.expect("What")
+    child.sendcontrol("c")
+    child.expect(pexpect.EOF)
+    assert child.wait() == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_decide_prints_one_object(template: Path) -> None:
+    decision = decide(template, "--data", "product=cms")
+    assert set(decision) == {
+        "recommended", "scores", "close", "reasons", "flips", "alternative", "know_before"
+    }  # fmt: skip
+    assert decision["recommended"] == "django"
+    assert set(decision["scores"]) == {"django", "fastapi"}
+    assert all(set(r) == {"criterion", "answer", "django", "fastapi", "why", "sources"} for r in decision["reasons"])
+    assert all(set(flip) == {"criterion", "from", "to"} for flip in decision["flips"])
+    assert decision["close"] is bool(decision["flips"])
+    assert decision["alternative"] is None
+
+
+def test_decide_takes_what_is_not_answered_from_the_product(template: Path) -> None:
+    answers = {reason["criterion"]: reason["answer"] for reason in decide(template, "--data", "product=cms")["reasons"]}
+    assert answers["admin_panel"] == "essential"
+    assert len(answers) == 14
+
+
+def test_decide_ends_well_where_neither_fits(template: Path) -> None:
+    decision = decide(template, "--preset", "pipeline")
+    assert decision["recommended"] == "neither"
+    assert set(decision["alternative"]) == {"name", "why"}
+
+
+@pytest.mark.parametrize("output", ["text", "markdown"])
+def test_decide_for_people_names_the_result_and_every_criterion(template: Path, output: str) -> None:
+    printed = groundplan("decide", "--template", template, "--preset", "realtime", "--format", output).stdout
+    assert "FastAPI" in printed
+    assert output == "text" or "| " in printed
+    assert output == "markdown" or max(map(len, printed.splitlines())) < 80
+
+
+def test_decide_refuses_an_unknown_value(template: Path) -> None:
+    result = groundplan("decide", "--template", template, "--data", "team=cobol")
+    assert result.returncode == 2
+    assert "async_python" in result.stderr
+    assert result.stdout == ""
+
+
+def test_presets_lists_one_for_each_product(template: Path) -> None:
+    printed = groundplan("presets", "--template", template).stdout
+    products = yaml.safe_load((ROOT / "copier.yml").read_text())["product"]["choices"].values()
+    assert set(PRESETS) == set(products)
+    assert all(preset in printed for preset in PRESETS)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_leads_somewhere(template: Path, preset: str) -> None:
+    decision = decide(template, "--preset", preset)
+    assert (decision["recommended"] == "neither") is (preset in {"script", "pipeline"})
+
+
+def test_a_template_that_is_not_there(tmp_path: Path) -> None:
+    result = groundplan("new", tmp_path / "service", "--template", tmp_path / "nowhere", *NEW)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "nowhere" in result.stderr
+
+
+def test_a_url_that_does_not_answer(tmp_path: Path) -> None:
+    result = groundplan("new", tmp_path / "service", "--template", f"git+file://{tmp_path}/nowhere", *NEW)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert not (tmp_path / "service").exists()
+
+
+def test_a_template_that_could_not_be_updated_from(tmp_path: Path) -> None:
+    (tmp_path / "copier.yml").write_text("name: {type: str, default: x}")
+    result = groundplan("new", tmp_path / "service", "--template", tmp_path, *NEW)
+    assert result.returncode == 1
+    assert "not a git repository" in result.stderr
+
+
+def test_another_kind_of_template(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "copier.yml").write_text("name: {type: str, default: x}")
+    commit_all(other, "Another template", init=True)
+    result = groundplan("new", tmp_path / "service", "--template", other, *NEW)
+    assert result.returncode == 1
+    assert "not a Groundplan template" in result.stderr
+
+
+def test_changes_that_are_not_committed_stay_out_of_a_project(template: Path, tmp_path: Path) -> None:
+    """Copier would record a commit that exists nowhere, and no update could follow."""
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", template, clone)
+    (clone / "template_shared" / "gitignore").write_text("changed\n")
+    assert groundplan("new", tmp_path / "service", "--template", clone, *NEW).returncode == 0
+    assert (tmp_path / "service" / ".gitignore").read_text() != "changed\n"
+    commit_all(tmp_path / "service", "Start", init=True)
+    assert groundplan("check", tmp_path / "service").returncode == 0
+
+
+def test_unexpected_errors_have_no_traceback(tmp_path: Path) -> None:
+    result = groundplan("check", tmp_path / "nowhere")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert os.fspath(tmp_path / "nowhere") in result.stderr

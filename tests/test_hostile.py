@@ -1,0 +1,177 @@
+"""Whatever is typed as a name, a description, an author, an address or a package: refused whole, or held exactly."""
+
+import ast
+import configparser
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.projects import Project, set_up
+from tests.tools import FRAMEWORKS, commit_all, groundplan, render, run
+
+NASTY = [
+    'It\'s a "quoted" name',
+    "''''' \"",
+    '"""',
+    "'''",
+    "\\",
+    "\\n \\u0041 \\x41 \\N{BULLET} \\",
+    "{{ 7 * 7 }} {% raw %} {# no #}",
+    "${{ github.token }} $(id) `id` ${HOME} %PATH% $$",
+    "]]> <script>alert(1)</script> --> &amp; <!--",
+    "; rm -rf / && echo | > < * ? ~ !",
+    "# not a comment",
+    "- : ? & * ! | > % @ [ ] { } , yes no null ~ 1.0",
+    "key: value # comment",
+    "[project] name = 'x'",
+    "شركة الخدمات العربية",
+    "שירות 🧾 日本語 Ünïcode \u200d\u200c",
+    "👩‍👩‍👧‍👦🏳️‍🌈",
+    "%(name)s %s {0} {name} {",
+    "import os; os.system('id')",
+    "../../etc/passwd",
+    "---",
+    "null",
+    "0123",
+    "_under_ *star* ~tilde~ [link](http://example.com)",
+    "x" * 80,
+]
+REFUSED = [
+    "two\nlines",
+    "carriage\rreturn",
+    "nul\0",
+    "tab\tbed",
+    "\x1b[31mred",
+    "\u202eright to left",
+    "\u2028",
+    "\x85",
+    "x" * 81,
+    " ",
+    "",
+    " x",
+    "x ",
+    "\x7f",
+]
+
+line = st.one_of(
+    st.sampled_from([*NASTY, *REFUSED]),
+    st.text(max_size=90),
+    st.text(alphabet="\"'\\{}%#$`<>&|;:*!?[]()~@^=+-,./\n \u00e9\u202e\U0001f600", max_size=40),
+)
+slug = st.one_of(
+    st.just(None),
+    st.sampled_from(
+        ["class", "None", "json", "django", "my-service", "a/b", "../up", "con", "tests", "items", "ü", "a" * 41, ""]
+    ),
+    st.from_regex(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fullmatch=True),
+    st.text(max_size=10),
+)
+email = st.one_of(
+    st.just(""), st.emails(), st.text(max_size=20), st.sampled_from(['"a b"@example.com', "a@b", "a@example.com\n"])
+)
+hostile = st.fixed_dictionaries(
+    {"name": line, "description": line, "author": line}, optional={"slug": slug, "email": email}
+)
+
+
+def given_answers(answers: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answers.items() if value is not None}
+
+
+def holds(project: Path, answers: dict[str, Any]) -> None:
+    """Every file parses, and the texts stand in the metadata as they were typed."""
+    for path in (path for path in project.rglob("*") if path.is_file()):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".py":
+            ast.parse(text)
+        elif path.suffix == ".toml" or path.name == "uv.lock":
+            tomllib.loads(text)
+        elif path.suffix in {".yml", ".yaml"}:
+            yaml.safe_load(text)
+        elif path.suffix == ".ini":
+            configparser.ConfigParser(interpolation=None).read_string(text)
+    recorded = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8"))
+    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    about: dict[str, str] = {}
+    exec((project / recorded["slug"] / "core" / "about.py").read_text(encoding="utf-8"), about)  # noqa: S102
+    assert {key: recorded[key] for key in answers} == answers
+    assert metadata["description"] == about["DESCRIPTION"] == answers["description"]
+    assert about["NAME"] == answers["name"]
+    assert metadata["authors"][0]["name"] == answers["author"]
+    assert metadata["authors"][0].get("email", "") == recorded["email"]
+    assert metadata["name"] == recorded["slug"].replace("_", "-")
+    assert answers["author"] in (project / "LICENSE").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(answers=hostile)
+@example(answers={"name": "{{ name }}", "description": "\\", "author": '"', "slug": "a" * 40})
+def test_refused_or_held(framework: str, template: Path, answers: dict[str, Any]) -> None:
+    answers = given_answers(answers)
+    with tempfile.TemporaryDirectory() as directory:
+        destination = Path(directory) / "service"
+        try:
+            render(template, destination, framework=framework, **answers)
+        except ValueError as error:
+            assert any(f"question '{key}'" in str(error) for key in answers), error  # noqa: PT017 - either is right
+            assert not destination.exists()
+        else:
+            holds(destination, answers)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+@pytest.mark.parametrize("question", ["name", "author"])
+def test_what_is_no_line_of_text_is_refused(template: Path, tmp_path: Path, question: str, text: str) -> None:
+    with pytest.raises(ValueError, match=f"question '{question}'"):
+        render(template, tmp_path / "service", framework="django", **{question: text * 2 if len(text) > 80 else text})
+    assert not (tmp_path / "service").exists()
+
+
+def test_bytes_that_are_no_text_are_refused(template: Path, tmp_path: Path) -> None:
+    result = groundplan("new", tmp_path / "service", "--template", template, "--defaults", "--data", "name=\udcff")
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "framework", [pytest.param(name, marks=pytest.mark.xdist_group(f"hostile-{name}")) for name in FRAMEWORKS]
+)
+def test_what_is_held_passes_its_own_checks_and_updates(framework: str, template: Path, tmp_path: Path) -> None:
+    """Formatted, linted, typed and tested; one environment serves all, as the answers change no dependency."""
+    environment = set_up(render(template, tmp_path / "plain", framework=framework)).environment
+    (tmp_path / "improved").mkdir()
+    improved = tmp_path / "improved" / "template"
+    run("git", "clone", "--quiet", template, improved)
+    longest = {"slug": "a" * 40, "name": "🧾" * 80, "description": "\\\"'" * 66, "author": "'" * 120}
+    mixed = [{"name": text, "description": text, "author": text} for text in NASTY]
+    shortest = {"slug": "zz", "name": ".", "description": "", "author": "-"}
+    for number, answers in enumerate([longest, shortest, *mixed]):
+        project = Project(tmp_path / f"service{number}", environment)
+        render(improved, project.path, framework=framework, **answers)
+        holds(project.path, answers)
+        project.run("ruff", "format", "--check", ".")
+        project.run("ruff", "check", ".")
+        if number < 6:
+            project.poe("check")
+        else:
+            project.poe("test")
+        commit_all(project.path, "Start", init=True)
+    editorconfig = improved / "template_shared" / "editorconfig"
+    editorconfig.write_text(editorconfig.read_text() + "# improved\n")
+    commit_all(improved, "Improve")
+    for number, answers in enumerate([longest, shortest, *mixed]):
+        project = Project(tmp_path / f"service{number}", environment)
+        result = groundplan("update", project.path)
+        assert result.returncode == 0, result.stderr
+        holds(project.path, answers)
+        changed = run("git", "diff", "--name-only", cwd=project.path).split()
+        assert changed == [".copier-answers.yml", ".editorconfig"]

@@ -1,0 +1,95 @@
+"""What a project may be called."""
+
+import keyword
+import sys
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import StrictUndefined
+from jinja2.loaders import FileSystemLoader
+from jinja2.sandbox import SandboxedEnvironment
+
+from tests.tools import ROOT
+
+JINJA = SandboxedEnvironment(
+    loader=FileSystemLoader(ROOT),
+    undefined=StrictUndefined,
+    extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+)
+NAMES = JINJA.get_template("extensions/names.jinja").module
+RESERVED = yaml.safe_load((ROOT / "extensions" / "reserved.yml").read_text())
+
+
+def problem(slug: str, *, existing: bool = False) -> str:
+    return str(NAMES.slug_problem(slug, existing)).strip()  # type: ignore[attr-defined]
+
+
+def suggested(name: str) -> str:
+    return str(NAMES.slug_of(name)).strip()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("slug", ["ab", "billing", "order_desk", "a1_b2", "a" * 40])
+def test_good_names(slug: str) -> None:
+    assert problem(slug) == ""
+
+
+@pytest.mark.parametrize(
+    "slug",
+    [
+        "",
+        "a",
+        "A",
+        "Billing",
+        "1st",
+        "_x",
+        "x_",
+        "a__b",
+        "a-b",
+        "a b",
+        "a.b",
+        "a/b",
+        "../a",
+        "ä",
+        "a\n",
+        "a" * 41,
+        "{{ 1 }}",
+    ],
+)
+def test_names_that_are_no_package(slug: str) -> None:
+    assert problem(slug)
+    assert problem(slug, existing=True)
+
+
+TAKEN = [
+    *("class", "async", "match", "json", "types", "test"),
+    *("django", "fastapi", "pydantic_settings", "sqlalchemy"),
+    *("tests", "docs", "migrations", "conftest", "manage"),
+]
+
+
+@pytest.mark.parametrize("slug", TAKEN)
+def test_names_that_are_taken(slug: str) -> None:
+    assert problem(slug)
+    assert problem(slug, existing=True) == ""
+
+
+def test_the_list_knows_this_python() -> None:
+    taken = {*keyword.kwlist, *keyword.softkwlist, *sys.stdlib_module_names}
+    assert {name for name in taken if name.isidentifier() and problem(name) == ""} == set()
+
+
+@given(st.text())
+def test_the_suggestion_is_always_a_good_name(name: str) -> None:
+    assert problem(suggested(name)) == ""
+
+
+@given(st.sampled_from([*RESERVED["python"], *RESERVED["packages"], *RESERVED["project"]]))
+def test_the_suggestion_avoids_names_that_are_taken(name: str) -> None:
+    assert problem(suggested(name)) == ""
+
+
+def test_a_reserved_name_is_listed_once() -> None:
+    for names in RESERVED.values():
+        assert names == sorted(set(names))

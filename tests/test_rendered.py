@@ -1,0 +1,163 @@
+"""A project from the default answers, as its new owner meets it."""
+
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+import yaml
+
+from tests.postgres import Server
+from tests.projects import Project, ask, served, set_up
+from tests.tools import FRAMEWORKS, commit_all, render, run, tree
+
+pytestmark = [pytest.mark.slow]
+VERBS = {"run", "serve", "test", "lint", "format", "types", "migrate", "migrations", "check"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"rendered-{name}")) for name in FRAMEWORKS],
+)
+def framework(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def project(framework: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    path = render(template, tmp_path_factory.mktemp(framework) / "service", framework=framework)
+    commit_all(path, "Start", init=True)
+    return set_up(path)
+
+
+@pytest.fixture
+def pristine(framework: str, template: Path, tmp_path: Path) -> dict[str, bytes]:
+    return tree(render(template, tmp_path / "pristine", framework=framework))
+
+
+def test_no_trace_of_the_template(pristine: dict[str, bytes]) -> None:
+    for name, content in pristine.items():
+        assert not name.endswith(".jinja")
+        text = content.decode()
+        assert not re.search(r"\{%|%\}|\{#|\bjinja\b", text), name
+        assert "{{" not in text.replace("${{", ""), name
+        if name not in {".copier-answers.yml", "README.md", "docs/operations.md"} and "decisions" not in name:
+            assert "groundplan" not in text.lower(), name
+
+
+def test_the_same_answers_give_the_same_bytes(
+    framework: str, template: Path, tmp_path: Path, pristine: dict[str, bytes]
+) -> None:
+    assert tree(render(template, tmp_path / "again", framework=framework)) == pristine
+
+
+def test_files_are_tidy(pristine: dict[str, bytes]) -> None:
+    for name, content in pristine.items():
+        text = content.decode()
+        assert "\r" not in text, name
+        assert text == "" or text.endswith("\n"), name
+        assert not text.endswith("\n\n"), name
+        assert not re.search(r"[ \t]+$", text, re.MULTILINE), name
+
+
+def test_every_file_parses(pristine: dict[str, bytes]) -> None:
+    for name, content in pristine.items():
+        if name.endswith(".py"):
+            ast.parse(content)
+        elif name.endswith((".toml", "uv.lock")):
+            tomllib.loads(content.decode())
+        elif name.endswith((".yml", ".yaml")):
+            yaml.safe_load(content)
+
+
+def test_the_lock_names_public_hosts_only(pristine: dict[str, bytes]) -> None:
+    hosts = set(re.findall(r"https?://([^/\"]+)", pristine["uv.lock"].decode()))
+    assert hosts == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_setting_up_changes_no_file(project: Project) -> None:
+    """What the set-up makes is ignored, and the lock is the one that was rendered."""
+    project.poe("migrate")
+    project.uv("lock", "--check")
+    assert run("git", "status", "--porcelain", cwd=project.path) == ""
+
+
+def test_check_passes_on_sqlite(project: Project) -> None:
+    """Format, lint, strict types, migration drift and the project's own tests."""
+    project.poe("check")
+
+
+def test_tests_pass_on_postgresql_and_leave_the_database_alone(project: Project, postgres: Server) -> None:
+    url = postgres.create(f"service_{project.path.parent.name}")
+    project.poe("migrate", DATABASE_URL=url)
+    before = postgres.dump(url)
+    project.poe("test", DATABASE_URL=url)
+    assert postgres.dump(url) == before
+    assert not [name for name in postgres.databases() if name.startswith("test_")]
+
+
+def test_verbs_are_the_same_in_both(project: Project) -> None:
+    tasks = tomllib.loads((project.path / "poe_tasks.toml").read_text())
+    tasks = tasks.get("tool", {}).get("poe", tasks)["tasks"]
+    assert set(tasks) == VERBS
+    assert all(task["help"] for task in tasks.values())
+
+
+def test_check_fails_on_drift(project: Project, tmp_path: Path) -> None:
+    models = next(project.path.glob("*/items/models.py"))
+    content = models.read_text()
+    assert "100" in content
+    models.write_text(content.replace("100", "120", 1))
+    try:
+        project.poe("check", code=1)
+    finally:
+        models.write_text(content)
+
+
+@pytest.mark.parametrize("verb", ["run", "serve"])
+def test_it_serves(project: Project, tmp_path: Path, verb: str) -> None:
+    database = f"sqlite:///{tmp_path / 'db.sqlite3'}"
+    project.poe("migrate", DATABASE_URL=database)
+    with served(project, verb, tmp_path / "log", DATABASE_URL=database) as url:
+        assert ask(f"{url}/health/ready").json == {"status": "ok", "checks": {"database": "ok"}}
+        created = ask(f"{url}/api/items", "POST", {"name": "First"}, X_Request_ID="from-the-caller")
+        assert created.status == 201
+        assert created.headers["X-Request-ID"] == "from-the-caller"
+        assert ask(urljoin(url, created.headers["Location"])).json["name"] == "First"
+        assert ask(f"{url}/api/items", "POST", {"name": "First"}).status == 409
+        refused = ask(f"{url}/api/items", "POST", {"name": "", "colour": "red"})
+        assert refused.status == 422
+        assert {error["field"] for error in refused.json["errors"]} == {"body.name", "body.colour"}
+        assert ask(f"{url}/api/items", "POST", b"{").status == 422
+        for path in ("/api/items/999", "/api/nothing"):
+            answer = ask(url + path)
+            assert answer.status == 404
+            assert answer.headers["Content-Type"].startswith("application/problem+json")
+        assert ask(f"{url}/api/items", "PUT", {}).status == 405
+        assert ask(f"{url}/api/openapi.json").json["openapi"].startswith("3.1")
+        assert ask(f"{url}/api/items", Host="evil.example").status == 400
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]
+    request = next(line for line in lines if line.get("request_id") == "from-the-caller")
+    assert {"timestamp", "level", "event", "logger", "method", "route", "status", "duration_ms"} <= set(request)
+    assert not any("/health/" in json.dumps(line) for line in lines)
+
+
+@pytest.mark.parametrize("verb", ["run", "serve"])
+def test_a_bad_environment_is_refused_at_once(project: Project, verb: str) -> None:
+    secret = "mysql://user:hunter2@db/service"  # noqa: S105
+    wrong = {"ENVIRONMENT": "production", "DATABASE_URL": secret, "DEBUG": "true", "LOG_LEVEL": "loud"}
+    printed = project.poe("--quiet", verb, code=1, **wrong)
+    for name in ("DATABASE_URL", "DEBUG", "LOG_LEVEL", "ALLOWED_HOSTS"):
+        assert [line for line in printed.splitlines() if name in line], printed
+    assert "Traceback" not in printed
+    assert "hunter2" not in printed
+
+
+def test_a_template_file_is_never_the_place_for_the_owners_code(pristine: dict[str, bytes]) -> None:
+    """Core wiring does not know the example, so that the owner can delete it."""
+    for name, content in pristine.items():
+        if "/core/" in name or name == "conftest.py":
+            assert "items" not in content.decode().replace(".items()", ""), name
