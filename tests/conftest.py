@@ -1,13 +1,15 @@
 """What the tests share: the template as a git repository, a PostgreSQL server, and commands."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.postgres import Server, start
-from tests.tools import ROOT, commit_all, run
+from tests.tools import commit_all, copy_working_tree
+
+
+collect_ignore = ["owner"]  # tests that an owner adds to a rendered project
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,11 +32,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The working tree as a clean git repository: what the next commit would be."""
     clone = tmp_path_factory.mktemp("template") / "groundplan"
-    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT).split("\0")
-    for name in filter(None, listed):
-        if (ROOT / name).is_file():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, clone / name)
+    copy_working_tree(clone)
     commit_all(clone, "The template", init=True)
     return clone
 

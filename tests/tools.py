@@ -1,6 +1,7 @@
 """Commands and places that several tests use."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,15 @@ def commit_all(repository: Path, message: str, *, init: bool = False) -> str:
     run("git", "add", "--all", cwd=repository)
     run("git", "commit", "--quiet", "--allow-empty", "--message", message, cwd=repository)
     return run("git", "rev-parse", "HEAD", cwd=repository).strip()
+
+
+def copy_working_tree(destination: Path) -> None:
+    """Copies the repository's files as they are now, those that git ignores aside."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT).split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (destination / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, destination / name)
 
 
 def render(template: Path, destination: Path, **answers: Any) -> Path:

@@ -1,0 +1,65 @@
+"""What an owner does with a project in its first year: a new domain package, a dependency, a setting, a better README.
+
+The files are in `django/` and `fastapi/`; the `notes` package goes into the project's package, its test into `tests/`.
+"""
+
+import shutil
+from pathlib import Path
+
+from tests.projects import Project
+
+HERE = Path(__file__).parent
+DEPENDENCY = "humanize"
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    """Edits a file; fails where the text to replace is not in it."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text, f"{file} has no {old!r}"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def add_a_domain(project: Project, framework: str) -> None:
+    """A model with its migration, its endpoints and its tests, in the places that the README names."""
+    package = next(project.path.glob("*/core")).parent
+    shutil.copytree(HERE / framework / "notes", package / "notes")
+    (package / "notes" / "__init__.py").touch()
+    (project.path / "tests" / "notes").mkdir()
+    (project.path / "tests" / "notes" / "__init__.py").touch()
+    shutil.copy(HERE / framework / "test_api.py", project.path / "tests" / "notes")
+    if framework == "fastapi":
+        replace(package / "routers.py", "from .items import endpoints as items\n",
+                "from .items import endpoints as items\nfrom .notes import endpoints as notes\n")  # fmt: skip
+        replace(package / "routers.py", "    items.router,\n", "    items.router,\n    notes.router,\n")
+        project.poe("migrations", "Add notes")
+    else:
+        replace(
+            package / "settings.py",
+            f'"{package.name}.items",\n',
+            f'"{package.name}.items",\n    "{package.name}.notes",\n',
+        )
+        replace(package / "api.py", "from .items.api import router as items\n",
+                "from .items.api import router as items\nfrom .notes.api import router as notes\n")  # fmt: skip
+        (package / "notes" / "migrations").mkdir()
+        (package / "notes" / "migrations" / "__init__.py").touch()
+        project.poe("migrations")
+
+
+def add_a_setting(project: Project) -> None:
+    """An environment variable of the owner's, read by the owner's code."""
+    environment = next(project.path.glob("*/environment.py"))
+    text = environment.read_text()
+    head, marker, tail = text.partition("\n\nenvironment = load(")
+    assert marker
+    environment.write_text(f'{head}\n    greeting: str = "Hello"\n{marker}{tail}')
+
+
+def work_for_a_year(project: Project, framework: str) -> None:
+    """All edits; the project's checks pass afterwards."""
+    add_a_domain(project, framework)
+    add_a_setting(project)
+    project.uv("add", "--quiet", DEPENDENCY)
+    readme = project.path / "README.md"
+    readme.write_text("# Our service\n\nNothing is left of what was here.\n")
+    example = project.path / ".env.example"
+    example.write_text(example.read_text() + "GREETING=Good morning\n")

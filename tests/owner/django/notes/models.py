@@ -1,0 +1,12 @@
+"""Notes."""
+
+from django.db import models
+
+
+class Note(models.Model):
+    """A short text."""
+
+    text = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,224 @@
+"""A year later: the template's improvements arrive, the owner's work stays, and the decision is not made again."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.owner import replace, work_for_a_year
+from tests.projects import set_up
+from tests.tools import FRAMEWORKS, ROOT, commit_all, copy_working_tree, groundplan, render, run, tree
+
+pytestmark = pytest.mark.slow
+LANDED = [line.split()[0] for line in (ROOT / "tests" / "landed.txt").read_text().splitlines() if line[:1].isalnum()]
+
+
+def answers(project: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    return content
+
+
+def grouped(name: str) -> list[Any]:
+    return [pytest.param(f, marks=pytest.mark.xdist_group(f"{name}-{f}")) for f in FRAMEWORKS]
+
+
+@pytest.fixture
+def clone(template: Path, tmp_path: Path) -> Path:
+    """The template's repository, which a test may take into the future."""
+    run("git", "clone", "--quiet", template, tmp_path / "clone")
+    return tmp_path / "clone"
+
+
+def improve(clone: Path, framework: str) -> None:
+    """A next version of the template: changed, new and removed files, and weights that turn every decision."""
+    root = clone / f"template_{framework}"
+    replace(root / "pyproject.toml.jinja", '"structlog>=26.1,', '"structlog>=26.1.0,')
+    replace(clone / "template_shared" / "core" / "logging.py", '"""', '"""Improved. ')
+    replace(root / "README.md.jinja", "\n", "\nImproved.\n")
+    (root / "SECURITY.md").write_text("# Security\n")
+    (root / ".editorconfig.jinja").unlink()
+    example = root / "{{ slug }}" / "items" / "models.py"
+    example.write_text(example.read_text() + "\n# Improved.\n")
+    criteria = clone / "extensions" / "criteria.yml"
+    swap = {"django": "fastapi", "fastapi": "django"}
+    criteria.write_text(
+        re.sub(r"^( +)(django|fastapi):", lambda m: f"{m[1]}{swap[m[2]]}:", criteria.read_text(), flags=re.M)
+    )
+    commit_all(clone, "The next version")
+
+
+@pytest.mark.parametrize("framework", grouped("next"))
+def test_the_next_version_reaches_a_project_in_use(framework: str, clone: Path, tmp_path: Path) -> None:
+    preset = {"django": "cms", "fastapi": "microservice"}[framework]
+    project = tmp_path / "service"
+    assert groundplan("new", project, "--template", clone, "--preset", preset, "--defaults").returncode == 0
+    commit_all(project, "Start", init=True)
+    used = set_up(project)
+    work_for_a_year(used, framework)
+    used.poe("check")
+    commit_all(project, "A year of work")
+    before, decided = tree_of_git(project), answers(project)
+
+    improve(clone, framework)
+    assert groundplan("check", project).returncode == 5
+    result = groundplan("update", project)
+    assert result.returncode == 0, result.stderr + result.stdout
+    after = tree_of_git(project)
+
+    assert {name for name in before | after if before.get(name) != after.get(name)} == {
+        ".copier-answers.yml",
+        ".editorconfig",
+        "SECURITY.md",
+        "pyproject.toml",
+        f"{decided['slug']}/core/logging.py",
+    }
+    assert "SECURITY.md" in result.stdout
+    assert ".editorconfig" not in after
+    assert b"humanize" in after["pyproject.toml"]
+    assert b"structlog>=26.1.0," in after["pyproject.toml"]
+    same = {"framework", "decision", "product", "slug"}
+    assert {key: answers(project)[key] for key in same} == {key: decided[key] for key in same}
+    used.uv("sync", "--quiet")
+    used.poe("check")
+    commit_all(project, "Update")
+    again = groundplan("update", project)
+    assert (again.returncode, "up to date" in again.stdout) == (0, True)
+
+
+def tree_of_git(project: Path) -> dict[str, bytes]:
+    """The files that belong to the project: what it ignores aside."""
+    names = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=project).splitlines()
+    return {name: (project / name).read_bytes() for name in names if (project / name).is_file()}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_an_example_that_was_deleted_stays_deleted(framework: str, clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework=framework)
+    shutil.rmtree(project / "my_service" / "items")
+    shutil.rmtree(project / "tests" / "items")
+    commit_all(project, "Start", init=True)
+    improve(clone, framework)
+    assert groundplan("update", project).returncode == 0
+    assert not (project / "my_service" / "items").exists()
+    assert not (project / "tests" / "items").exists()
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_where_both_changed_a_line_the_file_is_named(framework: str, clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework=framework)
+    replace(project / ".editorconfig", "indent_size", "max_line_length = 99\nindent_size")
+    commit_all(project, "Start", init=True)
+    replace(clone / "template_shared" / "editorconfig", "indent_size", "max_line_length = 80\nindent_size")
+    commit_all(clone, "The next version")
+    result = groundplan("update", project)
+    assert result.returncode == 4
+    assert ".editorconfig" in result.stderr
+    assert "<<<<<<< before updating" in (project / ".editorconfig").read_text()
+    assert "pyproject.toml" not in result.stderr
+
+
+def test_an_update_that_fails_changes_nothing(clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework="fastapi")
+    commit_all(project, "Start", init=True)
+    (project / ".env").write_text("GREETING=ignored by git\n")
+    before = tree(project)
+    (clone / "template_shared" / "gitignore").write_text("new\n")
+    (clone / "template_fastapi" / "broken.txt.jinja").write_text("{{ nowhere }}")
+    commit_all(clone, "A broken version")
+    result = groundplan("update", project)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert tree(project) == before
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+
+
+def test_work_that_is_not_committed_is_not_touched(clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework="fastapi")
+    result = groundplan("update", project)
+    assert (result.returncode, "git" in result.stderr) == (1, True)
+    commit_all(project, "Start", init=True)
+    (project / "README.md").write_text("mine\n")
+    (project / "new.txt").write_text("mine\n")
+    before = tree(project)
+    improve(clone, "fastapi")
+    result = groundplan("update", project)
+    assert (result.returncode, "not committed" in result.stderr) == (1, True)
+    assert tree(project) == before
+
+
+def test_a_template_that_moved_away(clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework="fastapi")
+    commit_all(project, "Start", init=True)
+    clone.rename(tmp_path / "moved")
+    for command in ("check", "update"):
+        result = groundplan(command, project)
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+        assert "_src_path" in result.stderr
+    replace(project / ".copier-answers.yml", str(clone), str(tmp_path / "moved"))
+    commit_all(project, "Point to where the template is")
+    assert groundplan("check", project).returncode == 0
+
+
+def test_a_version_can_be_named(clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework="fastapi")
+    commit_all(project, "Start", init=True)
+    (clone / "template_fastapi" / "one.txt").write_text("1\n")
+    first = commit_all(clone, "One")
+    (clone / "template_fastapi" / "two.txt").write_text("2\n")
+    commit_all(clone, "Two")
+    assert groundplan("update", project, "--ref", first).returncode == 0
+    assert (project / "one.txt").exists()
+    assert not (project / "two.txt").exists()
+    commit_all(project, "Update")
+    assert groundplan("check", project).returncode == 5
+    assert groundplan("update", project, "--ref", "nowhere").returncode == 1
+
+
+def test_a_new_question_takes_its_default(clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework="django", name="The name")
+    commit_all(project, "Start", init=True)
+    with (clone / "copier.yml").open("a") as file:
+        file.write("\ncolour:\n  type: str\n  default: green\n")
+    commit_all(clone, "Ask for a colour")
+    assert groundplan("update", project).returncode == 0
+    assert (answers(project)["colour"], answers(project)["name"]) == ("green", "The name")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_neither_copier_nor_the_command_decides_again(framework: str, clone: Path, tmp_path: Path) -> None:
+    """An override stays as well: the framework here is the one that the answers speak against."""
+    product = {"django": "microservice", "fastapi": "cms"}[framework]
+    project = render(clone, tmp_path / "service", framework=framework, product=product)
+    commit_all(project, "Start", init=True)
+    decided = answers(project)
+    improve(clone, framework)
+    run(Path(sys.executable).with_name("copier"), "update", "--defaults", project)
+    assert {**answers(project), "_commit": None} == {**decided, "_commit": None}
+    assert not list(project.rglob("*.rej"))
+
+
+@pytest.mark.parametrize("framework", grouped("landed"))
+@pytest.mark.parametrize("version", LANDED)
+def test_every_version_that_landed_updates_to_this_one(framework: str, version: str, tmp_path: Path) -> None:
+    """From the repository's own history to its working tree, with an owner's work in between."""
+    past = tmp_path / "template"
+    run("git", "clone", "--quiet", "--no-local", ROOT, past)
+    run("git", "checkout", "--quiet", "-B", "main", version, cwd=past)
+    project = render(past, tmp_path / "service", framework=framework)
+    commit_all(project, "Start", init=True)
+    used = set_up(project)
+    work_for_a_year(used, framework)
+    used.poe("check")
+    commit_all(project, "A year of work")
+
+    run("git", "rm", "-r", "--quiet", ".", cwd=past)
+    copy_working_tree(past)
+    commit_all(past, "Today")
+    result = groundplan("update", project)
+    assert result.returncode == 0, result.stderr + result.stdout
+    used.uv("sync", "--quiet")
+    used.poe("check")
