@@ -141,7 +141,7 @@ def decide(
         if output is DecisionFormat.json:
             _print_json({key: decision[key] for key in DECISION_KEYS})
         else:
-            sys.stdout.write(fetched_template.describe(decision, output.value))
+            out.print(fetched_template.describe(output is DecisionFormat.markdown), markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -152,6 +152,11 @@ class Template:
             self._worker.run_copy()
         return dict(self._worker.answers.combined["decision"])
 
+    def describe(self, markdown: bool) -> str:
+        """The decision that was made last, for a person: a table for the terminal, or Markdown."""
+        page = "record" if markdown else "scoreboard"
+        return self._worker._render_string(f'{{% include "extensions/{page}.jinja" %}}').strip()
+
     def render(self, answers: dict[str, Any], *, defaults: bool) -> dict[str, Any]:
         """Asks what is not answered, writes the project, and returns all answers.
 

@@ -8,7 +8,6 @@ import pytest
 from tests.postgres import Server, start
 from tests.tools import commit_all, copy_working_tree
 
-
 collect_ignore = ["owner"]  # tests that an owner adds to a rendered project
 
 
