@@ -40,6 +40,8 @@ def standard_library(level: str) -> dict[str, object]:
                 ],
             },
         },
+        # These log the addresses of requests, in which there may be secrets.
+        "loggers": {"httpx": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
         "handlers": {"stdout": {"()": _Handler, "formatter": "line"}},
         "root": {"handlers": ["stdout"], "level": level},
     }

@@ -1,0 +1,124 @@
+"""The connection to the database, and what models and endpoints build on."""
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+POOL_SIZE = 10  # connections a process
+POOL_TIMEOUT = 10  # seconds that a request waits for one of them
+CONNECT_TIMEOUT = 5  # seconds
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, always with its time zone, also on SQLite, which stores none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """What every model derives from."""
+
+    # Named constraints, so that a migration can drop what another one made.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012
+
+
+# SQLite counts up only a primary key that is an INTEGER.
+BigId = Annotated[
+    int,
+    mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+]
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """Prepare connections to `url`, which names SQLite or PostgreSQL."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        engine = create_async_engine(address.set(drivername="sqlite+aiosqlite"))
+        event.listen(engine.sync_engine, "connect", enforce_foreign_keys)
+        return engine
+    return create_async_engine(
+        address.set(drivername="postgresql+psycopg"),
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT,
+            "prepare_threshold": None,  # prepared statements do not survive a transaction pooler
+        },
+    )
+
+
+def enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """SQLite checks foreign keys only where it is asked to, connection by connection."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+async def ping(engine: AsyncEngine) -> None:
+    """Ask the database for an answer, or fail."""
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+
+
+async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """Give a request its transaction: committed when its endpoint returns, undone when it raises."""
+    sessions: async_sessionmaker[AsyncSession] = connection.app.state.sessions
+    async with sessions.begin() as session:
+        yield session
+
+
+# By default, the commit would come after the response, and its failure after a "201 Created".
+Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+def violates_unique(error: IntegrityError) -> bool:
+    """Whether the database refused a value because another row has it."""
+    return (
+        getattr(error.orig, "sqlstate", "") == "23505"
+        or getattr(error.orig, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_UNIQUE"
+    )
+
+
+def load_models() -> MetaData:
+    """Import every module called `models` in this package and return the tables that they declare."""
+    package = importlib.import_module(__package__.rpartition(".")[0])
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.endswith(".models"):
+            importlib.import_module(module.name)
+    return Base.metadata
