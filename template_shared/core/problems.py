@@ -14,6 +14,8 @@ TITLES = {status.value: status.phrase for status in HTTPStatus} | {
 
 DETAILS = {
     400: "The request is malformed.",
+    401: "Say who you are.",
+    403: "You are not allowed to do that.",
     404: "There is nothing at this address.",
     405: "This address does not support that method.",
     409: "The request conflicts with the present state.",

@@ -1,0 +1,77 @@
+"""The API: what surrounds the routers."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import NinjaAPI
+from ninja.errors import ValidationError, ValidationErrorContext
+from ninja.openapi.schema import OpenAPISchema
+from ninja.parser import Parser
+from ninja.renderers import BaseRenderer
+from pydantic_core import from_json, to_json
+
+from ..environment import environment
+from .about import DESCRIPTION, NAME
+from .errors import EXCEPTION_HANDLERS, PROBLEM_RESPONSE, NotJSONError
+
+
+class JSONParser(Parser):
+    """Read bodies with Pydantic, which is faster than `json` and stricter about text."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Return what the body holds."""
+        # Browsers send other media types to other sites' services without asking these first.
+        if request.content_type != "application/json":
+            raise NotJSONError("The Content-Type must be application/json")
+        try:
+            return from_json(request.body)
+        except ValueError:
+            raise NotJSONError("JSON decode error") from None
+
+
+class JSONRenderer(BaseRenderer):
+    """Write bodies with Pydantic: fast, and times keep their microseconds."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        """Return `data` as JSON."""
+        return to_json(data)
+
+
+class API(NinjaAPI):
+    """Where routers are added. https://django-ninja.dev"""
+
+    def __init__(self) -> None:
+        super().__init__(
+            title=NAME,
+            description=DESCRIPTION,
+            version="0.1.0",
+            openapi_url="/openapi.json" if environment.api_docs else None,
+            docs_url="/docs",
+            urls_namespace="api",
+            parser=JSONParser(),
+            renderer=JSONRenderer(),
+        )
+        for kind, handler in EXCEPTION_HANDLERS.items():
+            self.add_exception_handler(kind, handler)
+
+    def validation_error_from_error_contexts(
+        self, error_contexts: list[ValidationErrorContext[Any]]
+    ) -> ValidationError:
+        """Name fields as clients know them: `body.name`, without the parameter that takes the body."""
+        errors = []
+        for context in error_contexts:
+            found = super().validation_error_from_error_contexts([context]).errors
+            if hasattr(context.model, "__read_from_single_attr__"):
+                found = [error | {"loc": (error["loc"][0], *error["loc"][2:])} for error in found]
+            errors += found
+        return ValidationError(errors)
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """Add the problems to what the routers say."""
+        schema = super().get_openapi_schema(**options)
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                operation["responses"].setdefault("default", PROBLEM_RESPONSE)
+        return schema

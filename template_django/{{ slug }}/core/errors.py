@@ -1,0 +1,108 @@
+"""How exceptions become answers of the API. Services raise; nobody builds an error response by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja.errors import HttpError, ValidationError
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from .problems import CONTENT_TYPE, FieldError, Problem, field_errors, problem
+
+logger = structlog.get_logger(__name__)
+
+
+class ServiceError(Exception):
+    """A request that cannot be fulfilled. The message is for the client: say what is wrong, and no more."""
+
+    status = 400
+
+
+class NotFoundError(ServiceError):
+    """What the request is about does not exist."""
+
+    status = 404
+
+
+class ConflictError(ServiceError):
+    """The request contradicts what exists."""
+
+    status = 409
+
+
+class NotJSONError(ValueError):
+    """A body that is not what the API reads."""
+
+
+def problem_response(
+    status: int, detail: str = "", errors: list[FieldError] | None = None
+) -> HttpResponse:
+    """Answer with RFC 9457."""
+    body = to_json(problem(status, detail, errors))
+    return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def unknown_address(_: HttpRequest) -> HttpResponse:
+    """Answer for what no router of the API knows."""
+    return problem_response(404)
+
+
+def _service_error(_: HttpRequest, error: ServiceError) -> HttpResponse:
+    return problem_response(error.status, str(error))
+
+
+def _not_found(_: HttpRequest, error: Http404) -> HttpResponse:
+    return problem_response(404)
+
+
+def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, NotJSONError):
+        refusal = FieldError(field="body", message=str(error.__cause__))
+        return problem_response(422, errors=[refusal])
+    return problem_response(error.status_code, error.message)
+
+
+def _invalid_request(_: HttpRequest, error: ValidationError) -> HttpResponse:
+    return problem_response(422, errors=field_errors(error.errors))
+
+
+def _too_large(_: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return problem_response(413)
+
+
+def _database_unavailable(_: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error("database unavailable", exc_info=error)
+    return problem_response(503)
+
+
+def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
+    raise error  # Django logs it and answers with 500
+
+
+EXCEPTION_HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+    ServiceError: _service_error,
+    Http404: _not_found,
+    HttpError: _http_error,
+    ValidationError: _invalid_request,
+    RequestDataTooBig: _too_large,
+    OperationalError: _database_unavailable,
+    InterfaceError: _database_unavailable,
+    Exception: _unexpected,
+}
+
+
+def _schema() -> dict[str, Any]:
+    schema = TypeAdapter(Problem).json_schema()
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
+    return schema
+
+
+# What the API's schema says about every answer that is not a success.
+PROBLEM_RESPONSE: dict[str, Any] = {
+    "description": "A problem (RFC 9457)",
+    "content": {CONTENT_TYPE: {"schema": _schema()}},
+}

@@ -1,0 +1,72 @@
+"""What happens around every request: its identifier, its line in the log, the shape of its errors.
+
+One middleware does it all, because each one costs time in every request.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from time import perf_counter
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from pydantic_core import to_json
+
+from .errors import unknown_address
+from .health import VIEWS
+from .problems import CONTENT_TYPE, problem
+from .request_id import HEADER, request_id_from
+
+logger = structlog.get_logger(__name__)
+
+
+class RequestMiddleware:
+    """The outermost middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve one request."""
+        start = perf_counter()
+        request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            if view := VIEWS.get(request.path_info):
+                response: HttpResponseBase = view(request)
+            else:
+                response = self.get_response(request)
+                if response.status_code >= 400 and request.path_info.startswith("/api/"):
+                    say_as_problem(response)
+                logger.info(
+                    "request",
+                    method=request.method,
+                    route=route_of(request),
+                    status=response.status_code,
+                    duration_ms=round((perf_counter() - start) * 1000, 3),
+                )
+        response.headers[HEADER] = request_id
+        return response
+
+
+def say_as_problem(response: HttpResponseBase) -> None:
+    """Replace Django's page about an error: here, programs read the answers."""
+    is_page = response.headers.get("Content-Type", "").startswith("text/")
+    if is_page and isinstance(response, HttpResponse):
+        response.content = to_json(problem(response.status_code))
+        response.headers["Content-Type"] = CONTENT_TYPE
+        response.headers["Content-Length"] = str(len(response.content))
+
+
+def route_of(request: HttpRequest) -> str:
+    """Return the route's template: paths hold identifiers and are without number."""
+    match = request.resolver_match
+    if match and match.func is not unknown_address:
+        return _template(match.route)
+    return "static" if request.path_info.startswith(settings.STATIC_URL) else "unmatched"
+
+
+@cache  # there are only as many as the project has routes
+def _template(route: str) -> str:
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)

@@ -1,0 +1,18 @@
+"""Where everything is. Addresses of your own belong in the urls.py beside this package."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from .. import urls
+from ..api import api
+from .about import NAME
+from .errors import unknown_address
+
+admin.site.site_header = admin.site.site_title = NAME
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", api.urls),
+    re_path(r"^api(?:/|$)", unknown_address),
+    path("", include(urls)),
+]

@@ -1,0 +1,48 @@
+"""Items over HTTP: each function translates, and leaves the work to the services."""
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Path, Query, Router
+from pydantic import Field
+
+from ..core.pagination import Page, PageRequest, fetch_page
+from . import services
+from .models import Item
+from .schemas import ItemCreate, ItemRead, ItemUpdate
+
+router = Router(tags=["items"])
+
+ItemId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+@router.get("", response=Page[ItemRead])
+def list_items(request: HttpRequest, page: Query[PageRequest]) -> dict[str, Any]:
+    """List the items in the order in which they were made."""
+    return fetch_page(Item.objects.order_by("id"), page)
+
+
+@router.post("", response={201: ItemRead})
+def create_item(request: HttpRequest, values: ItemCreate, response: HttpResponse) -> Item:
+    """Make an item."""
+    item = services.create_item(values)
+    response.headers["Location"] = f"{request.path}/{item.pk}"
+    return item
+
+
+@router.get("/{item_id}", response=ItemRead)
+def get_item(request: HttpRequest, item_id: Path[ItemId]) -> Item:
+    """Show one item."""
+    return services.get_item(item_id)
+
+
+@router.patch("/{item_id}", response=ItemRead)
+def update_item(request: HttpRequest, item_id: Path[ItemId], changes: ItemUpdate) -> Item:
+    """Change some fields of an item."""
+    return services.update_item(item_id, changes)
+
+
+@router.delete("/{item_id}", response={204: None})
+def delete_item(request: HttpRequest, item_id: Path[ItemId]) -> None:
+    """Remove an item."""
+    services.delete_item(item_id)

@@ -1,0 +1,9 @@
+"""An example: keep it as a model for your own apps, or delete it."""
+
+from django.apps import AppConfig
+
+
+class ItemsConfig(AppConfig):
+    """The app, as Django knows it."""
+
+    name = __name__.rpartition(".")[0]

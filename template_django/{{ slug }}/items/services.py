@@ -1,0 +1,49 @@
+"""What can be done with items, without any HTTP."""
+
+from django.db import IntegrityError, transaction
+
+from ..core.database import violates_unique
+from ..core.errors import ConflictError, NotFoundError
+from .models import Item
+from .schemas import ItemCreate, ItemUpdate
+
+
+def get_item(item_id: int, *, lock: bool = False) -> Item:
+    """Find an item; with `lock`, no other transaction can change or delete it meanwhile."""
+    found = Item.objects.select_for_update() if lock else Item.objects
+    try:
+        return found.get(pk=item_id)
+    except Item.DoesNotExist:
+        raise NotFoundError("There is no such item.") from None
+
+
+def create_item(values: ItemCreate) -> Item:
+    """Add an item."""
+    return _saved(Item(**values.model_dump()))
+
+
+@transaction.atomic
+def update_item(item_id: int, changes: ItemUpdate) -> Item:
+    """Change the given fields of an item."""
+    item = get_item(item_id, lock=True)
+    for field, value in changes.model_dump(exclude_unset=True).items():
+        setattr(item, field, value)
+    return _saved(item)
+
+
+@transaction.atomic
+def delete_item(item_id: int) -> None:
+    """Remove an item."""
+    get_item(item_id, lock=True).delete()
+
+
+def _saved(item: Item) -> Item:
+    # Only the database knows whether a name is free: between a look and a write, another request may take it.
+    try:
+        with transaction.atomic():
+            item.save()
+    except IntegrityError as error:
+        if violates_unique(error):
+            raise ConflictError("There is already an item with this name.") from error
+        raise
+    return item
