@@ -5,16 +5,23 @@ the same shape. Tracebacks never hold the values of variables.
 """
 
 import contextlib
+import json
 import logging
 import logging.config
 import sys
+from datetime import UTC, datetime
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+_encode = json.JSONEncoder(default=repr).encode
+_shortcut = False  # whether log_request may write JSON by itself
 
 
 def configure(level: str) -> None:
     """Send every log line of this process from `level` on to stdout."""
+    global _shortcut
+    _shortcut = level in {"DEBUG", "INFO"} and not sys.stdout.isatty()
     structlog.configure(
         processors=[*_described(), *_rendered()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -23,6 +30,26 @@ def configure(level: str) -> None:
     )
     logging.config.dictConfig(standard_library(level))
     logging.captureWarnings(capture=True)
+
+
+def log_request(**fields: object) -> None:
+    """Log that a request was answered.
+
+    The line is one that any logger would write. This one is written for every request, so it takes
+    a shorter way, at half the cost.
+    """
+    if not _shortcut:
+        structlog.get_logger(__name__).info("request", **fields)
+        return
+    line = {
+        "timestamp": datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+        "level": "info",
+        "event": "request",
+        "logger": __name__,
+        **fields,
+        **structlog.contextvars.get_contextvars(),
+    }
+    _write(_encode(line))
 
 
 def standard_library(level: str) -> dict[str, object]:
@@ -53,13 +80,23 @@ def _described() -> list[Processor]:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _ordered,
     ]
+
+
+def _ordered(_: object, __: str, line: EventDict) -> EventDict:
+    """Begin every line with what all of them have."""
+    return {key: line.pop(key) for key in ("timestamp", "level", "event", "logger")} | line
 
 
 def _rendered() -> list[Processor]:
     if sys.stdout.isatty():
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
+
+
+def _dumps(line: EventDict, **_: object) -> str:
+    return _encode(line)
 
 
 def _write(line: str) -> None:

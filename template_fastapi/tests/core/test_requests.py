@@ -36,7 +36,7 @@ async def test_a_request_is_one_line_of_json(capsys: pytest.CaptureFixture[str])
     duration = line.pop("duration_ms")
     assert isinstance(duration, float)
     assert 0 < duration < 1000
-    assert str(line.pop("logger")).endswith(".core.middleware")
+    assert str(line.pop("logger")).endswith(".core.logging")
     assert line == {
         "level": "info",
         "event": "request",

@@ -41,6 +41,7 @@ def create_app(
         docs_url="/api/docs" if environment.api_docs else None,
         redoc_url=None,
         redirect_slashes=False,  # one address for each resource
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         responses={"default": PROBLEM_RESPONSE},
         exception_handlers=exception_handlers,
         lifespan=lifespan,
@@ -52,7 +53,7 @@ def create_app(
         max_body_size=max_body_size,
         debug=environment.debug,
     )
-    app.include_router(health.router({"database": partial(database.ping, engine)}))
+    health.add_probes(app, {"database": partial(database.ping, engine)})
     for router in routers:
         app.include_router(router)
     return app

@@ -4,25 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-from fastapi import APIRouter
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
-TIMEOUT = 2.0  # seconds that all checks together may take
+TIMEOUT = 2.0  # seconds
 
 type Check = Callable[[], Awaitable[object]]
 
 logger = structlog.get_logger(__name__)
 
 
-def router(checks: Mapping[str, Check]) -> APIRouter:
-    """Answer the probes; the service is ready while each of the `checks` succeeds in time."""
-    router = APIRouter(prefix="/health", include_in_schema=False)
+def add_probes(app: FastAPI, checks: Mapping[str, Check]) -> None:
+    """Answer the probes: the service is ready while each of the `checks` succeeds in time."""
 
-    @router.get("/live")
+    @app.get("/health/live", include_in_schema=False)
     async def live() -> dict[str, str]:
         return {"status": "ok"}
 
-    @router.get("/ready")
+    @app.get("/health/ready", include_in_schema=False)
     async def ready() -> JSONResponse:
         results = await asyncio.gather(*(_result(name, check) for name, check in checks.items()))
         is_ready = all(result == "ok" for result in results)
@@ -34,14 +33,14 @@ def router(checks: Mapping[str, Check]) -> APIRouter:
             status_code=200 if is_ready else 503,
         )
 
-    return router
-
 
 async def _result(name: str, check: Check) -> str:
+    # Whoever does not answer may not let itself be cancelled either: it is left behind, not waited for.
+    task = asyncio.ensure_future(check())
     try:
-        async with asyncio.timeout(TIMEOUT):
-            await check()
+        await asyncio.wait_for(asyncio.shield(task), TIMEOUT)
     except Exception:
         logger.exception("health check failed", check=name)
+        task.cancel()
         return "failed"
     return "ok"

@@ -12,10 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import ProblemResponse
+from .logging import log_request
 from .problems import problem
 from .request_id import HEADER, request_id_from
 
 HEALTH = "/health/"  # probes know no host name, and their lines would drown the others
+
+logger = structlog.get_logger(__name__)
 
 UNKNOWN_HOST = ProblemResponse(problem(400, "This service does not answer to that host name."))
 TOO_LARGE = ProblemResponse(problem(413))
@@ -32,7 +35,6 @@ class RequestMiddleware:
         self.debug = debug
         self.hosts = frozenset(allowed_hosts)
         self.domains = tuple(host for host in self.hosts if host.startswith("."))
-        self.logger = structlog.get_logger(__name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -63,14 +65,13 @@ class RequestMiddleware:
             responder = (not is_probe and self.refusal(headers)) or self.app
             await responder(scope, receive, send_identified)
         except Exception as error:
-            self.logger.exception("unhandled exception")
+            logger.exception("unhandled exception")
             if status:
                 raise  # half a response is out: only closing the connection tells the client
             await self.apology(error)(scope, receive, send_identified)
         finally:
             if not is_probe:
-                self.logger.info(
-                    "request",
+                log_request(
                     method=scope["method"],
                     route=route_of(scope),
                     status=status,
