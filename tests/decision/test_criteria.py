@@ -1,0 +1,130 @@
+"""criteria.yml against the questionnaire, and against what it promises about itself."""
+
+from typing import Any
+
+import pytest
+
+from tests.decision.engine import (
+    CRITERIA,
+    ENVIRONMENT,
+    PRODUCTS,
+    QUESTIONNAIRE,
+    VALUES,
+    Answer,
+    answers_for,
+    decide,
+    render,
+    weights,
+)
+
+QUESTIONS = {name: details for name, details in QUESTIONNAIRE.items() if not name.startswith("_")}
+FRAMEWORKS = {"django", "fastapi"}
+
+
+def choices(question: str) -> list[Answer]:
+    details = QUESTIONS[question]
+    return [True, False] if details["type"] == "bool" else list(details["choices"].values())
+
+
+def test_the_questionnaire_asks_for_the_criteria_first_then_the_framework() -> None:
+    names = list(QUESTIONS)
+    assert names[: len(VALUES) + 1] == [*VALUES, "framework"]
+    assert names[0] == "product"
+    assert names[-1] == "decision"
+
+
+@pytest.mark.parametrize("criterion", VALUES)
+def test_choices_and_weights_are_the_same_values(criterion: str) -> None:
+    assert choices(criterion) == VALUES[criterion]
+    assert all(isinstance(value, (str, bool)) for value in VALUES[criterion])
+
+
+@pytest.mark.parametrize("question", [*VALUES, "framework"])
+def test_a_question_of_the_decision_is_asked_once(question: str) -> None:
+    assert QUESTIONS[question]["ask"] == "{{ framework is undefined }}"
+    assert QUESTIONS[question]["help"]
+
+
+@pytest.mark.parametrize("question", ["name", "slug", "description", "author", "email", "licence"])
+def test_a_question_of_the_project_is_asked_where_there_will_be_one(question: str) -> None:
+    assert QUESTIONS[question]["when"] == "{{ framework != 'neither' }}"
+
+
+def test_the_decision_is_recorded_and_never_asked() -> None:
+    assert QUESTIONS["decision"]["ask"] is False
+    assert "when" not in QUESTIONS["decision"]  # a hidden answer would not be recorded
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_product_answers_every_later_question_with_an_allowed_value(product: str) -> None:
+    defaults = CRITERIA["defaults"][product]
+    assert list(defaults) == list(VALUES)[1:]
+    for question, value in defaults.items():
+        assert value in VALUES[question]
+        default = ENVIRONMENT.from_string(QUESTIONS[question]["default"])
+        assert default.render(product=product) == str(value).lower()
+
+
+def test_every_weight_has_points_a_reason_and_its_sources() -> None:
+    for criterion, value, weight in weights():
+        where = (criterion, value)
+        for framework in FRAMEWORKS:
+            assert type(weight[framework]) is int, where
+            assert 0 <= weight[framework] <= 9, where
+        assert weight["why"].endswith("."), where
+        assert len(weight["why"]) > 20, where
+        assert weight["short"], where
+        assert weight["sources"], where
+
+
+def sourced() -> list[dict[str, Any]]:
+    entries = [weight for _, _, weight in weights()]
+    return [*entries, *CRITERIA["neither"], *CRITERIA["know_before"], *CRITERIA["contradictions"]]
+
+
+def test_every_source_is_a_listed_article_and_every_article_is_used() -> None:
+    cited = [source for entry in sourced() for source in entry["sources"]]
+    assert {source["article"] for source in cited} == set(CRITERIA["articles"])
+    assert all(set(source) <= {"article", "figure"} for source in cited)
+    for article in CRITERIA["articles"].values():
+        assert set(article) == {"title", "publisher", "date", "interest"}
+
+
+def test_product_is_the_heaviest_criterion() -> None:
+    def reach(criterion: str) -> int:
+        leads = [int(weight["django"] - weight["fastapi"]) for name, _, weight in weights() if name == criterion]
+        return max(leads) - min(leads)
+
+    assert all(reach("product") > reach(criterion) for criterion in VALUES if criterion != "product")
+
+
+def test_rules_warnings_and_exceptions_name_existing_answers() -> None:
+    for rule in CRITERIA["neither"]:
+        assert rule["answer"] in VALUES[rule["criterion"]]
+    for warning in CRITERIA["know_before"]:
+        assert warning["framework"] in FRAMEWORKS
+        for criterion, values in warning.get("answers", {}).items():
+            assert set(values) <= set(VALUES[criterion])
+    for criterion, _, weight in weights():
+        if "unless" in weight:
+            assert weight["unless"]["criterion"] != criterion
+            assert set(weight["unless"]["answers"]) <= set(VALUES[weight["unless"]["criterion"]])
+
+
+def test_a_contradiction_is_named_where_it_is_weighed() -> None:
+    texts = {(criterion, value): weight["why"] for criterion, value, weight in weights()}
+    for where in [("team", "beginner"), ("team", "python"), ("workload", "database")]:
+        assert "contradict" in texts[where]
+    assert "three" in texts["product", "rest_api"].lower()
+    assert "measured" in texts["workload", "database"]
+
+
+def test_the_decision_holds_plain_data() -> None:
+    decision = decide(answers_for("realtime"))
+    assert set(decision) == {
+        "engine", "recommended", "scores", "close", "reasons", "flips", "alternative", "know_before"
+    }  # fmt: skip
+    assert decision["engine"] == CRITERIA["version"]
+    live = next(reason for reason in decision["reasons"] if reason["criterion"] == "live_connections")
+    assert live["answer"] is True
+    assert render("extensions/decision.jinja", _copier_answers=answers_for("realtime")).strip().startswith("{")
