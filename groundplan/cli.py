@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     epilog="Exit codes: 0 done · 1 an error · 2 wrong usage · 3 neither framework fits, nothing was written · "
-    "4 an update left conflicts · 5 the project is behind its template",
+    "4 an update left conflicts · 5 the project is behind its template · 130 interrupted",
 )
 
 
@@ -232,7 +232,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
         sys.exit(stop.code)
     except KeyboardInterrupt:
         print("Interrupted; nothing was changed.", file=sys.stderr)  # noqa: T201
-        sys.exit(ExitCode.ERROR)
+        sys.exit(128 + signal.SIGINT)
     except OSError as error:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(ExitCode.ERROR)

@@ -1,8 +1,8 @@
 """Directories and git: a new project appears whole or not at all, and a failed update leaves no trace."""
 
 import contextlib
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,11 +27,9 @@ def staged(destination: Path) -> Iterator[Path]:
     """
     destination = destination.absolute()
     beside = next(parent for parent in destination.parents if parent.is_dir())
+    staging = beside / f".groundplan-{secrets.token_hex(8)}"
     try:
-        staging = Path(tempfile.mkdtemp(prefix=".groundplan-", dir=beside))
-    except OSError as error:
-        raise Stop(f"{beside} cannot be written to: {error.strerror}.") from error
-    try:
+        staging.mkdir()
         project = staging / destination.name
         yield project
         if not project.is_dir() or not any(project.iterdir()):  # `neither`

@@ -205,7 +205,7 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
             f"The project's template is not at {source} any more. Write the path of a clone, or a git URL, as "
             f"_src_path into {project / ANSWERS_FILE}, commit it, and run this again."
         )
-    worker = Worker(dst_path=project, vcs_ref=ref, quiet=True, **options)
+    worker = Worker(dst_path=project, vcs_ref=resolve(source, ref).ref, quiet=True, **options)
     try:
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit

@@ -18,7 +18,8 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (home / "gitconfig").write_text("[user]\nname = Owner\nemail = owner@example.com\n[init]\ndefaultBranch = main\n")
     patch = pytest.MonkeyPatch()
     patch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
-    patch.setenv("COPIER_SETTINGS_PATH", str(home / "none.yml"))
+    (home / "settings.yml").write_text("{}\n")
+    patch.setenv("COPIER_SETTINGS_PATH", str(home / "settings.yml"))
     patch.setenv("COPIER_CACHE_DIR", str(home / "copier"))
     patch.setenv("UV_PYTHON_DOWNLOADS", "never")
     for name in ("DATABASE_URL", "ENVIRONMENT", "VIRTUAL_ENV"):

@@ -175,7 +175,7 @@ def test_a_version_can_be_named(clone: Path, tmp_path: Path) -> None:
     assert not (project / "two.txt").exists()
     commit_all(project, "Update")
     assert groundplan("check", project).returncode == 5
-    assert groundplan("update", project, "--ref", "nowhere").returncode == 1
+    assert groundplan("update", project, "--ref", "nowhere").returncode == 2
 
 
 def test_a_new_question_takes_its_default(clone: Path, tmp_path: Path) -> None:
