@@ -34,10 +34,11 @@ HOSTS = {"pypi.org", "files.pythonhosted.org"}
 # Modules of Python 3.14 and 3.15, which this machine may not have.
 LATER_MODULES = {"annotationlib", "compression", "profiling"}
 # Names that projects like these give to folders and modules sooner or later.
-USUAL_NAMES = set(
-    "admin api app apps assets bin build config db deploy dist env lib locale logs media project scripts settings src "
-    "static templates test tmp urls var venv".split()
-)
+USUAL_NAMES = {
+    *("admin", "api", "app", "apps", "assets", "bin", "build", "config", "db", "deploy", "dist", "env", "lib"),
+    *("locale", "logs", "media", "project", "scripts", "settings", "src", "static", "templates", "test", "tmp"),
+    *("urls", "var", "venv"),
+}
 
 PRINT_PACKAGES = """
 import importlib.metadata, json

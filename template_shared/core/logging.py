@@ -86,7 +86,7 @@ def _described() -> list[Processor]:
 
 def _ordered(_: object, __: str, line: EventDict) -> EventDict:
     """Begin every line with what all of them have."""
-    return {key: line.pop(key) for key in ("timestamp", "level", "event", "logger")} | line
+    return {**{key: line.pop(key) for key in ("timestamp", "level", "event", "logger")}, **line}
 
 
 def _rendered() -> list[Processor]:
