@@ -35,7 +35,7 @@ def test_a_request_is_one_line_of_json(client: Client, log_lines: LogLines) -> N
     duration = line.pop("duration_ms")
     assert isinstance(duration, float)
     assert 0 < duration < 1000
-    assert str(line.pop("logger")).endswith(".core.middleware")
+    assert str(line.pop("logger")).endswith(".core.logging")
     assert line == {
         "level": "info",
         "event": "request",
@@ -94,3 +94,9 @@ def test_only_allowed_hosts_are_answered(
     settings.ALLOWED_HOSTS = [allowed]
     response = client.get("/api/probe/numbers/7", headers={"Host": host})
     assert response.status_code == status
+
+
+def test_a_host_that_is_not_allowed_leaves_one_line(client: Client, log_lines: LogLines) -> None:
+    client.get("/admin/", headers={"Host": "evil.example"})
+    [line] = log_lines()
+    assert (line["route"], line["status"]) == ("unmatched", 400)

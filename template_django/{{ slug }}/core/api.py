@@ -56,6 +56,10 @@ class API(NinjaAPI):
         for kind, handler in EXCEPTION_HANDLERS.items():
             self.add_exception_handler(kind, handler)
 
+    def get_content_type(self) -> str:
+        """JSON has no charset: it is always UTF-8."""
+        return "application/json"
+
     def validation_error_from_error_contexts(
         self, error_contexts: list[ValidationErrorContext[Any]]
     ) -> ValidationError:

@@ -10,16 +10,16 @@ from time import perf_counter
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from pydantic_core import to_json
 
-from .errors import unknown_address
+from .errors import problem_response, unknown_address
 from .health import VIEWS
+from .logging import log_request
 from .problems import CONTENT_TYPE, problem
 from .request_id import HEADER, request_id_from
-
-logger = structlog.get_logger(__name__)
 
 
 class RequestMiddleware:
@@ -36,17 +36,25 @@ class RequestMiddleware:
             if view := VIEWS.get(request.path_info):
                 response: HttpResponseBase = view(request)
             else:
-                response = self.get_response(request)
-                if response.status_code >= 400 and request.path_info.startswith("/api/"):
-                    say_as_problem(response)
-                logger.info(
-                    "request",
+                response = self.answer(request)
+                log_request(
                     method=request.method,
                     route=route_of(request),
                     status=response.status_code,
                     duration_ms=round((perf_counter() - start) * 1000, 3),
                 )
         response.headers[HEADER] = request_id
+        return response
+
+    def answer(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass the request on, and see to the shape of errors."""
+        try:
+            request.get_host()
+        except DisallowedHost:  # refused here, before it costs anything or fills the log
+            return problem_response(400, "This service does not answer to that host name.")
+        response = self.get_response(request)
+        if response.status_code >= 400 and request.path_info.startswith("/api/"):
+            say_as_problem(response)
         return response
 
 

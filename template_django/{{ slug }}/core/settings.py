@@ -74,8 +74,9 @@ DATABASES = {"default": database_from(environment.database_url)}
 
 LOGGING_CONFIG = None
 configure(environment.log_level)
-logging.getLogger("django.request").setLevel(logging.ERROR)  # every request has its line already
-logging.getLogger("django.server").setLevel(logging.WARNING)
+# Every request has its line already, so of these only what is more than a line about a request.
+logging.getLogger("django.request").setLevel(logging.ERROR)
+logging.getLogger("django.server").setLevel(logging.CRITICAL)
 
 # Static files, which WhiteNoise serves from the packages: there is nothing to collect.
 # https://whitenoise.readthedocs.io/en/stable/django.html
