@@ -54,6 +54,12 @@ def test_the_order_names_every_value() -> None:
 
 
 @pytest.mark.parametrize("criterion", VALUES)
+def test_every_criterion_counts(criterion: str) -> None:
+    first, *_, last = TOWARDS_DJANGO[criterion]
+    assert lead(answers_for("rest_api") | {criterion: first}) < lead(answers_for("rest_api") | {criterion: last})
+
+
+@pytest.mark.parametrize("criterion", VALUES)
 def test_no_answer_argues_backwards_beside_any_other(criterion: str) -> None:
     """Every pair of answers, on the ground of the product that the articles disagree about."""
     for other in VALUES:
