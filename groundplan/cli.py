@@ -115,7 +115,7 @@ def new(
         farewell = fetched_template.farewell
     if result["framework"] == "neither":
         raise Stop(farewell, ExitCode.NEITHER)
-    out.print(f"{dest} is a {result['framework']} project, from version {recorded(dest)['_commit']} of the template.")
+    out.print(f"Written to {dest}, from version {recorded(dest)['_commit']} of the template.")
     out.print(farewell, markup=False)
 
 
