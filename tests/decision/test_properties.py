@@ -56,7 +56,7 @@ def test_the_order_names_every_value() -> None:
 @pytest.mark.parametrize("criterion", VALUES)
 def test_every_criterion_counts(criterion: str) -> None:
     first, *_, last = TOWARDS_DJANGO[criterion]
-    assert lead(answers_for("rest_api") | {criterion: first}) < lead(answers_for("rest_api") | {criterion: last})
+    assert lead(answers_for("web_app") | {criterion: first}) < lead(answers_for("web_app") | {criterion: last})
 
 
 @pytest.mark.parametrize("criterion", VALUES)
