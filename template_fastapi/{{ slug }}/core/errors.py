@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
@@ -63,7 +63,9 @@ async def _invalid_request(_: Request, error: RequestValidationError) -> Respons
     return ProblemResponse(problem(422, errors=field_errors(error.errors())))
 
 
-async def _database_unavailable(_: Request, error: SQLAlchemyError) -> Response:
+async def _database_unavailable(_: Request, error: OperationalError | PoolTimeoutError) -> Response:
+    if getattr(getattr(error, "orig", None), "sqlite_errorname", "") == "SQLITE_ERROR":
+        raise error  # wrong SQL, or a table that no migration has made yet
     logger.error("database unavailable", exc_info=error)
     return ProblemResponse(problem(503))
 
