@@ -12,11 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import ProblemResponse
+from .health import PROBES
 from .logging import log_request
 from .problems import problem
 from .request_id import HEADER, request_id_from
 
-HEALTH = "/health/"  # probes know no host name, and their lines would drown the others
+HEADER_NAME = HEADER.lower().encode()
 
 logger = structlog.get_logger(__name__)
 
@@ -44,19 +45,16 @@ class RequestMiddleware:
 
         start = perf_counter()
         headers = dict(scope["headers"])
-        request_id = request_id_from(headers.get(b"x-request-id", b"").decode("latin-1"))
+        request_id = request_id_from(headers.get(HEADER_NAME, b"").decode("latin-1"))
         context = structlog.contextvars.bind_contextvars(request_id=request_id)
-        is_probe = scope["path"].startswith(HEALTH)
+        is_probe = scope["path"] in PROBES
         status = 0
 
         async def send_identified(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (HEADER.lower().encode(), request_id.encode()),
-                ]
+                message["headers"] = [*message.get("headers", ()), (HEADER_NAME, request_id.encode())]
             await send(message)
 
         try:
