@@ -24,7 +24,7 @@ def collect(
         presets = template.presets
         if preset not in presets:
             raise Stop(f"There is no preset {preset!r}. Allowed: {', '.join(presets)}.", ExitCode.USAGE)
-        answers |= presets[preset]
+        answers |= presets[preset].answers
     if file is not None:
         answers |= _read(file)
     answers |= dict(_pair(pair) for pair in data)

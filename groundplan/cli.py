@@ -197,13 +197,14 @@ def check(
 
 @app.command()
 def presets(template: TemplateOption = None, ref: Ref = None) -> None:
-    """List the presets, each with its answers."""
+    """List the presets: what each is an example of, and its answers."""
     from groundplan.template import fetched
 
-    table = Table("preset", "answers", box=None, padding=(0, 2, 0, 0))
+    table = Table("preset", "example", box=None, padding=(0, 2, 0, 0))
     with fetched(_source(template, ref)) as fetched_template:
-        for name, answers in fetched_template.presets.items():
-            table.add_row(name, ", ".join(f"{key}={_plain(value)}" for key, value in answers.items()))
+        for name, preset in fetched_template.presets.items():
+            answers = ", ".join(f"{key}={str(value).lower()}" for key, value in preset.answers.items())
+            table.add_row(name, f"{preset.summary}\n[dim]{answers}[/dim]")
     out.print(table)
 
 
@@ -212,10 +213,6 @@ def _source(template: str | None, ref: str | None) -> Any:
 
     with err.status("Fetching the template"):
         return resolve(template, ref)
-
-
-def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _print_json(value: object) -> None:

@@ -29,6 +29,14 @@ PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
+class Preset:
+    """An answers file of the template: what it is an example of, and its answers."""
+
+    summary: str
+    answers: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Source:
     """A template and the version of it to use; `ref` None means its newest tag or, without tags, its HEAD."""
 
@@ -131,10 +139,14 @@ class Template:
             raise Stop(f"{source.location} is not a Groundplan template: it does not ask for a framework.")
 
     @property
-    def presets(self) -> dict[str, dict[str, Any]]:
-        """The answers of each preset, by its name."""
+    def presets(self) -> dict[str, Preset]:
+        """Every preset, by its name."""
         files = sorted((self._worker.template.local_abspath / "presets").glob("*.yml"))
-        return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
+        texts = {file.stem: file.read_text(encoding="utf-8") for file in files}
+        return {
+            name: Preset(text.partition("\n")[0].removeprefix("# "), yaml.safe_load(text))
+            for name, text in texts.items()
+        }
 
     def choices(self, question: str) -> list[str]:
         """The values that a question allows; empty where it takes any text."""

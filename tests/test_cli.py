@@ -193,6 +193,27 @@ def test_questions_are_asked_at_a_terminal(template: Path, tmp_path: Path) -> No
     assert (tmp_path / "service" / "pyproject.toml").is_file()
 
 
+def test_nothing_more_is_asked_once_an_answer_rules_both_out(template: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m groundplan new service --template {template} --data product=script"
+    child = pexpect.spawn(command, cwd=tmp_path, encoding="utf-8", dimensions=(50, 80), timeout=60)
+    assert child.expect(["Which framework", "What does the team", "admin panel"]) == 0
+    child.expect("Neither: stop here")
+    child.send("\r")
+    child.expect("Typer")
+    child.expect(pexpect.EOF)
+    assert child.wait() == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_framework_that_is_insisted_on_leaves_the_criteria_to_be_answered(template: Path, tmp_path: Path) -> None:
+    """Else the decision record would hold answers that nobody gave."""
+    command = f"{sys.executable} -m groundplan new service --template {template} --framework fastapi"
+    child = pexpect.spawn(command, cwd=tmp_path, encoding="utf-8", dimensions=(50, 80), timeout=60)
+    assert child.expect(["above all", "What is the service called"]) == 0
+    child.sendcontrol("c")
+    child.expect(pexpect.EOF)
+
+
 def test_leaving_the_questionnaire_leaves_nothing(template: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m groundplan new service --template {template}"
     child = pexpect.spawn(command, cwd=tmp_path, encoding="utf-8", timeout=60)

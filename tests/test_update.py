@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 import yaml
 
@@ -186,6 +187,22 @@ def test_a_new_question_takes_its_default(clone: Path, tmp_path: Path) -> None:
     commit_all(clone, "Ask for a colour")
     assert groundplan("update", project).returncode == 0
     assert (answers(project)["colour"], answers(project)["name"]) == ("green", "The name")
+
+
+def test_an_update_at_a_terminal_asks_only_what_is_new(clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework="django", product="cms")
+    commit_all(project, "Start", init=True)
+    with (clone / "copier.yml").open("a") as file:
+        file.write("\ncolour:\n  type: str\n  help: Which colour?\n  default: green\n")
+    commit_all(clone, "Ask for a colour")
+    child = pexpect.spawn(f"{sys.executable} -m groundplan update {project}", encoding="utf-8", timeout=120)
+    child.expect("Which colour")
+    assert "above all" not in str(child.before)
+    assert "called" not in str(child.before)
+    child.send("ish\r")
+    child.expect(pexpect.EOF)
+    assert child.wait() == 0
+    assert answers(project)["colour"] == "greenish"
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -33,13 +33,17 @@ def add_a_domain(project: Project, framework: str) -> None:
         replace(package / "routers.py", "    items.router,\n", "    items.router,\n    notes.router,\n")
         project.poe("migrations", "Add notes")
     else:
+        replace(package / "settings.py", 'f"{PACKAGE}.items",\n', 'f"{PACKAGE}.items",\n    f"{PACKAGE}.notes",\n')
         replace(
-            package / "settings.py",
-            f'"{package.name}.items",\n',
-            f'"{package.name}.items",\n    "{package.name}.notes",\n',
+            package / "api.py",
+            "from .items.api import router as items\n",
+            "from .items.api import router as items\nfrom .notes.api import router as notes\n",
         )
-        replace(package / "api.py", "from .items.api import router as items\n",
-                "from .items.api import router as items\nfrom .notes.api import router as notes\n")  # fmt: skip
+        replace(
+            package / "api.py",
+            'api.add_router("/items", items)\n',
+            'api.add_router("/items", items)\napi.add_router("/notes", notes)\n',
+        )
         (package / "notes" / "migrations").mkdir()
         (package / "notes" / "migrations" / "__init__.py").touch()
         project.poe("migrations")
