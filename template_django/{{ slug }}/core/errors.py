@@ -75,6 +75,8 @@ def _too_large(_: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 
 
 def _database_unavailable(_: HttpRequest, error: Exception) -> HttpResponse:
+    if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_ERROR":
+        raise error  # wrong SQL, or a table that no migration has made yet
     logger.error("database unavailable", exc_info=error)
     return problem_response(503)
 

@@ -74,8 +74,8 @@ DATABASES = {"default": database_from(environment.database_url)}
 
 LOGGING_CONFIG = None
 configure(environment.log_level)
-# Every request has its line already, so of these only what is more than a line about a request.
-logging.getLogger("django.request").setLevel(logging.ERROR)
+# Every request has its line already. Of Django's own, only those about exceptions say more.
+logging.getLogger("django.request").addFilter(lambda record: bool(record.exc_info))
 logging.getLogger("django.server").setLevel(logging.CRITICAL)
 
 # Static files, which WhiteNoise serves from the packages: there is nothing to collect.

@@ -11,8 +11,8 @@ from .errors import unknown_address
 admin.site.site_header = admin.site.site_title = NAME
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
     path("api/", api.urls),
     re_path(r"^api(?:/|$)", unknown_address),
+    path("admin/", admin.site.urls),
     path("", include(urls)),
 ]
