@@ -54,7 +54,10 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (HEADER_NAME, request_id.encode())]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (HEADER_NAME, request_id.encode()),
+                ]
             await send(message)
 
         try:
