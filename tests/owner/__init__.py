@@ -21,7 +21,7 @@ def replace(file: Path, old: str, new: str) -> None:
 
 def add_a_domain(project: Project, framework: str) -> None:
     """A model with its migration, its endpoints and its tests, in the places that the README names."""
-    package = next(project.path.glob("*/core")).parent
+    package = next(project.path.glob("*/core/about.py")).parents[1]
     shutil.copytree(HERE / framework / "notes", package / "notes")
     (package / "notes" / "__init__.py").touch()
     (project.path / "tests" / "notes").mkdir()
@@ -51,7 +51,7 @@ def add_a_domain(project: Project, framework: str) -> None:
 
 def add_a_setting(project: Project) -> None:
     """An environment variable of the owner's, read by the owner's code."""
-    environment = next(project.path.glob("*/environment.py"))
+    environment = next(project.path.glob("*/core/about.py")).parents[1] / "environment.py"
     text = environment.read_text()
     head, marker, tail = text.partition("\n\nenvironment = load(")
     assert marker
@@ -60,9 +60,10 @@ def add_a_setting(project: Project) -> None:
 
 def work_for_a_year(project: Project, framework: str) -> None:
     """All edits; the project's checks pass afterwards."""
-    add_a_domain(project, framework)
-    add_a_setting(project)
     project.uv("add", "--quiet", DEPENDENCY)
+    project.poe("migrate")
+    add_a_setting(project)
+    add_a_domain(project, framework)
     readme = project.path / "README.md"
     readme.write_text("# Our service\n\nNothing is left of what was here.\n")
     example = project.path / ".env.example"
