@@ -26,8 +26,8 @@ def create_item(values: ItemCreate) -> Item:
 def update_item(item_id: int, changes: ItemUpdate) -> Item:
     """Change the given fields of an item."""
     item = get_item(item_id, lock=True)
-    for field, value in changes.model_dump(exclude_unset=True).items():
-        setattr(item, field, value)
+    for field in changes.model_fields_set:
+        setattr(item, field, getattr(changes, field))
     return _saved(item)
 
 
