@@ -117,7 +117,8 @@ def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> Environment
     except ValidationError as error:
         problems = _problems(kind, error)
     except SettingsError as error:
-        problems = [str(error)]  # a list or mapping that is not JSON: it names the field
+        field = re.search(r'field "(\w+)"', str(error))
+        problems = [f"{field[1].upper()}: a list or mapping, as JSON" if field else str(error)]
     sys.stderr.write("".join(f"{problem}\n" for problem in problems))
     raise SystemExit(1)
 
