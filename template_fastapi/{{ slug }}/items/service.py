@@ -37,8 +37,8 @@ async def create_item(session: AsyncSession, values: ItemCreate) -> Item:
 async def update_item(session: AsyncSession, item_id: int, changes: ItemUpdate) -> Item:
     """Change the given fields of an item."""
     item = await get_item(session, item_id, lock=True)
-    for field, value in changes.model_dump(exclude_unset=True).items():
-        setattr(item, field, value)
+    for field in changes.model_fields_set:
+        setattr(item, field, getattr(changes, field))
     await _flush(session)
     return item
 
