@@ -19,8 +19,8 @@ from groundplan.errors import ExitCode, Stop
 # What `decide --format json` prints: an interface, while the recorded decision may hold more.
 DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 app = typer.Typer(
     add_completion=False,
@@ -141,7 +141,7 @@ def decide(
         if output is DecisionFormat.json:
             _print_json({key: decision[key] for key in DECISION_KEYS})
         else:
-            out.print(fetched_template.describe(output is DecisionFormat.markdown), markup=False, soft_wrap=True)
+            out.print(fetched_template.describe(output is DecisionFormat.markdown), markup=False)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Rendered projects with an environment of their own, set up once a run and shared by the tests that only look."""
 
+import configparser
 import contextlib
 import json
 import os
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from groundplan import interpreters
-from tests.tools import run
+from tests.tools import run, tree
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,22 @@ def set_up(path: Path) -> Project:
     project = Project(path, path / ".venv")
     project.uv("sync", "--locked", "--quiet")
     return project
+
+
+def parse_all(project: Path) -> None:
+    """Fails where a file of a kind that has a syntax breaks it."""
+    program = (
+        "import ast, pathlib, sys; [ast.parse(p.read_text('utf-8')) for p in pathlib.Path(sys.argv[1]).rglob('*.py')]"
+    )
+    run(PYTHON, "-c", program, project)
+    for name, content in tree(project).items():
+        text = content.decode()
+        if name.endswith((".toml", "uv.lock")):
+            tomllib.loads(text)
+        elif name.endswith((".yml", ".yaml")):
+            yaml.safe_load(text)
+        elif name.endswith(".ini"):
+            configparser.ConfigParser(interpolation=None).read_string(text)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,17 @@ import contextlib
 import json
 import logging
 import logging.config
+import re
 import sys
+import uuid
 from datetime import UTC, datetime
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+REQUEST_ID_HEADER = "X-Request-ID"
+
+_well_formed = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 _encode = json.JSONEncoder(default=repr).encode
 _shortcut = False  # whether log_request may write JSON by itself
 
@@ -30,6 +35,11 @@ def configure(level: str) -> None:
     )
     logging.config.dictConfig(standard_library(level))
     logging.captureWarnings(capture=True)
+
+
+def request_id_from(header: str | None) -> str:
+    """Return what joins a response, its log lines and the caller's own: theirs, if short and plain."""
+    return header if header and _well_formed(header) else uuid.uuid4().hex
 
 
 def log_request(**fields: object) -> None:

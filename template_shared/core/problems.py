@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, NotRequired, TypedDict
 
+from pydantic import TypeAdapter
+
 CONTENT_TYPE = "application/problem+json"
 
 # Python 3.12 still has the names that RFC 9110 replaced.
@@ -25,6 +27,24 @@ DETAILS = {
     500: "Something failed on our side. The X-Request-ID of this response identifies it in the logs.",
     503: "The service cannot answer at the moment.",
 }
+
+
+class ServiceError(Exception):
+    """A request that cannot be fulfilled. The message is what the client reads."""
+
+    status = 400
+
+
+class NotFoundError(ServiceError):
+    """What the request is about does not exist."""
+
+    status = 404
+
+
+class ConflictError(ServiceError):
+    """The request contradicts what exists."""
+
+    status = 409
 
 
 class FieldError(TypedDict):
@@ -70,3 +90,16 @@ def _path(error: Mapping[str, Any]) -> str:
 
 def _message(error: Mapping[str, Any]) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _schema() -> dict[str, Any]:
+    schema = TypeAdapter(Problem).json_schema()
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
+    return schema
+
+
+# What the API's schema says about every answer that is not a success.
+PROBLEM_RESPONSE: dict[str, Any] = {
+    "description": "A problem (RFC 9457)",
+    "content": {CONTENT_TYPE: {"schema": _schema()}},
+}

@@ -49,6 +49,21 @@ def add_a_domain(project: Project, framework: str) -> None:
         project.poe("migrations")
 
 
+def remove_the_example(project: Path, framework: str) -> None:
+    """What the README says about getting rid of `items`."""
+    package = next(project.glob("*/core/about.py")).parents[1]
+    shutil.rmtree(package / "items")
+    shutil.rmtree(project / "tests" / "items")
+    if framework == "fastapi":
+        replace(package / "routers.py", "from .items import endpoints as items\n\n", "")
+        replace(package / "routers.py", "[\n    items.router,\n]", "[]")
+        (project / "migrations" / "versions" / "0001_items.py").unlink()
+    else:
+        replace(package / "settings.py", '    f"{PACKAGE}.items",\n', "")
+        replace(package / "api.py", "from .items.api import router as items\n", "")
+        replace(package / "api.py", 'api.add_router("/items", items)\n', "")
+
+
 def add_a_setting(project: Project) -> None:
     """An environment variable of the owner's, read by the owner's code."""
     environment = next(project.path.glob("*/core/about.py")).parents[1] / "environment.py"

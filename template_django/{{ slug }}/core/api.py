@@ -12,7 +12,8 @@ from pydantic_core import from_json, to_json
 
 from ..environment import environment
 from .about import DESCRIPTION, NAME
-from .errors import EXCEPTION_HANDLERS, PROBLEM_RESPONSE, NotJSONError
+from .errors import EXCEPTION_HANDLERS, NotJSONError
+from .problems import PROBLEM_RESPONSE
 
 
 class JSONParser(Parser):

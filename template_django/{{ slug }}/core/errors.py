@@ -8,30 +8,11 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja.errors import HttpError, ValidationError
-from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from .problems import CONTENT_TYPE, FieldError, Problem, field_errors, problem
+from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
 
 logger = structlog.get_logger(__name__)
-
-
-class ServiceError(Exception):
-    """A request that cannot be fulfilled. The message is for the client: say what is wrong, and no more."""
-
-    status = 400
-
-
-class NotFoundError(ServiceError):
-    """What the request is about does not exist."""
-
-    status = 404
-
-
-class ConflictError(ServiceError):
-    """The request contradicts what exists."""
-
-    status = 409
 
 
 class NotJSONError(ValueError):
@@ -94,17 +75,4 @@ EXCEPTION_HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpRespo
     OperationalError: _database_unavailable,
     InterfaceError: _database_unavailable,
     Exception: _unexpected,
-}
-
-
-def _schema() -> dict[str, Any]:
-    schema = TypeAdapter(Problem).json_schema()
-    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
-    return schema
-
-
-# What the API's schema says about every answer that is not a success.
-PROBLEM_RESPONSE: dict[str, Any] = {
-    "description": "A problem (RFC 9457)",
-    "content": {CONTENT_TYPE: {"schema": _schema()}},
 }

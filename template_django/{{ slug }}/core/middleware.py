@@ -17,9 +17,8 @@ from pydantic_core import to_json
 
 from .errors import problem_response, unknown_address
 from .health import VIEWS
-from .logging import log_request
+from .logging import REQUEST_ID_HEADER, log_request, request_id_from
 from .problems import CONTENT_TYPE, problem
-from .request_id import HEADER, request_id_from
 
 
 class RequestMiddleware:
@@ -43,7 +42,7 @@ class RequestMiddleware:
                     status=response.status_code,
                     duration_ms=round((perf_counter() - start) * 1000, 3),
                 )
-        response.headers[HEADER] = request_id
+        response.headers[REQUEST_ID_HEADER] = request_id
         return response
 
     def answer(self, request: HttpRequest) -> HttpResponseBase:

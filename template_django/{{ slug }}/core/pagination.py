@@ -3,23 +3,8 @@
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from pydantic import BaseModel, Field
 
-
-class PageRequest(BaseModel):
-    """Which part of a list a client asks for."""
-
-    limit: int = Field(default=20, ge=1, le=100)
-    offset: int = Field(default=0, ge=0, le=2**31 - 1)
-
-
-class Page[T](BaseModel):
-    """A part of a list, and how long the list is."""
-
-    items: list[T]
-    total: int
-    limit: int
-    offset: int
+from .schemas import PageRequest
 
 
 def fetch_page[M: Model](queryset: QuerySet[M], page: PageRequest) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from ..core.pagination import Page, PageRequest, fetch_page
+from ..core.pagination import fetch_page
+from ..core.schemas import Page, PageRequest
 from . import services
 from .models import Item
 from .schemas import ItemCreate, ItemRead, ItemUpdate

@@ -3,7 +3,7 @@
 from django.db import IntegrityError, transaction
 
 from ..core.database import violates_unique
-from ..core.errors import ConflictError, NotFoundError
+from ..core.problems import ConflictError, NotFoundError
 from .models import Item
 from .schemas import ItemCreate, ItemUpdate
 

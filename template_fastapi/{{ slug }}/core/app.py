@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 from . import database, health, logging
 from .about import DESCRIPTION, NAME
 from .environment import CoreEnvironment
-from .errors import PROBLEM_RESPONSE, exception_handlers
+from .errors import exception_handlers
 from .middleware import RequestMiddleware
+from .problems import PROBLEM_RESPONSE
 
 MAX_BODY_SIZE = 1024 * 1024
 

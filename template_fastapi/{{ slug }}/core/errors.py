@@ -8,32 +8,13 @@ import structlog
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import TypeAdapter
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from .problems import CONTENT_TYPE, Problem, field_errors, problem
+from .problems import CONTENT_TYPE, Problem, ServiceError, field_errors, problem
 
 logger = structlog.get_logger(__name__)
-
-
-class ServiceError(Exception):
-    """A request that cannot be fulfilled. The message is what the client reads."""
-
-    status = 400
-
-
-class NotFoundError(ServiceError):
-    """What the request is about does not exist."""
-
-    status = 404
-
-
-class ConflictError(ServiceError):
-    """The request contradicts what exists."""
-
-    status = 409
 
 
 class ProblemResponse(JSONResponse):
@@ -78,17 +59,4 @@ exception_handlers: dict[
     RequestValidationError: _invalid_request,
     OperationalError: _database_unavailable,
     PoolTimeoutError: _database_unavailable,
-}
-
-
-def _schema() -> dict[str, Any]:
-    schema = TypeAdapter(Problem).json_schema()
-    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldError"]
-    return schema
-
-
-# What the API's schema says about every answer that is not a success.
-PROBLEM_RESPONSE: dict[str, Any] = {
-    "description": "A problem (RFC 9457)",
-    "content": {CONTENT_TYPE: {"schema": _schema()}},
 }

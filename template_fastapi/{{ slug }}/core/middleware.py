@@ -13,11 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import ProblemResponse
 from .health import PROBES
-from .logging import log_request
+from .logging import REQUEST_ID_HEADER, log_request, request_id_from
 from .problems import problem
-from .request_id import HEADER, request_id_from
 
-HEADER_NAME = HEADER.lower().encode()
+HEADER_NAME = REQUEST_ID_HEADER.lower().encode()
 
 logger = structlog.get_logger(__name__)
 

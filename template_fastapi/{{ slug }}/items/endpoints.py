@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from ..core.database import Session
-from ..core.pagination import Page, PageQuery
+from ..core.pagination import PageQuery
+from ..core.schemas import Page
 from . import service
 from .schemas import ItemCreate, ItemRead, ItemUpdate
 

@@ -7,8 +7,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..core.database import violates_unique
-from ..core.errors import ConflictError, NotFoundError
-from ..core.pagination import PageRequest, fetch_page
+from ..core.pagination import fetch_page
+from ..core.problems import ConflictError, NotFoundError
+from ..core.schemas import PageRequest
 from .models import Item
 from .schemas import ItemCreate, ItemUpdate
 

@@ -1,0 +1,89 @@
+"""The template's own tree: what DESIGN asks of it, and what an update relies on."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.tools import FRAMEWORKS, ROOT
+
+ROOTS = [ROOT / f"template_{name}" for name in (*FRAMEWORKS, "shared")]
+FILES = [
+    path for root in ROOTS for path in sorted(root.rglob("*")) if path.is_file() and "__pycache__" not in path.parts
+]
+COPIER = yaml.safe_load((ROOT / "copier.yml").read_text())
+INCLUDES = re.compile(r'\{%-? (?:include|extends) "template_shared/([^"]+)"( ~ \w+ ~ "([^"]+)")?')
+
+
+def test_no_code_runs_at_generation() -> None:
+    assert not {"_jinja_extensions", "_tasks", "_migrations"} & set(COPIER)
+
+
+def test_sources_read_like_sources() -> None:
+    """Fewer than 10 control tags a thousand lines, locks aside: an option chooses files, seldom lines."""
+    texts = [path.read_text() for path in FILES if path.name != "uv.lock.jinja"]
+    tags = sum(text.count("{%") for text in texts)
+    lines = sum(text.count("\n") for text in texts)
+    assert tags < lines / 100
+
+
+# The licences are named by a computed include, and so have one suffix for all.
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if path.parent.name != "licences"],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_the_suffix_tells_whether_a_file_is_rendered(path: Path) -> None:
+    has_jinja = bool(re.search(r"\{[{%#]", path.read_text()))
+    assert has_jinja or path.suffix != ".jinja"
+    if path.is_relative_to(ROOT / "template_shared"):  # an include renders whatever it reads
+        assert (path.suffix == ".jinja") is has_jinja
+
+
+def test_every_shared_body_is_included_by_both() -> None:
+    shared = {path.relative_to(ROOT / "template_shared").as_posix() for path in FILES if path.is_relative_to(ROOTS[-1])}
+    for framework in FRAMEWORKS:
+        included = set()
+        for path in FILES:
+            if path.is_relative_to(ROOT / f"template_{framework}"):
+                for start, computed, end in INCLUDES.findall(path.read_text()):
+                    included |= (
+                        {name for name in shared if name.startswith(start) and name.endswith(end)}
+                        if computed
+                        else {start}
+                    )
+        assert included == shared
+
+
+def test_both_roots_list_the_same_files_where_they_do_the_same() -> None:
+    """What every project has, whatever its framework: a platform engineer finds it under the same name."""
+    names = [
+        {path.relative_to(root).as_posix().removesuffix(".jinja") for path in FILES if path.is_relative_to(root)}
+        for root in ROOTS[:2]
+    ]
+    package = "{{ slug }}"
+    assert {
+        *("README.md", "LICENSE", "pyproject.toml", "uv.lock", ".gitignore", ".editorconfig", ".env.example"),
+        *("poe_tasks.toml", "ruff.toml", "mypy.ini", "pytest.ini", "conftest.py", "docs/operations.md"),
+        *("docs/decisions/0001-web-framework.md", "{{ _copier_conf.answers_file }}"),
+        *(f"{package}/environment.py", f"{package}/core/about.py", f"{package}/core/environment.py"),
+        *(f"{package}/core/{name}.py" for name in ("logging", "problems", "schemas", "health", "middleware", "errors")),
+        *(f"{package}/items/{name}.py" for name in ("models", "schemas")),
+        *(f"tests/core/test_{name}.py" for name in ("environment", "health", "problems", "requests", "docs", "server")),
+    } <= names[0] & names[1]
+
+
+@pytest.mark.parametrize("pattern", [line for line in COPIER["_exclude"] if "'update'" in line])
+def test_every_pattern_of_the_owners_files_still_matches_one(pattern: str) -> None:
+    wanted = re.sub(r"\{% if .*?%\}!?/(.*)\{% endif %\}", r"\1", pattern).removesuffix("/**")
+    assert any((root / name).exists() for root in ROOTS[:2] for name in (wanted, f"{wanted}.jinja"))
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_locks_pin_what_the_projects_ask_for(framework: str) -> None:
+    lock = (ROOT / f"template_{framework}" / "uv.lock.jinja").read_text()
+    project = (ROOT / f"template_{framework}" / "pyproject.toml.jinja").read_text()
+    for name in re.findall(r'^    "([a-z0-9-]+)', project, flags=re.MULTILINE):
+        assert f'\nname = "{name}"\n' in lock
+    assert set(re.findall(r'https?://([^/"]+)', lock)) == {"pypi.org", "files.pythonhosted.org"}
