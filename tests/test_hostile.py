@@ -153,6 +153,7 @@ def test_what_is_held_passes_its_own_checks_and_updates(framework: str, template
         # The environment is not the project's own `.venv`, where poe would look.
         project.poe("--executor", "simple", "check" if number < 4 else "test")
         commit_all(project.path, "Start", init=True)
+        run("git", "clean", "--quiet", "-fdX", cwd=project.path)  # what the checks cached is no text
     editorconfig = improved / "template_shared" / "editorconfig"
     editorconfig.write_text(editorconfig.read_text() + "# improved\n")
     commit_all(improved, "Improve")
