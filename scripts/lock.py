@@ -22,9 +22,12 @@ from pathlib import Path
 import copier
 import yaml
 
+from groundplan import interpreters
+
 ROOT = Path(__file__).parents[1]
+UV = str(Path(sys.executable).with_name("uv"))
 RESERVED = ROOT / "extensions" / "reserved.yml"
-FRAMEWORKS = [name for name in ("django", "fastapi") if (ROOT / f"template_{name}" / "pyproject.toml.jinja").exists()]
+FRAMEWORKS = ("django", "fastapi")
 
 SLUG = "my_service"
 ROOT_PACKAGE = 'name = "{}"\nversion = "0.1.0"\nsource = {{ virtual = "." }}'
@@ -105,7 +108,7 @@ def render(framework: str, project: Path) -> None:
 
 def locked(project: Path, *, upgrade: bool) -> str:
     """Locks a project and returns the lock file as a template."""
-    run(project, "uv", "lock", "--quiet", *(["--upgrade"] if upgrade else []))
+    run(project, UV, "lock", "--quiet", *(["--upgrade"] if upgrade else []))
     lock = (project / "uv.lock").read_text()
     if strangers := set(re.findall(r'"\w+://([^/"]*)', lock)) - HOSTS:
         raise SystemExit(f"The lock file would name {', '.join(strangers)}: lock without indexes of your own.")
@@ -119,15 +122,21 @@ def locked(project: Path, *, upgrade: bool) -> str:
 
 def installed(project: Path) -> set[str]:
     """Installs a project's packages and returns their names: those of distributions and those to import."""
-    run(project, "uv", "sync", "--quiet", "--locked")
+    run(project, UV, "sync", "--quiet", "--locked")
     names = json.loads(run(project, ".venv/bin/python", "-c", PRINT_PACKAGES))
     return {re.sub(r"[-_.]+", "_", name).lower() for name in names}
 
 
 def words() -> set[str]:
-    """Returns the keywords and the modules of every Python on this machine that the projects support."""
-    interpreters = json.loads(run(ROOT, "uv", "python", "list", "--only-installed", "--output-format=json", ">=3.12"))
-    return set().union(*(json.loads(run(ROOT, python["path"], "-c", PRINT_WORDS)) for python in interpreters))
+    """Returns the keywords and the modules of the Python that projects run on here."""
+    return set(json.loads(run(ROOT, python(), "-c", PRINT_WORDS)))
+
+
+def python() -> str:
+    """Returns an interpreter for the projects."""
+    if found := interpreters.find():
+        return found
+    raise SystemExit("The projects need a newer Python than this machine has.")
 
 
 def names_of_files(project: Path) -> set[str]:
@@ -150,7 +159,7 @@ def slugs(names: Iterable[str]) -> set[str]:
 
 def run(project: Path, *command: str) -> str:
     """Runs a command in a project, untouched by the environment that this script runs in."""
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"} | {"UV_PYTHON": python()}
     return subprocess.run(command, cwd=project, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
