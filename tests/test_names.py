@@ -24,6 +24,10 @@ def problem(slug: str, *, existing: bool = False) -> str:
     return str(NAMES.slug_problem(slug, existing)).strip()  # type: ignore[attr-defined]
 
 
+def problem_of_line(text: str) -> str:
+    return str(NAMES.line_problem(text, 80)).strip()  # type: ignore[attr-defined]
+
+
 def suggested(name: str) -> str:
     return str(NAMES.slug_of(name)).strip()  # type: ignore[attr-defined]
 
