@@ -95,7 +95,9 @@ def resolve(template: str | None, ref: str | None) -> Source:
 
 def git(directory: Path, *arguments: str, check: bool = True) -> str:
     """What git prints in a directory, without the last line break; an error of git's becomes one line."""
-    run = subprocess.run(["git", "-C", directory, *arguments], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        ["git", "-c", "core.quotePath=false", "-C", directory, *arguments], capture_output=True, text=True, check=False
+    )
     if check and run.returncode:
         raise Stop(f"git {arguments[0]} failed in {directory}: {last_line(run.stderr)}")
     return run.stdout.rstrip("\n")
