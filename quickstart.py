@@ -4,7 +4,7 @@
     python3 quickstart.py [DEST] [options of `groundplan new`]   creates a project, starts it, shows an answer
     python3 quickstart.py test [options of pytest]               runs Groundplan's tests
 
-Everything it installs goes into `.venv` here and `.venv` in the project. Standard library only.
+What it installs goes into `.venv` here, `.venv` in the project, and uv's cache. Standard library only.
 """
 
 import sys
@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -36,6 +37,7 @@ DEFAULT_DESTINATION = ROOT.parent / "my-service"
 
 def main() -> int:
     """Runs the command that the arguments name."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the server is stopped
     arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
@@ -84,27 +86,39 @@ def start_project(arguments: list[str]) -> int:
     """Creates a project, sets it up, starts it once and shows what it answers."""
     destination, options = DEFAULT_DESTINATION, arguments
     if arguments and not arguments[0].startswith("-"):
-        destination, options = Path(arguments[0]).absolute(), arguments[1:]
-    if not sys.stdin.isatty():
-        options = ["--defaults", *([] if "--preset" in options else ["--preset", "rest_api"]), *options]
-    created = subprocess.run([program(VENV, "groundplan"), "new", str(destination), *options])
-    if created.returncode:
-        return created.returncode
+        destination, options = Path(arguments[0]).resolve(), arguments[1:]
+    if (destination / ".copier-answers.yml").exists() and not options:
+        say(f"Going on with the project in {destination}")
+    elif code := create(destination, options):
+        return code
 
     say("Setting the project up")
-    environment = os.environ | {"UV_PYTHON": python} if (python := interpreters.find()) else dict(os.environ)
     uv, poe = program(VENV, "uv"), program(destination / ".venv", "poe")
-    run([uv, "sync", "--locked", "--quiet"], cwd=destination, env=environment)
-    commit(destination)
+    python = {} if (found := interpreters.find()) is None else {"UV_PYTHON": found}
+    if not python and "UV_PYTHON" not in os.environ:
+        print(
+            "There is no Python 3.12 or newer here: uv downloads one. Or name yours in UV_PYTHON, and run this again."
+        )
+    run([uv, "sync", "--locked", "--quiet"], cwd=destination, env=python | os.environ)
+    if not (destination / ".git").exists():
+        commit(destination)
     run([poe, "--quiet", "migrate"], cwd=destination)
 
     say("Starting it")
     with served(destination, poe) as url:
-        show("POST", f"{url}/api/items", {"name": "First", "quantity": 3})
+        show("POST", f"{url}/api/items", {"name": f"Made on {time.ctime()}", "quantity": 3})
         show("GET", f"{url}/api/items")
-    say("It works. Serve it from now on with")
-    print(f"cd {destination} && {Path('.venv') / Path(poe).relative_to(destination / '.venv')} run")
+    say("It works. /api/docs shows the API. Serve it from now on with")
+    print(f"cd {shlex.quote(str(destination))} && {Path(poe).relative_to(destination)} run")
     return 0
+
+
+def create(destination: Path, options: list[str]) -> int:
+    """Writes the project; asks where there is a terminal, and returns the command's exit code."""
+    if not sys.stdin.isatty():
+        answered = any(option.startswith(("--preset", "--answers", "--data")) for option in options)
+        options = ["--defaults", *([] if answered else ["--preset", "rest_api"]), *options]
+    return subprocess.run([program(VENV, "groundplan"), "new", str(destination), "--quiet", *options]).returncode
 
 
 def commit(project: Path) -> None:
@@ -182,4 +196,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("Interrupted.")
+        sys.exit(128 + signal.SIGINT)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Iterable
@@ -19,8 +21,8 @@ from groundplan.errors import ExitCode, Stop
 # What `decide --format json` prints: an interface, while the recorded decision may hold more.
 DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 app = typer.Typer(
     add_completion=False,
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     epilog="Exit codes: 0 done · 1 an error · 2 wrong usage · 3 neither framework fits, nothing was written · "
-    "4 an update left conflicts · 5 the project is behind its template · 130 interrupted",
+    "4 an update left conflicts · 5 the project is behind its template · 130, 143 interrupted",
 )
 
 
@@ -101,12 +103,14 @@ def new(
         bool,
         typer.Option("--overwrite", help="Write into a directory that is not empty, over files of the same names."),
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not say what comes next.")] = False,
 ) -> None:
     """Ask what the service must do, recommend a framework, and write the project."""
     from groundplan.answers import collect
     from groundplan.project import check_destination, staged
     from groundplan.template import fetched, recorded
 
+    dest = dest.resolve()
     check_destination(dest, overwrite=overwrite)
     source = _source(template, ref)
     with staged(dest) as staging, fetched(source, staging) as fetched_template:
@@ -115,8 +119,10 @@ def new(
         farewell = fetched_template.farewell
     if result["framework"] == "neither":
         raise Stop(farewell, ExitCode.NEITHER)
+    if quiet:
+        return
     out.print(f"Written to {dest}, from version {recorded(dest)['_commit']} of the template.")
-    out.print(farewell, markup=False)
+    out.print(farewell)
 
 
 @app.command()
@@ -141,7 +147,7 @@ def decide(
         if output is DecisionFormat.json:
             _print_json({key: decision[key] for key in DECISION_KEYS})
         else:
-            out.print(fetched_template.describe(output is DecisionFormat.markdown), markup=False)
+            out.print(fetched_template.describe(output is DecisionFormat.markdown))
 
 
 @app.command()
@@ -153,6 +159,7 @@ def update(
     from groundplan.project import changes, conflicts, restored_on_failure
     from groundplan.template import recorded, update
 
+    dest = dest.resolve()
     before = str(recorded(dest)["_commit"])
     with restored_on_failure(dest):
         ask = sys.stdin.isatty()
@@ -163,11 +170,11 @@ def update(
             with err.status("Updating"):
                 after = update(dest, ref, ask=False)
     if after == before:
-        out.print(f"{dest} is up to date: the template is still at {before}.")
+        out.print(f"{dest} is up to date with its template ({before}).")
         return
     out.print(f"Updated {dest} from {before} to {after}. Review with `git diff`, run its tests, commit.")
     for line in changes(dest):
-        out.print(f"  {line}", markup=False)
+        out.print(f"  {line}")
     if files := conflicts(dest):
         lines = "\n".join(f"  {file}" for file in files)
         raise Stop(f"Your changes and the template's meet in:\n{lines}\nMend them, then commit.", ExitCode.CONFLICTS)
@@ -181,14 +188,18 @@ def check(
     """Say whether a project is behind its template."""
     from groundplan.template import behind, recorded
 
+    dest = dest.resolve()
     project = recorded(dest)
     with err.status("Looking at the template"):
         is_behind, latest = behind(dest)
     if output is Format.json:
-        facts = {"framework": project["framework"], "template": project["_src_path"]}
+        facts = {"framework": project.get("framework"), "template": project["_src_path"]}
         _print_json({"behind": is_behind, "current": project["_commit"], "latest": latest, **facts})
     elif is_behind:
-        out.print(f"{dest} is at {project['_commit']}; its template is at {latest}. Run `groundplan update {dest}`.")
+        out.print(
+            f"{dest} is at {project['_commit']}; its template is at {latest}. "
+            f"Run: groundplan update {shlex.quote(str(dest))}"
+        )
     else:
         out.print(f"{dest} is up to date with its template ({project['_commit']}).")
     if is_behind:
@@ -203,8 +214,8 @@ def presets(template: TemplateOption = None, ref: Ref = None) -> None:
     table = Table("preset", "example", box=None, padding=(0, 2, 0, 0))
     with fetched(_source(template, ref)) as fetched_template:
         for name, preset in fetched_template.presets.items():
-            answers = ", ".join(f"{key}={str(value).lower()}" for key, value in preset.answers.items())
-            table.add_row(name, f"{preset.summary}\n[dim]{answers}[/dim]")
+            answers = "\n".join(f"  {key}: {str(value).lower()}" for key, value in preset.answers.items())
+            table.add_row(name, f"{preset.summary}\n{answers}")
     out.print(table)
 
 
@@ -221,15 +232,18 @@ def _print_json(value: object) -> None:
 
 def main(arguments: Iterable[str] | None = None) -> None:
     """Runs the command and exits with one of `ExitCode`."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that clean-up runs
+    for name in ("SIGTERM", "SIGHUP"):  # so that clean-up runs; Windows has no SIGHUP
+        if number := getattr(signal, name, None):
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a character shows its number
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        if shutil.which("git") is None:
+            raise Stop("Groundplan needs git, which is not on PATH.")
         app(args=None if arguments is None else list(arguments))
     except Stop as stop:
         print(stop, file=sys.stderr)  # noqa: T201
         sys.exit(stop.code)
-    except KeyboardInterrupt:
-        print("Interrupted; nothing was changed.", file=sys.stderr)  # noqa: T201
-        sys.exit(128 + signal.SIGINT)
     except OSError as error:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(ExitCode.ERROR)

@@ -8,6 +8,8 @@ import contextlib
 import io
 import json
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -25,6 +27,7 @@ from plumbum.commands.processes import ProcessExecutionError
 from groundplan.errors import ExitCode, Stop
 
 ANSWERS_FILE = ".copier-answers.yml"
+BUNDLE = "template.bundle"
 PACKAGE = Path(__file__).parent
 
 
@@ -59,7 +62,7 @@ def installed_source() -> Source:
     clone = Path(url2pathname(urlsplit(record["url"]).path)) if "dir_info" in record else PACKAGE.parent
     if (clone / "copier.yml").is_file() and (clone / ".git").exists():
         return Source(str(clone))
-    bundle = PACKAGE / "template.bundle"
+    bundle = PACKAGE / BUNDLE
     if bundle.is_file():
         return Source(str(bundle))
     raise Stop(f"This installation has no template: neither {clone} nor {bundle} is there. Give one with --template.")
@@ -73,6 +76,8 @@ def resolve(template: str | None, ref: str | None) -> Source:
     """
     source = Source(template, ref) if template else installed_source()
     location, ref = source.location, ref or source.ref
+    if location.startswith("file:"):
+        location = f"git+{location}"  # as Copier wants it
     path = Path(location).expanduser()
     if not path.exists():
         if get_repo(location) is None:
@@ -80,6 +85,8 @@ def resolve(template: str | None, ref: str | None) -> Source:
         return Source(location, ref)
     if path.is_file():
         return Source(str(path.resolve()), ref)
+    if (path / ".git").exists():
+        git(path, "rev-parse", "--show-toplevel")  # says why, where git does not trust the directory
     if not (path / "copier.yml").is_file() or get_repo(str(path.resolve())) is None:
         raise Stop(
             f"{location} is not a git repository with a copier.yml; a project made from it could not be updated."
@@ -99,13 +106,14 @@ def git(directory: Path, *arguments: str, check: bool = True) -> str:
         ["git", "-c", "core.quotePath=false", "-C", directory, *arguments], capture_output=True, text=True, check=False
     )
     if check and run.returncode:
-        raise Stop(f"git {arguments[0]} failed in {directory}: {last_line(run.stderr)}")
+        raise Stop(f"git {arguments[0]} failed in {directory}: {reason(run.stderr)}")
     return run.stdout.rstrip("\n")
 
 
-def last_line(text: str) -> str:
+def reason(text: str) -> str:
     """The line in which a program says what went wrong."""
-    return ([line for line in text.splitlines() if line.strip()] or ["no message"])[-1].strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
+    return next((line for line in lines if line.startswith("fatal:")), lines[-1])
 
 
 @contextlib.contextmanager
@@ -119,7 +127,7 @@ def errors_in_one_line(source: str) -> Iterator[None]:
         message = "There is no terminal to ask on: add --defaults, or answer every question with --data."
         raise Stop(message, ExitCode.USAGE) from error
     except ProcessExecutionError as error:
-        raise Stop(f"The template {source} cannot be fetched: {last_line(error.stderr)}") from error
+        raise Stop(f"The template {source} cannot be fetched: {reason(error.stderr)}") from error
     except (CopierError, ValueError, yaml.YAMLError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         refused = message.startswith("Validation error")
@@ -176,7 +184,9 @@ class Template:
 
         Nothing is written where the framework is `neither`.
         """
-        with errors_in_one_line(self.source.location):
+        # The warning that there is no terminal is of no use: an error follows where one is needed.
+        quiet = contextlib.nullcontext() if sys.stdin.isatty() else contextlib.redirect_stderr(io.StringIO())
+        with errors_in_one_line(self.source.location), quiet:
             self._worker.data = answers
             self._worker.defaults = defaults
             self._worker.run_copy()
@@ -189,37 +199,41 @@ class Template:
 
 
 @contextlib.contextmanager
-def fetched(source: Source, destination: Path = Path()) -> Iterator[Template]:
+def fetched(source: Source, destination: Path | None = None) -> Iterator[Template]:
     """The template, ready to render into `destination`; temporary files are gone at the end."""
-    worker = Worker(src_path=source.location, vcs_ref=source.ref, dst_path=destination, quiet=True)
-    try:
+    with contextlib.ExitStack() as stack:
+        if destination is None:  # an empty place: Copier reads the answers of a project that is there
+            destination = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "nothing"
+        worker = Worker(src_path=source.location, vcs_ref=source.ref, dst_path=destination, quiet=True)
+        stack.callback(worker._cleanup)
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
             template = Template(source, worker)
         yield template
-    finally:
-        worker._cleanup()
 
 
 def recorded(project: Path) -> dict[str, Any]:
     """What the project's answers file holds: where it came from (`_src_path`, `_commit`) and every answer."""
     try:
         answers = yaml.safe_load((project / ANSWERS_FILE).read_text(encoding="utf-8"))
-        return {"_src_path": answers["_src_path"], "_commit": answers["_commit"], **answers}
+        return {**answers, "_src_path": answers["_src_path"], "_commit": answers["_commit"]}
     except FileNotFoundError as error:
         raise Stop(f"{project} is not a project of Groundplan: it has no {ANSWERS_FILE}.") from error
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise Stop(f"{project / ANSWERS_FILE} does not say which template and version the project has.") from error
 
 
 @contextlib.contextmanager
 def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tuple[Worker, str]]:
     source = str(recorded(project)["_src_path"])
+    if Path(source).name == BUNDLE and not Path(source).exists():
+        source = installed_source().location  # made by another installation of this command
     if get_repo(source) is None:
         raise Stop(
             f"The project's template is not at {source} any more. Write the path of a clone, or a git URL, as "
             f"_src_path into {project / ANSWERS_FILE}, commit it, and run this again."
         )
-    worker = Worker(dst_path=project, vcs_ref=resolve(source, ref).ref, quiet=True, **options)
+    worker = Worker(src_path=source, dst_path=project, vcs_ref=resolve(source, ref).ref, quiet=True, **options)
+    worker.subproject.last_answers["_src_path"] = source  # where Copier looks for the old version
     try:
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
@@ -232,10 +246,14 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
 def behind(project: Path) -> tuple[bool, str]:
     """Whether the template has a newer version than the project, and the commit of that version."""
     with _of_project(project, None) as (worker, latest):
-        old, new = worker.subproject.template, worker.template
-        if old is None or old.version is None or new.version is None:
-            raise Stop("The template's version cannot be told.")
-        return new.version > old.version, latest
+        return _is_behind(worker), latest
+
+
+def _is_behind(worker: Worker) -> bool:
+    old, new = worker.subproject.template, worker.template
+    if old is None or old.version is None or new.version is None:
+        raise Stop("The template's version cannot be told.")
+    return new.version > old.version
 
 
 def update(project: Path, ref: str | None, *, ask: bool) -> str:
@@ -245,6 +263,8 @@ def update(project: Path, ref: str | None, *, ask: bool) -> str:
     """
     options = {"overwrite": True, "skip_answered": True, "defaults": not ask}
     with _of_project(project, ref, **options) as (worker, latest):
-        if latest != recorded(project)["_commit"]:
+        if ref is None and not _is_behind(worker):
+            return str(recorded(project)["_commit"])
+        with contextlib.redirect_stderr(io.StringIO()):  # what git says about its merges
             worker.run_update()
         return latest

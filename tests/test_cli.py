@@ -69,7 +69,7 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
         (("--data", "live_connections=perhaps"), ("live_connections", "true", "false")),
         (("--data", "decision={}"), ("decision", "product")),
         (("--data", "product"), ("KEY=VALUE",)),
-        (("--data", "slug=class"), ("slug", "class")),
+        (("--data", "slug=class"), ("slug", "word of Python")),
         (("--data", "name=two\nlines"), ("name", "line break")),
         (("--data", "email=nobody"), ("email", "team@example.com")),
         (("--preset", "nothing"), ("nothing", "microservice")),

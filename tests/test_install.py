@@ -118,7 +118,7 @@ def test_quickstart_without_a_terminal(clone: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert '201 {"id":1,"name":"First"' in result.stdout.replace(": ", ":").replace(", ", ",")
+    assert '201 {"id":1,"name":"Made on ' in result.stdout.replace('": ', '":').replace(', "', ',"')
     project = tmp_path / "my-service"
     assert result.stdout.splitlines()[-1] == f"cd {project} && .venv/bin/poe run"
     assert run("git", "status", "--porcelain", cwd=project) == ""

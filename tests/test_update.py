@@ -38,9 +38,15 @@ def improve(clone: Path, framework: str) -> None:
     """A next version of the template: changed, new and removed files, and weights that turn every decision."""
     root = clone / f"template_{framework}"
     replace(root / "pyproject.toml.jinja", '"structlog>=26.1,', '"structlog>=26.1.0,')
+    replace(root / "pyproject.toml.jinja", '"mypy>=2.4,', '"mypy>=2.4.0,')
+    replace(root / "pyproject.toml.jinja", 'requires-python = ">=3.12"', 'requires-python = ">=3.12.0"')
+    replace(clone / "template_shared" / "gitignore", "\n# Yours", ".coverage\n\n# Yours")
+    replace(root / "mypy.ini.jinja", "\n# Yours", "pretty = true\n\n# Yours")
+    replace(root / "poe_tasks.toml.jinja", "\n# Yours", '\n[tasks.hello]\nhelp = "Hello"\ncmd = "echo"\n\n# Yours')
     replace(clone / "template_shared" / "core" / "logging.py", '"""', '"""Improved. ')
     replace(root / "README.md.jinja", "\n", "\nImproved.\n")
     (root / "SECURITY.md").write_text("# Security\n")
+    (root / "tests" / "core" / "test_added.py").write_text('"""Added."""\n')
     (root / ".editorconfig.jinja").unlink()
     example = root / "{{ slug }}" / "items" / "models.py"
     example.write_text(example.read_text() + "\n# Improved.\n")
@@ -73,7 +79,11 @@ def test_the_next_version_reaches_a_project_in_use(framework: str, clone: Path, 
     assert {name for name in before | after if before.get(name) != after.get(name)} == {
         ".copier-answers.yml",
         ".editorconfig",
+        ".gitignore",
         "SECURITY.md",
+        "mypy.ini",
+        "poe_tasks.toml",
+        "tests/core/test_added.py",
         "pyproject.toml",
         f"{decided['slug']}/core/logging.py",
     }

@@ -10,6 +10,7 @@ from tests.projects import Project
 
 HERE = Path(__file__).parent
 DEPENDENCY = "humanize"
+DEV_DEPENDENCY = "freezegun"
 
 
 def replace(file: Path, old: str, new: str) -> None:
@@ -17,6 +18,11 @@ def replace(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text, f"{file} has no {old!r}"
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def append(file: Path, text: str) -> None:
+    """Writes below what the template wrote."""
+    file.write_text(file.read_text() + text)
 
 
 def add_a_domain(project: Project, framework: str) -> None:
@@ -76,6 +82,10 @@ def add_a_setting(project: Project) -> None:
 def work_for_a_year(project: Project, framework: str) -> None:
     """All edits; the project's checks pass afterwards."""
     project.uv("add", "--quiet", DEPENDENCY)
+    project.uv("add", "--quiet", "--dev", DEV_DEPENDENCY)
+    append(project.path / ".gitignore", "/exports/\n")
+    append(project.path / "mypy.ini", "[mypy-legacy.*]\nignore_missing_imports = true\n")
+    append(project.path / "poe_tasks.toml", '[tasks.greet]\nhelp = "Say hello"\ncmd = "echo hello"\n')
     project.poe("migrate")
     add_a_setting(project)
     add_a_domain(project, framework)
