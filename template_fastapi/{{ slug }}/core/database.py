@@ -68,7 +68,10 @@ def create_engine(url: str) -> AsyncEngine:
     """Prepare connections to `url`, which names SQLite or PostgreSQL."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
-        engine = create_async_engine(address.set(drivername="sqlite+aiosqlite"))
+        engine = create_async_engine(
+            address.set(drivername="sqlite+aiosqlite"),
+            hide_parameters=True,  # errors are logged, and clients' data is not
+        )
         event.listen(engine.sync_engine, "connect", enforce_foreign_keys)
         return engine
     return create_async_engine(
@@ -76,6 +79,7 @@ def create_engine(url: str) -> AsyncEngine:
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT,
             "prepare_threshold": None,  # prepared statements do not survive a transaction pooler
