@@ -51,6 +51,8 @@ class RequestMiddleware:
             request.get_host()
         except DisallowedHost:  # refused here, before it costs anything or fills the log
             return problem_response(400, "This service does not answer to that host name.")
+        if "body_is_too_large" in request.META:
+            return problem_response(413)
         response = self.get_response(request)
         if response.status_code >= 400 and request.path_info.startswith("/api/"):
             say_as_problem(response)

@@ -63,6 +63,9 @@ TEMPLATES = [
 ]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a request's body, uploaded files aside
+# Bytes of a body whose size is not announced, with its files. It is on the disk before Django can
+# look at it, so that it needs a limit of its own.
+CHUNKED_BODY_MAX_SIZE = 100 * 1024 * 1024
 
 # Database
 # https://docs.djangoproject.com/en/6.1/ref/databases/
