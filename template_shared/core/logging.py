@@ -19,7 +19,6 @@ from structlog.typing import EventDict, Processor
 REQUEST_ID_HEADER = "X-Request-ID"
 
 _well_formed = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
-_encode = json.JSONEncoder(default=repr).encode
 _shortcut = False  # whether log_request may write JSON by itself
 
 
@@ -105,6 +104,17 @@ def _rendered() -> list[Processor]:
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
 
 
+def _shown(value: object) -> str:
+    """Show what JSON has no form for. To log must not fail, whatever a library passes."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+_encode = json.JSONEncoder(default=_shown).encode
+
+
 def _dumps(line: EventDict, **_: object) -> str:
     return _encode(line)
 
@@ -129,4 +139,7 @@ class _Logger:
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        _write(self.format(record))
+        try:
+            _write(self.format(record))
+        except Exception:  # a mistake in a call to a logger must not fail its caller
+            self.handleError(record)

@@ -1,8 +1,10 @@
 """Every request has an identifier, a line in the log, and a host name that is ours."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from fastapi import APIRouter
 
 from .serving import log_lines, router, serving
@@ -74,6 +76,23 @@ async def test_an_exception_is_logged_with_its_request(capsys: pytest.CaptureFix
     assert "RuntimeError: hunter2" in str(error["exception"])
     assert (request["event"], request["status"]) == ("request", 500)
     assert error["request_id"] == request["request_id"] == "abc"
+
+
+async def test_what_cannot_be_logged_fails_no_request(capsys: pytest.CaptureFixture[str]) -> None:
+    class Unprintable:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    broken = APIRouter()
+
+    @broken.get("/")
+    async def endpoint() -> None:
+        structlog.get_logger("ours").info("odd", value=Unprintable())
+        logging.getLogger("theirs").info("%d", "odd")
+
+    async with serving(broken) as client:
+        assert (await client.get("/")).status_code == 200
+    assert [line["event"] for line in log_lines(capsys)] == ["odd", "request"]
 
 
 async def test_log_level_decides_what_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
