@@ -23,8 +23,8 @@ def check_destination(destination: Path, *, overwrite: bool) -> None:
 def staged(destination: Path) -> Iterator[Path]:
     """A directory that becomes `destination` at the end of the block, or vanishes where the block fails.
 
-    `destination` is absolute. The directory lies beside the destination, on the same file system, so that the last step is a rename. An existing
-    destination keeps its other files.
+    `destination` is absolute. The directory lies beside it, on the same file system, so that the last step is a
+    rename. A destination that exists keeps its other files.
     """
     beside = next(parent for parent in destination.parents if parent.is_dir())
     staging = beside / f".groundplan-{secrets.token_hex(8)}"

@@ -122,6 +122,31 @@ def test_new_leaves_a_directory_that_is_not_empty_alone(template: Path, tmp_path
     assert tree(tmp_path) == {"mine.txt": b"mine"}
 
 
+def test_a_destination_is_looked_at_where_it_leads(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    result = groundplan("new", "nowhere/..", "--template", template, *NEW, cwd=tmp_path)
+    assert (result.returncode, "not empty" in result.stderr) == (1, True)
+    assert tree(tmp_path) == {"mine.txt": b"mine"}
+
+
+@pytest.mark.parametrize("name", ["with space", "[/red]", ":smile:", "sérvice 🧾", "-dash", "a/b/c"])
+def test_a_destination_of_any_name(template: Path, tmp_path: Path, name: str) -> None:
+    result = groundplan("new", "--template", template, *NEW, "--", name, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert f"Written to {tmp_path / name}," in result.stdout
+    assert (tmp_path / name / "pyproject.toml").is_file()
+
+
+def test_what_is_in_the_way_stops_overwriting_before_it_begins(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    (tmp_path / "docs").write_text("a file where a directory is to be")
+    before = tree(tmp_path)
+    result = groundplan("new", tmp_path, "--template", template, *NEW, "--overwrite")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "docs" in result.stderr
+    assert tree(tmp_path) == before
+
+
 def test_new_writes_into_a_directory_when_it_is_told_to(template: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     assert groundplan("new", ".", "--template", template, *NEW, "--overwrite", cwd=tmp_path).returncode == 0
@@ -156,7 +181,7 @@ def test_a_user_may_insist(template: Path, tmp_path: Path) -> None:
     assert (tmp_path / "service" / "pyproject.toml").is_file()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_nothing(template: Path, tmp_path: Path, end: signal.Signals) -> None:
     command: list[str | Path] = [
         sys.executable,
@@ -173,8 +198,8 @@ def test_an_interrupted_run_leaves_nothing(template: Path, tmp_path: Path, end: 
         time.sleep(0.005)
     process.send_signal(end)
     process.communicate(timeout=60)
-    if process.returncode != 0:
-        assert list(tmp_path.iterdir()) == []
+    assert process.returncode == 128 + end  # the staging directory appears long before the end
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_questions_are_asked_at_a_terminal(template: Path, tmp_path: Path) -> None:
@@ -243,6 +268,12 @@ def test_decide_takes_what_is_not_answered_from_the_product(template: Path) -> N
     assert len(answers) == 14
 
 
+def test_decide_does_not_look_at_the_project_it_stands_in(template: Path, tmp_path: Path) -> None:
+    render(template, tmp_path / "service", product="cms")
+    arguments = ("decide", "--template", template, "--preset", "microservice", "--format", "json")
+    assert json.loads(groundplan(*arguments, cwd=tmp_path / "service").stdout)["recommended"] == "fastapi"
+
+
 def test_decide_ends_well_where_neither_fits(template: Path) -> None:
     decision = decide(template, "--preset", "pipeline")
     assert decision["recommended"] == "neither"
@@ -275,6 +306,19 @@ def test_presets_lists_one_for_each_product(template: Path) -> None:
 def test_every_preset_leads_somewhere(template: Path, preset: str) -> None:
     decision = decide(template, "--preset", preset)
     assert (decision["recommended"] == "neither") is (preset in {"script", "pipeline"})
+
+
+@pytest.mark.parametrize("licence", ["proprietary", "mit", "apache", "bsd"])
+def test_the_licence_is_the_one_that_was_chosen(template: Path, tmp_path: Path, licence: str) -> None:
+    text = (render(template, tmp_path / "service", licence=licence, author="Zoë") / "LICENSE").read_text()
+    title = {
+        "proprietary": "All rights reserved",
+        "mit": "MIT License",
+        "apache": "Apache License",
+        "bsd": "BSD 3-Clause",
+    }
+    assert [name for name, words in title.items() if words in text[:200]] == [licence]
+    assert ("Zoë" in text) is (licence != "apache")  # whose text names nobody
 
 
 def test_a_template_that_is_not_there(tmp_path: Path) -> None:

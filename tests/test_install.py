@@ -97,6 +97,22 @@ def test_copier_alone_updates_what_the_command_made(clone: Path, tmp_path: Path,
     assert (project / ".editorconfig").read_text().endswith("# improved\n")
 
 
+def test_another_installation_of_the_wheel_updates_the_project(clone: Path, tmp_path: Path) -> None:
+    """A colleague's, or one for a newer Python: the path that the project records is not there."""
+    project = tmp_path / "service"
+    first = install(tmp_path / "first", wheel(clone, tmp_path / "dist"))
+    run(first, "new", project, "--preset", "realtime", "--defaults")
+    commit_all(project, "Start", init=True)
+    shutil.rmtree(tmp_path / "first")
+    (clone / EDITED).write_text((clone / EDITED).read_text() + "# improved\n")
+    commit_all(clone, "Improve the template")
+    second = install(tmp_path / "second", wheel(clone, tmp_path / "dist"))
+    run(second, "check", project, code=5)
+    run(second, "update", project)
+    assert (project / ".editorconfig").read_text().endswith("# improved\n")
+    assert str(tmp_path / "second") in (project / ".copier-answers.yml").read_text()
+
+
 def test_a_wheel_needs_the_history(clone: Path, tmp_path: Path) -> None:
     shutil.rmtree(clone / ".git")
     assert "git clone" in run(UV, "build", "--wheel", "--out-dir", tmp_path / "dist", clone, code=2)
@@ -121,6 +137,17 @@ def test_quickstart_without_a_terminal(clone: Path, tmp_path: Path) -> None:
     assert '201 {"id":1,"name":"Made on ' in result.stdout.replace('": ', '":').replace(', "', ',"')
     project = tmp_path / "my-service"
     assert result.stdout.splitlines()[-1] == f"cd {project} && .venv/bin/poe run"
+    shutil.rmtree(project / ".venv")  # as if it had been interrupted
+    again = subprocess.run(
+        [sys.executable, "quickstart.py"],
+        cwd=clone,
+        env=environment,
+        stdin=-3,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (again.returncode, "Going on" in again.stdout) == (0, True), again.stderr
     assert run("git", "status", "--porcelain", cwd=project) == ""
     assert run("git", "status", "--porcelain", cwd=clone) == ""
 

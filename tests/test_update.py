@@ -147,6 +147,46 @@ def test_an_update_that_fails_changes_nothing(clone: Path, tmp_path: Path) -> No
     assert run("git", "status", "--porcelain", cwd=project) == ""
 
 
+def test_a_failed_update_keeps_what_git_was_told_not_to_show(clone: Path, tmp_path: Path) -> None:
+    project = render(clone, tmp_path / "service", framework="fastapi")
+    commit_all(project, "Start", init=True)
+    run("git", "config", "status.showUntrackedFiles", "no", cwd=project)
+    (project / "precious.txt").write_text("mine\n")
+    (clone / "template_fastapi" / "broken.txt.jinja").write_text("{{ nowhere }}")
+    commit_all(clone, "A broken version")
+    result = groundplan("update", project)
+    assert (result.returncode, "not committed" in result.stderr) == (1, True)
+    assert (project / "precious.txt").read_text() == "mine\n"
+
+
+def test_a_project_ahead_of_the_newest_tag_is_up_to_date(clone: Path, tmp_path: Path) -> None:
+    run("git", "tag", "v1.0.0", cwd=clone)
+    improve(clone, "fastapi")
+    project = tmp_path / "service"
+    new = ("new", project, "--template", clone, "--ref", "HEAD", "--framework", "fastapi", "--defaults")
+    assert groundplan(*new).returncode == 0
+    commit_all(project, "Start", init=True)
+    for command in ("check", "update"):
+        result = groundplan(command, project)
+        assert (result.returncode, "up to date" in result.stdout) == (0, True)
+
+
+def test_a_project_in_a_larger_repository(clone: Path, tmp_path: Path) -> None:
+    """Work elsewhere in the repository neither stops the update nor is touched by it."""
+    project = render(clone, tmp_path / "all" / "sérvices" / "one", framework="fastapi")
+    replace(project / ".editorconfig", "indent_size", "max_line_length = 99\nindent_size")
+    commit_all(tmp_path / "all", "Start", init=True)
+    (tmp_path / "all" / "other.txt").write_text("in the middle of something\n")
+    (project / "ours.rej").write_text("no conflict of this update\n")
+    commit_all(project, "More")
+    replace(clone / "template_shared" / "editorconfig", "indent_size", "max_line_length = 80\nindent_size")
+    commit_all(clone, "The next version")
+    result = groundplan("update", project)
+    assert result.returncode == 4
+    assert re.findall(r"^  (.*)$", result.stderr, flags=re.MULTILINE) == [".editorconfig"]
+    assert (tmp_path / "all" / "other.txt").exists()
+
+
 def test_work_that_is_not_committed_is_not_touched(clone: Path, tmp_path: Path) -> None:
     project = render(clone, tmp_path / "service", framework="fastapi")
     result = groundplan("update", project)
