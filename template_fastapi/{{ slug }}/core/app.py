@@ -29,11 +29,14 @@ def create_app(
     """
     logging.configure(environment.log_level)
     engine = database.create_engine(environment.database_url)
+    # Not one of the requests' connections: a service that uses all of them is busy, not unready.
+    probe = database.create_engine(environment.database_url, pool_size=1)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await engine.dispose()
+        await probe.dispose()
 
     app = FastAPI(
         title=NAME,
@@ -54,7 +57,7 @@ def create_app(
         max_body_size=max_body_size,
         debug=environment.debug,
     )
-    health.add_probes(app, {"database": partial(database.ping, engine)})
+    health.add_probes(app, {"database": partial(database.ping, probe)})
     for router in routers:
         app.include_router(router)
     return app

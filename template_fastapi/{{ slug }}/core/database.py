@@ -64,7 +64,7 @@ BigId = Annotated[
 ]
 
 
-def create_engine(url: str) -> AsyncEngine:
+def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
     """Prepare connections to `url`, which names SQLite or PostgreSQL."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
@@ -76,7 +76,7 @@ def create_engine(url: str) -> AsyncEngine:
         return engine
     return create_async_engine(
         address.set(drivername="postgresql+psycopg"),
-        pool_size=POOL_SIZE,
+        pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
         hide_parameters=True,
