@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 
@@ -35,6 +37,29 @@ def test_it_serves_until_sigterm_and_logs_nothing_but_json() -> None:
     lines = [json.loads(line) for line in output.splitlines()]
     assert lines
     assert all({"timestamp", "level", "event", "logger"} <= line.keys() for line in lines)
+
+
+def test_it_is_not_ready_from_sigterm_on() -> None:
+    port = free_port()
+    env = os.environ | {"PORT": port, "DATABASE_URL": "sqlite:///:memory:"}
+    with subprocess.Popen(GUNICORN, stdout=subprocess.DEVNULL, env=env) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/health/live")
+            with closing(HTTPConnection("127.0.0.1", int(port), timeout=5)) as connection:
+                assert ask(connection) == (200, {"database": "ok"})
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)  # less than Gunicorn waits before it closes idle connections
+                assert ask(connection) == (503, {"server": "failed"})
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
+def ask(connection: HTTPConnection) -> tuple[int, object]:
+    """Ask whether the service is ready, and which checks say so."""
+    connection.request("GET", "/health/ready")
+    response = connection.getresponse()
+    return response.status, json.load(response)["checks"]
 
 
 def wait_for(url: str) -> None:

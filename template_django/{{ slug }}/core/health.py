@@ -5,6 +5,7 @@ The middleware answers these two itself: probes name no host that ALLOWED_HOSTS 
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import structlog
 from django.db import connection
@@ -13,6 +14,15 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 TIMEOUT = 2.0  # seconds that a check may take
 
 type Check = Callable[[], None]
+
+
+class Server(Protocol):
+    """The part of Gunicorn that serves in this process."""
+
+    alive: bool  # until SIGTERM
+
+
+server: Server | None = None  # gunicorn.conf.py tells; other servers just end
 
 logger = structlog.get_logger(__name__)
 
@@ -24,7 +34,10 @@ def live(_: HttpRequest) -> HttpResponse:
 
 def ready(_: HttpRequest) -> HttpResponse:
     """Tell whether each check succeeds in time."""
-    results = {name: _result(name, check) for name, check in CHECKS.items()}
+    if server and not server.alive:  # it still answers on connections that are open
+        results = {"server": "failed"}
+    else:
+        results = {name: _result(name, check) for name, check in CHECKS.items()}
     is_ready = all(result == "ok" for result in results.values())
     return JsonResponse(
         {"status": "ok" if is_ready else "unavailable", "checks": results},
