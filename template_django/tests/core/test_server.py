@@ -75,15 +75,40 @@ def wait_for(url: str) -> None:
     pytest.fail("the server does not answer")
 
 
-@pytest.mark.parametrize("command", [GUNICORN, (sys.executable, "manage.py", "runserver")])
+COMMANDS = [GUNICORN, (sys.executable, "manage.py", "runserver")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_starts_with_wrong_variables(command: tuple[str, ...]) -> None:
+    problems = refuse(command, "LOG_LEVEL", "hunter2")
+    assert problems == ["LOG_LEVEL: DEBUG, INFO, WARNING, ERROR or CRITICAL"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nothing_starts_with_what_libpq_does_not_read(command: tuple[str, ...]) -> None:
+    problems = refuse(command, "DATABASE_URL", "postgresql://me:hunter2@localhost/db?hunter2=1")
+    assert problems == ["DATABASE_URL: a URL as libpq reads it, with no parameters but libpq's"]
+
+
+@pytest.mark.parametrize("port", ["hunter2", "65536"])
+def test_gunicorn_does_not_start_with_a_wrong_port(port: str) -> None:
+    assert refuse(GUNICORN, "PORT", port) == ["PORT: a number from 1 to 65535"]
+
+
+def test_gunicorn_does_not_start_without_workers() -> None:
+    problems = refuse(GUNICORN, "WEB_CONCURRENCY", "0")
+    assert problems == ["WEB_CONCURRENCY: a number from 1 to 1000"]
+
+
+def refuse(command: tuple[str, ...], variable: str, value: str) -> list[str]:
+    """Start with a wrong variable, in vain; return what is said about it."""
     result = subprocess.run(
         command,
-        env=os.environ | {"LOG_LEVEL": "hunter2", "PORT": free_port()},
+        env=os.environ | {"PORT": free_port(), variable: value},
         capture_output=True,
         text=True,
         timeout=10,
         check=False,
     )
     assert result.returncode == 1
-    assert result.stderr.splitlines() == ["LOG_LEVEL: DEBUG, INFO, WARNING, ERROR or CRITICAL"]
+    return result.stderr.splitlines()

@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.db import IntegrityError
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 CONNECT_TIMEOUT = 5  # seconds
 POOL_SIZE = 5  # connections a process: one for each of Gunicorn's threads and one for health checks
 POOL_TIMEOUT = 5  # seconds that a request waits for one of them
+
+MALFORMED = "a URL as libpq reads it, with no parameters but libpq's"
 
 
 def database_from(url: str) -> dict[str, Any]:
@@ -21,7 +24,11 @@ def database_from(url: str) -> dict[str, Any]:
             "OPTIONS": {"transaction_mode": "IMMEDIATE"},
         }
     # libpq reads the URL, so that all which psql understands works here too.
-    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **conninfo_to_dict(url)}
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError:  # whose message can hold the password
+        raise SystemExit(f"DATABASE_URL: {MALFORMED}") from None
+    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **parts}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": options.pop("dbname"),
