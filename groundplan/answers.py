@@ -26,15 +26,15 @@ def collect(
             raise Stop(f"There is no preset {preset!r}. Allowed: {', '.join(presets)}.", ExitCode.USAGE)
         answers |= presets[preset].answers
     if file is not None:
-        answers |= _read(file)
+        answers |= _read(file, template.recorded)
     answers |= dict(_pair(pair) for pair in data)
     if framework is not None:
         answers["framework"] = framework
     return {key: _check(template, key, value) for key, value in answers.items()}
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """The answers in a YAML file, which may be the answers file of a project."""
+def _read(file: Path, recorded: set[str]) -> dict[str, Any]:
+    """The answers in a YAML file. In the answers file of a project, some are not answers but `recorded`."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -45,8 +45,7 @@ def _read(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise Stop(f"{file} does not hold answers: one `question: answer` a line is expected.", ExitCode.USAGE)
-    recorded_by_copier = {key for key in content if key.startswith("_") or key == "decision"}
-    return {key: value for key, value in content.items() if key not in recorded_by_copier}
+    return {key: value for key, value in content.items() if not key.startswith("_") and key not in recorded}
 
 
 def _pair(text: str) -> tuple[str, str]:

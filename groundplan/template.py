@@ -140,11 +140,9 @@ class Template:
     def __init__(self, source: Source, worker: Worker) -> None:
         self.source = source
         self._worker = worker
-        self.questions: dict[str, dict[str, Any]] = {
-            name: details
-            for name, details in worker.template.questions_data.items()
-            if details.get("ask") is not False  # recorded, never answered
-        }
+        questions: dict[str, dict[str, Any]] = worker.template.questions_data
+        self.recorded = {name for name, details in questions.items() if details.get("ask") is False}
+        self.questions = {name: details for name, details in questions.items() if name not in self.recorded}
         if "framework" not in self.questions:
             raise Stop(f"{source.location} is not a Groundplan template: it does not ask for a framework.")
 

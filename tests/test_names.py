@@ -20,8 +20,8 @@ NAMES = JINJA.get_template("extensions/names.jinja").module
 RESERVED = yaml.safe_load((ROOT / "extensions" / "reserved.yml").read_text())
 
 
-def problem(slug: str, *, existing: bool = False) -> str:
-    return str(NAMES.slug_problem(slug, existing)).strip()  # type: ignore[attr-defined]
+def problem(slug: str, built: str | None = None) -> str:
+    return str(NAMES.slug_problem(slug, {"slug": built} if built is not None else None)).strip()  # type: ignore[attr-defined]
 
 
 def problem_of_line(text: str) -> str:
@@ -61,7 +61,7 @@ def test_good_names(slug: str) -> None:
 )
 def test_names_that_are_no_package(slug: str) -> None:
     assert problem(slug)
-    assert problem(slug, existing=True)
+    assert problem(slug, built=slug)
 
 
 TAKEN = [
@@ -74,7 +74,8 @@ TAKEN = [
 @pytest.mark.parametrize("slug", TAKEN)
 def test_names_that_are_taken(slug: str) -> None:
     assert problem(slug)
-    assert problem(slug, existing=True) == ""
+    assert problem(slug, built=slug) == ""
+    assert problem(slug, built="another")
 
 
 def test_the_list_knows_this_python() -> None:

@@ -255,6 +255,17 @@ def test_an_update_at_a_terminal_asks_only_what_is_new(clone: Path, tmp_path: Pa
     assert answers(project)["colour"] == "greenish"
 
 
+@pytest.mark.parametrize("change", ["framework=fastapi", "framework=neither", "slug=another"])
+def test_what_a_project_was_built_as_cannot_be_answered_anew(clone: Path, tmp_path: Path, change: str) -> None:
+    project = render(clone, tmp_path / "service", framework="django")
+    commit_all(project, "Start", init=True)
+    improve(clone, "django")
+    before = tree(project)
+    copier = Path(sys.executable).with_name("copier")
+    assert "and stays so" in run(copier, "update", "--defaults", "--data", change, project, code=1)
+    assert tree(project) == before
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_neither_copier_nor_the_command_decides_again(framework: str, clone: Path, tmp_path: Path) -> None:
     """An override stays as well: the framework here is the one that the answers speak against."""

@@ -30,7 +30,7 @@ def test_the_questionnaire_asks_for_the_criteria_first_then_the_framework() -> N
     names = list(QUESTIONS)
     assert names[: len(VALUES) + 1] == [*VALUES, "framework"]
     assert names[0] == "product"
-    assert names[-1] == "decision"
+    assert names[-2:] == ["decision", "built"]
 
 
 @pytest.mark.parametrize("criterion", VALUES)
@@ -41,7 +41,7 @@ def test_choices_and_weights_are_the_same_values(criterion: str) -> None:
 
 @pytest.mark.parametrize("question", [*VALUES, "framework"])
 def test_a_question_of_the_decision_is_asked_once(question: str) -> None:
-    assert "decision is undefined" in QUESTIONS[question]["ask"]
+    assert "built is undefined" in QUESTIONS[question]["ask"]
     assert QUESTIONS[question]["help"]
 
 
