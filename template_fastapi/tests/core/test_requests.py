@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
-from fastapi import APIRouter
+from fastapi import APIRouter, WebSocket
+from starlette.types import Message
 
-from .serving import log_lines, router, serving
+from .serving import application, log_lines, router, serving
 
 
 @pytest.mark.parametrize("given", ["a", "A-1_b.c", "f" * 64])
@@ -123,3 +124,40 @@ async def test_only_allowed_hosts_are_answered(allowed: str, host: str, status: 
     async with serving(**variables) as client:
         response = await client.get("/probe/numbers/7", headers={"Host": host})
     assert response.status_code == status
+
+
+@pytest.mark.parametrize("hosts", [("localhost", "evil.example"), ("evil.example", "localhost")])
+@pytest.mark.parametrize("allowed", ["localhost", "*"])
+async def test_two_hosts_are_one_too_many(allowed: str, hosts: tuple[str, str]) -> None:
+    async with serving(allowed_hosts=allowed) as client:
+        response = await client.get("/probe/numbers/7", headers=[("Host", host) for host in hosts])
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [
+        (b"localhost", {"type": "websocket.accept"}),
+        (b"evil.example", {"type": "websocket.http.response.start", "status": 400}),
+    ],
+)
+async def test_a_websocket_is_opened_only_for_allowed_hosts(
+    host: bytes, answer: dict[str, object]
+) -> None:
+    sockets = APIRouter()
+
+    @sockets.websocket("/")
+    async def endpoint(socket: WebSocket) -> None:
+        await socket.accept()
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": [(b"host", host)]}
+    await application(sockets)(scope, receive, send)
+    assert answer.items() <= sent[0].items()

@@ -39,7 +39,8 @@ class RequestMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            is_refused = scope["type"] == "websocket" and not self.is_allowed(scope)
+            await (UNKNOWN_HOST if is_refused else self.app)(scope, receive, send)
             return
 
         start = perf_counter()
@@ -62,7 +63,7 @@ class RequestMiddleware:
         try:
             if b"transfer-encoding" in headers:
                 receive = self.limited(receive)
-            responder = (not is_probe and self.refusal(headers)) or self.app
+            responder = (not is_probe and self.refusal(scope, headers)) or self.app
             await responder(scope, receive, send_identified)
         except Exception as error:
             logger.exception("unhandled exception")
@@ -79,9 +80,9 @@ class RequestMiddleware:
                 )
             structlog.contextvars.reset_contextvars(**context)
 
-    def refusal(self, headers: Mapping[bytes, bytes]) -> ProblemResponse | None:
+    def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> ProblemResponse | None:
         """Decide by its headers alone whether a request goes no further."""
-        if not self.is_allowed(headers.get(b"host", b"").decode("latin-1")):
+        if not self.is_allowed(scope):
             return UNKNOWN_HOST
         if int(headers.get(b"content-length", b"0")) > self.max_body_size:
             return TOO_LARGE
@@ -101,9 +102,12 @@ class RequestMiddleware:
 
         return receive_limited
 
-    def is_allowed(self, host: str) -> bool:
+    def is_allowed(self, scope: Scope) -> bool:
         """Whether ALLOWED_HOSTS covers the Host header."""
-        name = host.lower()
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) > 1:
+            return False  # whoever reads them next may take another one than we would
+        name = b"".join(hosts).decode("latin-1").lower()
         name = name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
         return name in self.hosts or f".{name}".endswith(self.domains) or "*" in self.hosts
 
