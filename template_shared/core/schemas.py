@@ -26,7 +26,7 @@ class PageRequest(BaseModel):
 class Page[T](BaseModel):
     """A part of a list, and how long the list is."""
 
-    items: list[T]
+    results: list[T]
     total: int
     limit: int
     offset: int

@@ -8,7 +8,7 @@ ITEMS = "/admin/items/item/"
 def test_staff_adds_finds_changes_and_deletes_an_item(staff: Client) -> None:
     values = {"name": "Lamp", "description": "", "quantity": "3"}
     assert staff.post(f"{ITEMS}add/", values).status_code == 302
-    [item] = staff.get("/api/items").json()["items"]
+    [item] = staff.get("/api/items").json()["results"]
     assert (item["name"], item["quantity"]) == ("Lamp", 3)
 
     change = f"{ITEMS}{item['id']}/change/"

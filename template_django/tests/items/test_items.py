@@ -69,11 +69,11 @@ def test_a_list_comes_in_pages(client: Client) -> None:
     items = [create(client, name=f"Lamp {number}") for number in range(5)]
 
     everything = client.get(ITEMS).json()
-    assert everything == {"items": items, "total": 5, "limit": 20, "offset": 0}
+    assert everything == {"results": items, "total": 5, "limit": 20, "offset": 0}
     page = client.get(ITEMS, {"limit": 2, "offset": 3}).json()
-    assert page == {"items": items[3:], "total": 5, "limit": 2, "offset": 3}
+    assert page == {"results": items[3:], "total": 5, "limit": 2, "offset": 3}
     beyond = client.get(ITEMS, {"offset": 2**31 - 1}).json()
-    assert (beyond["items"], beyond["total"]) == ([], 5)
+    assert (beyond["results"], beyond["total"]) == ([], 5)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_bad_values_are_refused(client: Client, field: str, value: object) -> No
     ):
         assert response.status_code == 422
         assert [error["field"] for error in response.json()["errors"]] == [f"body.{field}"]
-    assert client.get(ITEMS).json()["items"] == [item]
+    assert client.get(ITEMS).json()["results"] == [item]
 
 
 def test_text_that_no_encoding_holds_is_refused(client: Client) -> None:

@@ -10,7 +10,7 @@ from .schemas import PageRequest
 def fetch_page[M: Model](queryset: QuerySet[M], page: PageRequest) -> dict[str, Any]:
     """Fetch the rows of one page and count those of all. Order the queryset, or pages overlap."""
     return {
-        "items": list(queryset[page.offset : page.offset + page.limit]),
+        "results": list(queryset[page.offset : page.offset + page.limit]),
         "total": queryset.count(),
         "limit": page.limit,
         "offset": page.offset,

@@ -69,11 +69,11 @@ async def test_a_list_comes_in_pages(client: AsyncClient) -> None:
     items = [await create(client, name=f"Lamp {number}") for number in range(5)]
 
     everything = (await client.get(ITEMS)).json()
-    assert everything == {"items": items, "total": 5, "limit": 20, "offset": 0}
+    assert everything == {"results": items, "total": 5, "limit": 20, "offset": 0}
     page = (await client.get(ITEMS, params={"limit": 2, "offset": 3})).json()
-    assert page == {"items": items[3:], "total": 5, "limit": 2, "offset": 3}
+    assert page == {"results": items[3:], "total": 5, "limit": 2, "offset": 3}
     beyond = (await client.get(ITEMS, params={"offset": 2**31 - 1})).json()
-    assert (beyond["items"], beyond["total"]) == ([], 5)
+    assert (beyond["results"], beyond["total"]) == ([], 5)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_bad_values_are_refused(client: AsyncClient, field: str, value: ob
         response = await client.request(method, address, content=json.dumps(values), headers=JSON)
         assert response.status_code == 422
         assert [error["field"] for error in response.json()["errors"]] == [f"body.{field}"]
-    assert (await client.get(ITEMS)).json()["items"] == [item]
+    assert (await client.get(ITEMS)).json()["results"] == [item]
 
 
 @pytest.mark.parametrize(

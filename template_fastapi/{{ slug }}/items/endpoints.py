@@ -20,7 +20,7 @@ async def list_items(session: Session, page: PageQuery) -> Page[ItemRead]:
     """List the items in the order in which they were made."""
     items, total = await service.list_items(session, page)
     return Page(
-        items=[ItemRead.model_validate(item) for item in items],
+        results=[ItemRead.model_validate(item) for item in items],
         total=total,
         limit=page.limit,
         offset=page.offset,
