@@ -1,5 +1,7 @@
 """What the bodies and queries of all resources have in common."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
@@ -14,6 +16,12 @@ class Input(BaseModel):
         if isinstance(value, str) and "\0" in value:
             raise ValueError("NUL characters are not allowed")  # PostgreSQL cannot store them
         return value
+
+
+def without_defaults(schema: dict[str, Any]) -> None:
+    """Describe changes without what a new resource starts from: generated clients would send it."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
 
 
 class PageRequest(BaseModel):

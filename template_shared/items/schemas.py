@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ..core.schemas import Input
+from ..core.schemas import Input, without_defaults
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Description = Annotated[str, StringConstraints(max_length=1000)]
@@ -22,6 +22,8 @@ class ItemCreate(Input):
 
 class ItemUpdate(ItemCreate):
     """Changes to an item: a field that is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra=without_defaults)
 
     name: Name = ""
 

@@ -48,6 +48,13 @@ def test_a_patch_changes_what_it_names(client: Client) -> None:
     assert client.get(f"{ITEMS}/{item['id']}").json() == changed
 
 
+def test_a_generated_client_patches_only_what_it_is_told(client: Client) -> None:
+    schema = client.get("/api/openapi.json").json()["components"]["schemas"]["ItemUpdate"]
+    assert schema["properties"].keys() == {"name", "description", "quantity"}
+    assert "required" not in schema
+    assert not any("default" in field for field in schema["properties"].values())
+
+
 def test_moments_have_a_time_zone(client: Client) -> None:
     item = create(client)
     found = client.get(f"{ITEMS}/{item['id']}").json()

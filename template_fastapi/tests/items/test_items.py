@@ -47,6 +47,13 @@ async def test_a_patch_changes_what_it_names(client: AsyncClient) -> None:
     assert (await client.get(f"{ITEMS}/{item['id']}")).json() == changed
 
 
+async def test_a_generated_client_patches_only_what_it_is_told(client: AsyncClient) -> None:
+    schema = (await client.get("/api/openapi.json")).json()["components"]["schemas"]["ItemUpdate"]
+    assert schema["properties"].keys() == {"name", "description", "quantity"}
+    assert "required" not in schema
+    assert not any("default" in field for field in schema["properties"].values())
+
+
 async def test_moments_have_a_time_zone(client: AsyncClient) -> None:
     item = await create(client)
     found = (await client.get(f"{ITEMS}/{item['id']}")).json()
