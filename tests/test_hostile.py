@@ -2,6 +2,8 @@
 
 import tempfile
 import tomllib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.projects import Project, parse_all, set_up
+from tests.test_names import problem_of_line
 from tests.tools import FRAMEWORKS, commit_all, groundplan, render, run
 
 NASTY = [
@@ -130,13 +133,48 @@ def test_bytes_that_are_no_text_are_refused(template: Path, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture(scope="module")
+def environments(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """An environment for the projects of a framework, made when it is first asked for."""
+
+    @cache
+    def environment(framework: str) -> Path:
+        plain = render(template, tmp_path_factory.mktemp("plain") / framework, framework=framework)
+        return set_up(plain).environment
+
+    return environment
+
+
+accepted = line.filter(lambda text: problem_of_line(text) == "")
+held = st.fixed_dictionaries({"name": accepted, "description": accepted, "author": accepted})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "framework", [pytest.param(name, marks=pytest.mark.xdist_group(f"hostile-{name}")) for name in FRAMEWORKS]
 )
-def test_what_is_held_passes_its_own_checks_and_updates(framework: str, template: Path, tmp_path: Path) -> None:
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(answers=held)
+def test_whatever_is_held_passes_the_projects_tests(
+    framework: str, template: Path, environments: Callable[[str], Path], answers: dict[str, Any]
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = render(template, Path(directory) / "service", framework=framework, **answers)
+        holds(path, answers)
+        project = Project(path, environments(framework))
+        project.run("ruff", "format", "--check", ".")
+        project.poe("--executor", "simple", "test")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "framework", [pytest.param(name, marks=pytest.mark.xdist_group(f"hostile-{name}")) for name in FRAMEWORKS]
+)
+def test_what_is_held_passes_its_own_checks_and_updates(
+    framework: str, template: Path, environments: Callable[[str], Path], tmp_path: Path
+) -> None:
     """Formatted, linted, typed and tested; one environment serves all, as the answers change no dependency."""
-    environment = set_up(render(template, tmp_path / "plain", framework=framework)).environment
+    environment = environments(framework)
     (tmp_path / "improved").mkdir()
     improved = tmp_path / "improved" / "template"
     run("git", "clone", "--quiet", template, improved)
