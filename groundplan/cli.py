@@ -6,7 +6,6 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterable
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -230,7 +229,7 @@ def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def main(arguments: Iterable[str] | None = None) -> None:
+def main() -> None:
     """Runs the command and exits with one of `ExitCode`."""
     for name in ("SIGTERM", "SIGHUP"):  # so that clean-up runs; Windows has no SIGHUP
         if number := getattr(signal, name, None):
@@ -240,7 +239,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     try:
         if shutil.which("git") is None:
             raise Stop("Groundplan needs git, which is not on PATH.")
-        app(args=None if arguments is None else list(arguments))
+        app()
     except Stop as stop:
         print(stop, file=sys.stderr)  # noqa: T201
         sys.exit(stop.code)
