@@ -2,7 +2,7 @@
 
 from typing import Any
 
-type Result = dict[str, Any]
+Result = dict[str, Any]
 
 NAMES = {"django": "Django", "fastapi": "FastAPI"}
 ROWS = {"json": "JSON, no database", "row": "one row", "list": "a list of fifty", "create": "a validated create"}
@@ -48,7 +48,7 @@ def table(results: list[Result]) -> str:
 
 def _spread(found: Result, name: str, form: str) -> str:
     least, greatest = found[f"{name}_spread"]
-    return f" ({least:{form}}–{greatest:{form}})"
+    return f" ({least:{form}} to {greatest:{form}})"
 
 
 LEFT, WIDTH, TOP, STEP, BAR = 190, 480, 64, 44, 13
@@ -64,7 +64,7 @@ def chart(results: list[Result]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 30} {height}" '
         'font-family="system-ui, sans-serif" font-size="12" fill="#222">',
         '<rect width="100%" height="100%" fill="#fff"/>',
-        '<text x="16" y="24" font-size="15" font-weight="600">What the rendered project keeps of the bare framework</text>',
+        '<text x="16" y="24" font-size="15" font-weight="600">What the project keeps of the bare framework</text>',
     ]
     legend = (("ratio_cpu", "on CPU time per request"), ("ratio", "on requests per second"))
     for number, (name, words) in enumerate(legend):

@@ -19,6 +19,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -372,13 +373,11 @@ def result(framework: str, row: str, bare: Side, full: Side, spans: dict[str, in
 
 def describe(plan: Plan) -> str:
     """What was measured where, for whoever reads the table."""
-    model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").open() if line.startswith("model name")),
-        platform.machine(),
-    )
+    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    model = re.search(r"^model name\s*: (.+)$", cpu, re.MULTILINE)
     return (
         f"Medians of {plan.rounds} rounds of {plan.seconds:g} s for each row and side, {CONNECTIONS} connections, one"
-        f" core of {model}, {time.strftime('%Y-%m-%d', time.gmtime())}."
+        f" core of {model[1] if model else platform.machine()}, {time.strftime('%Y-%m-%d', time.gmtime())}."
     )
 
 

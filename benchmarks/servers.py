@@ -74,10 +74,10 @@ def command(subject: Subject, side: str) -> list[str]:
         return [str(subject.environment / "bin" / program), *options]
     python = str(subject.environment / "bin" / "python")
     if subject.framework == "fastapi":
-        options = "--loop uvloop --http httptools --no-access-log --no-server-header --timeout-keep-alive 75"
-        return [python, "-m", "uvicorn", "fastapi_app:app", *options.split(), "--port", "{port}"]
-    options = "--worker-class gthread --threads 4 --keep-alive 75 --worker-tmp-dir /dev/shm --no-control-socket"
-    return [python, "-m", "gunicorn", "django_app", *options.split(), "--bind", "127.0.0.1:{port}"]
+        settings = "--loop uvloop --http httptools --no-access-log --no-server-header --timeout-keep-alive 75"
+        return [python, "-m", "uvicorn", "fastapi_app:app", *settings.split(), "--port", "{port}"]
+    settings = "--worker-class gthread --threads 4 --keep-alive 75 --worker-tmp-dir /dev/shm --no-control-socket"
+    return [python, "-m", "gunicorn", "django_app", *settings.split(), "--bind", "127.0.0.1:{port}"]
 
 
 @dataclass(frozen=True)
