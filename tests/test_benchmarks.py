@@ -49,6 +49,7 @@ def test_measures_a_row(framework: str, tmp_path: Path) -> None:
     for side in ("bare", "full"):
         assert found[f"{side}_memory_mb"] > 10
         assert found[f"{side}_start_s"] > 0
+        assert found[f"{side}_connections"] > 1
         assert found[f"{side}_p50_ms"] <= found[f"{side}_p99_ms"]
     assert f"{report.NAMES[framework]}, a validated create | 0.92 |" in done.stdout
     assert chart.read_text() == report.chart([found])
@@ -104,7 +105,14 @@ def results() -> list[dict[str, Any]]:
     }
     medians |= {f"{side}_{name}_ms": 1.0 for side in ("bare", "full") for name in ("p50", "p99")}
     spreads = {f"{name}_spread": [value, value] for name, value in medians.items()}
-    rest = {"bare_memory_mb": 50.0, "full_memory_mb": 60.0, "bare_start_s": 1.0, "full_start_s": 1.5}
+    rest = {
+        "bare_memory_mb": 50.0,
+        "full_memory_mb": 60.0,
+        "bare_start_s": 1.0,
+        "full_start_s": 1.5,
+        "bare_connections": 5,
+        "full_connections": 5,
+    }
     rest |= {"requests": 100, "spans": 30, "sampled": 0.1}
     return [
         {"framework": framework, "row": row, "goal": goal} | medians | spreads | rest
