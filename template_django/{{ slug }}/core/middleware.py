@@ -21,7 +21,6 @@ from .logging import REQUEST_ID_HEADER, flush
 from .observation import Observation, request_id_from
 from .problems import CONTENT_TYPE, problem
 
-
 type Handler = Callable[[HttpRequest], HttpResponseBase]
 
 HEADERS = {name.lower(): (name, value) for name, value in SECURITY_HEADERS.items()}
