@@ -14,7 +14,7 @@ project must have logged every request.
 The ratio on CPU time is bare's CPU time per request / full's: the share of a core's capacity that the project leaves.
 The ratio on throughput is full's requests per second / bare's. Both are taken round by round, from measurements that
 follow each other, and the median is given with the least and the greatest. CPU time is that of all processes of the
-server, user and system, and includes the export of traces.
+server, user and system, from the beginning of a round to that of its next, so that the export of traces is in it.
 """
 
 import argparse
@@ -49,7 +49,7 @@ GOALS = {"json": 0.80, "row": 0.92, "list": 0.92, "create": 0.92}
 ROWS = 1000  # in the table
 CONNECTIONS = 32
 SAMPLED = 0.1
-PAUSE = 0.75  # seconds after a round, in which what is left of its traces is exported
+SETTLE = 5.5  # seconds; traces are exported every five, unless there are very many
 
 SECRET_KEY = "a-benchmark-has-no-secrets-0123456789-abcdefghijklmnopqrstuvwxyz"  # noqa: S105
 
@@ -67,15 +67,17 @@ NORMAL = Plan(rounds=7, seconds=5, starts=5)
 SHORT = Plan(rounds=3, seconds=2, starts=2)
 
 
-@dataclass(frozen=True)
 class Round:
     """What one round of load found."""
 
-    requests: int
-    rps: float
-    cpu_us: float
-    p50_ms: float
-    p99_ms: float
+    def __init__(self, cpu: float, found: dict[str, Any]) -> None:
+        """`cpu` is what the server had used before; `found` is what wrk said."""
+        self.cpu = cpu
+        self.requests = int(found["requests"])
+        self.rps = self.requests / found["seconds"]
+        self.p50_ms = float(found["p50_ms"])
+        self.p99_ms = float(found["p99_ms"])
+        self.cpu_us = 0.0  # for each request
 
 
 @dataclass
@@ -87,6 +89,12 @@ class Side:
     memory: float = 0
     connections: int = 0
     rounds: dict[str, list[Round]] = field(default_factory=dict)
+
+    def end(self, row: str) -> None:
+        """Gives each round of a row the CPU time up to the next one: its traces may be exported after it."""
+        rounds = self.rounds[row]
+        for this, later in zip(rounds, [*(each.cpu for each in rounds[1:]), self.server.cpu], strict=True):
+            this.cpu_us = (later - this.cpu) / this.requests * 1e6
 
 
 @dataclass(frozen=True)
@@ -263,7 +271,6 @@ def compare(
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
         "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
         "OTEL_TRACES_SAMPLER_ARG": str(SAMPLED),
-        "OTEL_BSP_SCHEDULE_DELAY": "500",  # ms, so that a round's export falls into its own CPU time
     }
     migrate = ["manage.py", "migrate"] if subject.framework == "django" else ["-m", "alembic", "upgrade", "head"]
     subject.python(*migrate, **common)
@@ -283,18 +290,19 @@ def compare(
         for row in rows:
             for side in sides.values():
                 load(side.server, row, 1)
-            time.sleep(PAUSE)
+            time.sleep(SETTLE)
             before = collected(collector)
             for number in range(plan.rounds):
                 say(f"{subject.framework}: {row}, round {number + 1} of {plan.rounds}")
-                for name, side in sides.items():
+                for side in sides.values():
                     os.truncate(side.server.log, 0)
-                    found = measured(side.server, row, plan.seconds)
-                    side.rounds.setdefault(row, []).append(found)
-                    if name == "full":
-                        logged(side.server, found.requests)
+                    side.rounds.setdefault(row, []).append(Round(side.server.cpu, load(side.server, row, plan.seconds)))
                     if row == "create":
                         database.reset()
+                logged(full, sides["full"].rounds[row][-1].requests)
+            time.sleep(SETTLE)
+            for side in sides.values():
+                side.end(row)
             after = collected(collector)
             spans[row] = {kind: after[kind] - before[kind] for kind in after}
         for name, side in sides.items():
@@ -343,22 +351,13 @@ def load(server: Server, row: str, seconds: float) -> dict[str, Any]:
     return found
 
 
-def measured(server: Server, row: str, seconds: float) -> Round:
-    """One round of load, with what it took."""
-    before = server.cpu
-    found = load(server, row, seconds)
-    time.sleep(PAUSE)
-    cpu = server.cpu - before
-    requests = found["requests"]
-    return Round(requests, requests / found["seconds"], cpu / requests * 1e6, found["p50_ms"], found["p99_ms"])
-
-
 def logged(server: Server, requests: int) -> None:
-    """Fails where not every request has its line."""
-    with server.log.open("rb") as log:
-        lines = sum(b'"request"' in line for line in log)
-    if lines < requests:
-        raise FailedError(f"The full server wrote {lines} lines for {requests} requests.")
+    """Fails where not every request has its line, which may be written after the answer was sent."""
+    deadline = time.monotonic() + 5
+    while (lines := server.log.read_bytes().count(b'"request"')) < requests:
+        if time.monotonic() > deadline:
+            raise FailedError(f"The full server wrote {lines} lines for {requests} requests.")
+        time.sleep(0.1)
 
 
 def result(framework: str, row: str, bare: Side, full: Side, spans: dict[str, int]) -> dict[str, Any]:
