@@ -78,11 +78,9 @@ def create_app(
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
-    app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)
+    app.state.sessions = async_sessionmaker(database.transactional(engine), expire_on_commit=False)
     app.state.read_sessions = async_sessionmaker(
-        engine.execution_options(isolation_level="AUTOCOMMIT"),
-        sync_session_class=database.ReadOnly,
-        expire_on_commit=False,
+        engine, sync_session_class=database.ReadOnly, expire_on_commit=False
     )
     machines = FastAPI(openapi_url=None)
     health.add_probes(machines, {"database": partial(database.ping, probe)})

@@ -93,11 +93,16 @@ def pool_of(engine: AsyncEngine) -> Pool:
 
 
 def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
-    """Prepare connections to `url`, which names SQLite or PostgreSQL."""
+    """Prepare connections to `url`, which names SQLite or PostgreSQL.
+
+    They begin no transaction unless `transactional` asks for it: to switch costs time, and most
+    requests read.
+    """
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         engine = create_async_engine(
             address.set(drivername="sqlite+aiosqlite"),
+            isolation_level="AUTOCOMMIT",
             poolclass=MeteredPool,
             hide_parameters=True,  # errors are logged, and clients' data is not
         )
@@ -105,6 +110,7 @@ def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
         return engine
     return create_async_engine(
         address.set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
         poolclass=MeteredPool,
         pool_size=pool_size,
         max_overflow=0,
@@ -115,6 +121,12 @@ def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
             "prepare_threshold": None,  # prepared statements do not survive a transaction pooler
         },
     )
+
+
+def transactional(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same connections, but with transactions."""
+    level = "SERIALIZABLE" if engine.dialect.name == "sqlite" else "READ COMMITTED"
+    return engine.execution_options(isolation_level=level)
 
 
 def enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -142,16 +154,17 @@ async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSes
     sessions: async_sessionmaker[AsyncSession] = connection.app.state.read_sessions
     async with sessions() as session:
         yield session
-        session.sync_session.flush()  # so that a change is an error rather than lost
+        await session.flush()  # so that a change is an error rather than lost
 
 
 class ReadOnly(SyncSession):
-    """A session that refuses to write."""
+    """A session that refuses to write. SQL that changes something is not noticed."""
 
-    def flush(self, objects: object = None) -> None:
-        """Refuse changes. SQL that changes something is not noticed."""
-        if self.new or self.dirty or self.deleted:
-            raise RuntimeError("an endpoint that changes something needs Session, not ReadSession")
+
+@event.listens_for(ReadOnly, "before_flush")
+def refuse(*_: object) -> None:
+    """Refuse changes."""
+    raise RuntimeError("an endpoint that changes something needs Session, not ReadSession")
 
 
 # By default, the commit would come after the response, and its failure after a "201 Created".
