@@ -7,12 +7,13 @@ from functools import partial
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from . import database, health, logging
+from . import database, docs, health, logging
 from .about import DESCRIPTION, NAME
 from .environment import CoreEnvironment
 from .errors import exception_handlers
+from .methods import HeadAsGet
 from .middleware import RequestMiddleware
-from .problems import PROBLEM_RESPONSE
+from .problems import PROBLEM_RESPONSE, operation_id
 
 MAX_BODY_SIZE = 1024 * 1024
 
@@ -42,15 +43,17 @@ def create_app(
         title=NAME,
         description=DESCRIPTION,
         openapi_url="/api/openapi.json" if environment.api_docs else None,
-        docs_url="/api/docs" if environment.api_docs else None,
+        docs_url=None,  # see below
         redoc_url=None,
         redirect_slashes=False,  # one address for each resource
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        generate_unique_id_function=lambda route: operation_id(route.endpoint),
         responses={"default": PROBLEM_RESPONSE},
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
     app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(
         RequestMiddleware,
         allowed_hosts=environment.allowed_hosts,
@@ -58,6 +61,8 @@ def create_app(
         debug=environment.debug,
     )
     health.add_probes(app, {"database": partial(database.ping, probe)})
+    if environment.api_docs:
+        docs.add_page(app)
     for router in routers:
         app.include_router(router)
     return app
