@@ -257,8 +257,9 @@ def urls(template: Path, postgres: Server, tmp_path_factory: pytest.TempPathFact
         found = {}
         for framework in FRAMEWORKS:
             directory = tmp_path_factory.mktemp(framework)
-            found[framework] = stack.enter_context(in_production(template, framework, directory, postgres))
-            assert ask(f"{found[framework]}{ITEMS}", "POST", {"name": "Taken"}).status == 201
+            service = stack.enter_context(in_production(template, framework, directory, postgres))
+            assert ask(f"{service.url}{ITEMS}", "POST", {"name": "Taken"}).status == 201
+            found[framework] = service.url
         yield found
 
 

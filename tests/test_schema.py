@@ -25,10 +25,10 @@ EXAMPLES = os.environ.get("GROUNDPLAN_EXAMPLES")
 def test_schemathesis_finds_nothing(framework: str, template: Path, postgres: Server, tmp_path: Path) -> None:
     """Examples, limits, fuzzing and sequences of calls, valid and invalid, under every check there is."""
     bounds = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "50", "--seed", "1"]
-    with in_production(template, framework, tmp_path, postgres) as url:
+    with in_production(template, framework, tmp_path, postgres) as service:
         printed = run(
             Path(sys.executable).with_name("schemathesis"),
-            *("run", f"{url}/api/openapi.json", "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"),
+            *("run", f"{service.url}/api/openapi.json", "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"),
             *("--no-color", "--request-timeout", "10", *bounds),
             cwd=tmp_path,
         )
@@ -40,8 +40,8 @@ def test_both_schemas_describe_the_same_api(template: Path, postgres: Server, tm
     schemas = {}
     for framework in FRAMEWORKS:
         (tmp_path / framework).mkdir()
-        with in_production(template, framework, tmp_path / framework, postgres) as url:
-            schemas[framework] = comparable(ask(f"{url}/api/openapi.json").json)
+        with in_production(template, framework, tmp_path / framework, postgres) as service:
+            schemas[framework] = comparable(ask(f"{service.url}/api/openapi.json").json)
     assert schemas["django"] == schemas["fastapi"]
 
 
