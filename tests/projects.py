@@ -78,7 +78,7 @@ def in_production(template: Path, framework: str, directory: Path, postgres: Ser
     """A project from the default answers, served as in production but with its API's page."""
     project = set_up(render(template, directory / "service", framework=framework))
     variables = {"DATABASE_URL": postgres.create(re.sub(r"\W", "_", f"production_{directory.name}").lower())}
-    project.poe("migrate", **variables)
+    project.poe("migrate", DATABASE_URL=variables["DATABASE_URL"])
     variables |= {"ENVIRONMENT": "production", "API_DOCS": "true", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
     variables |= {"SECRET_KEY": secrets.token_urlsafe(50), "WEB_CONCURRENCY": "2"}
     with served(project, "serve", directory / "log", **variables) as url:

@@ -15,6 +15,7 @@ from tests.tools import FRAMEWORKS
 
 CHROMIUM = shutil.which("chromium")
 HOST = "localhost"  # of which browsers keep cookies that are for HTTPS
+PASSWORD = "not-a-secret-only-for-this-test"  # noqa: S105
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -47,6 +48,7 @@ def page(browser: Browser) -> Iterator[Page]:
             complaints.append(f"asked {request.url}")
 
     page = browser.new_page(viewport={"width": 1200, "height": 900})
+
     def note_complaint(message: ConsoleMessage) -> None:
         # Browsers ask every site for an icon; the admin has none.
         if message.type in {"error", "warning"} and not message.location["url"].endswith("/favicon.ico"):
@@ -82,12 +84,12 @@ def test_the_apis_page_can_be_used(
 
 def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
     with in_production(template, "django", tmp_path, postgres) as service:
-        variables = service.variables | {"DJANGO_SUPERUSER_PASSWORD": "not-a-secret-only-for-this-test"}
-        service.project.poe("manage", "createsuperuser", "--noinput", "--username=ada", "--email=", **variables)
+        create_superuser = ("manage", "createsuperuser", "--noinput", "--username=ada", "--email=")
+        service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
 
         open_page(page, service, "/admin/")
         page.get_by_label("Username").fill("ada")
-        page.get_by_label("Password").fill(variables["DJANGO_SUPERUSER_PASSWORD"])
+        page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
 

@@ -141,7 +141,15 @@ CASES = [
         Bad(f"GET {path[:60]}", raw("GET", path), 404)
         for path in (
             *("/api", "/api/", "/api/nothing", "/api/items/", "/api//items", "/api/items//"),
-            *("/api/items/1/", "/api/items/1/2", "/api/items/1%2f2", "/api/%00", "/api/%ff", "/api/%ed%a0%80", "/api/%"),
+            *(
+                "/api/items/1/",
+                "/api/items/1/2",
+                "/api/items/1%2f2",
+                "/api/%00",
+                "/api/%ff",
+                "/api/%ed%a0%80",
+                "/api/%",
+            ),
             *("/api/%zz", "/api/items%20", "/api/../api/nothing", "/api/items;x", "/api/%F0%9F%A6%84"),
             "/api/" + "x" * 3000,
         )
@@ -183,7 +191,11 @@ CASES = [
     # Bodies
     *(Bad(f"malformed: {name}", post(body), 400) for name, body in MALFORMED.items()),
     *(Bad(name, post(body), 400, fastapi=(field,)) for name, (body, field) in SURROGATES.items()),
-    Bad("malformed in chunks", raw("POST", ITEMS, chunked(b"{hun", b"ter2"), JSON | {"Transfer-Encoding": "chunked"}), 400),
+    Bad(
+        "malformed in chunks",
+        raw("POST", ITEMS, chunked(b"{hun", b"ter2"), JSON | {"Transfer-Encoding": "chunked"}),
+        400,
+    ),
     Bad("malformed change", raw("PATCH", f"{ITEMS}/1", b"{hunter2", JSON), 400),
     Bad("no body", post(b""), 422, ("body",)),
     Bad("no body and no media type", raw("POST", ITEMS), 422, ("body",)),
@@ -194,7 +206,12 @@ CASES = [
     ),
     Bad("several fields", post(item(name="", quantity=SECRET, a=1)), 422, ("body.name", "body.quantity", "body.a")),
     Bad("path and body", raw("PATCH", f"{ITEMS}/0", item(name=""), JSON), 422, ("path.item_id", "body.name")),
-    Bad("refused in chunks", raw("POST", ITEMS, chunked(item(name="")), JSON | {"Transfer-Encoding": "chunked"}), 422, ("body.name",)),
+    Bad(
+        "refused in chunks",
+        raw("POST", ITEMS, chunked(item(name="")), JSON | {"Transfer-Encoding": "chunked"}),
+        422,
+        ("body.name",),
+    ),
     Bad("a change to null", raw("PATCH", f"{ITEMS}/1", b'{"name": null}', JSON), 422, ("body.name",)),
     Bad("a conflicting name", post(item(name="Taken")), 409),
     Bad("a conflicting name with spaces", post(item(name=" Taken ")), 409),
@@ -207,7 +224,11 @@ CASES = [
         raw("POST", ITEMS, chunked(*[b"x" * 65536] * 17), JSON | {"Transfer-Encoding": "chunked"}),
         413,
     ),
-    Bad("a body over the limit of another type", raw("POST", ITEMS, b"x" * (MIB + 1), {"Content-Type": "text/plain"}), 413),
+    Bad(
+        "a body over the limit of another type",
+        raw("POST", ITEMS, b"x" * (MIB + 1), {"Content-Type": "text/plain"}),
+        413,
+    ),
     # Queries
     *(Bad(f"?{query[:40]}", raw("GET", f"{ITEMS}?{query}"), 422, (field,)) for query, field in QUERIES.items()),
     Bad("two of the query", raw("GET", f"{ITEMS}?limit=x&offset=x"), 422, ("query.limit", "query.offset")),
@@ -311,7 +332,9 @@ def test_head_is_get_without_a_body(urls: dict[str, str], path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("HEAD", "/api/nothing", 404), ("HEAD", f"{ITEMS}/0", 422)], ids=lambda value: str(value)
+    ("method", "path", "status"),
+    [("HEAD", "/api/nothing", 404), ("HEAD", f"{ITEMS}/0", 422)],
+    ids=lambda value: str(value),
 )
 def test_head_of_an_error(urls: dict[str, str], method: str, path: str, status: int) -> None:
     for url in urls.values():
@@ -320,7 +343,9 @@ def test_head_of_an_error(urls: dict[str, str], method: str, path: str, status: 
         assert reply.headers["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"])
+@pytest.mark.parametrize(
+    "media_type", ["application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"]
+)
 def test_kinds_of_json_that_are_taken(urls: dict[str, str], media_type: str) -> None:
     for url in urls.values():
         assert send(url, raw("PATCH", f"{ITEMS}/1", b'{"quantity": 3}', {"Content-Type": media_type})).status == 200

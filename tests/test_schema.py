@@ -28,7 +28,14 @@ def test_schemathesis_finds_nothing(framework: str, template: Path, postgres: Se
     with in_production(template, framework, tmp_path, postgres) as service:
         printed = run(
             Path(sys.executable).with_name("schemathesis"),
-            *("run", f"{service.url}/api/openapi.json", "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"),
+            *(
+                "run",
+                f"{service.url}/api/openapi.json",
+                "--checks",
+                "all",
+                "--phases",
+                "examples,coverage,fuzzing,stateful",
+            ),
             *("--no-color", "--request-timeout", "10", *bounds),
             cwd=tmp_path,
         )

@@ -94,7 +94,8 @@ def headers_of(status: int, headers: Mapping[str, str] | None = None) -> Mapping
 
 def own_words(status: int, detail: str) -> str:
     """Leave out a `detail` that only repeats the name of the status."""
-    return "" if detail == HTTPStatus(status).phrase else detail
+    is_name = any(detail == known.phrase for known in HTTPStatus if known == status)
+    return "" if is_name else detail
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
