@@ -3,12 +3,16 @@
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
+from importlib.resources import files
+from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
-from starlette.staticfiles import StaticFiles
+from fastapi.responses import FileResponse, HTMLResponse
+
+from .problems import NotFoundError
 
 ADDRESS = "/api/docs"
+ASSETS = frozenset({"swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"})
 
 # Relative addresses: they hold as well where a proxy adds a prefix.
 SCRIPT = """
@@ -40,6 +44,7 @@ POLICY = (
 
 def add_page(app: FastAPI) -> None:
     """Serve the page, and what it loads from the package `fastapi_swagger`."""
+    directory = Path(str(files("fastapi_swagger"))) / "resources"
     page = HTMLResponse(
         PAGE.format(title=escape(app.title), script=SCRIPT),
         headers={"Content-Security-Policy": POLICY},
@@ -49,5 +54,8 @@ def add_page(app: FastAPI) -> None:
     async def docs() -> HTMLResponse:
         return page
 
-    assets = StaticFiles(packages=[("fastapi_swagger", "resources")])
-    app.mount(f"{ADDRESS}/assets", assets)
+    @app.get(f"{ADDRESS}/assets/{{name}}", include_in_schema=False)
+    async def asset(name: str) -> FileResponse:
+        if name not in ASSETS:
+            raise NotFoundError
+        return FileResponse(directory / name, headers={"Cache-Control": "max-age=3600"})
