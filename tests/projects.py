@@ -4,6 +4,8 @@ import configparser
 import contextlib
 import json
 import os
+import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,7 +23,8 @@ from typing import Any
 import yaml
 
 from groundplan import interpreters
-from tests.tools import run, tree
+from tests.postgres import Server
+from tests.tools import render, run, tree
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,27 @@ def set_up(path: Path) -> Project:
     project = Project(path, path / ".venv")
     project.uv("sync", "--locked", "--quiet")
     return project
+
+
+@dataclass(frozen=True)
+class Service:
+    """A project that is being served, with which variables, and where."""
+
+    project: Project
+    variables: dict[str, str]
+    url: str
+
+
+@contextlib.contextmanager
+def in_production(template: Path, framework: str, directory: Path, postgres: Server) -> Iterator[Service]:
+    """A project from the default answers, served as in production but with its API's page."""
+    project = set_up(render(template, directory / "service", framework=framework))
+    variables = {"DATABASE_URL": postgres.create(re.sub(r"\W", "_", f"production_{directory.name}").lower())}
+    project.poe("migrate", DATABASE_URL=variables["DATABASE_URL"])
+    variables |= {"ENVIRONMENT": "production", "API_DOCS": "true", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
+    variables |= {"SECRET_KEY": secrets.token_urlsafe(50), "WEB_CONCURRENCY": "2"}
+    with served(project, "serve", directory / "log", **variables) as url:
+        yield Service(project, variables, url)
 
 
 def parse_all(project: Path) -> None:

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details: what a client gets instead of a stack trace."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, NotRequired, TypedDict
 
@@ -22,17 +22,27 @@ DETAILS = {
     405: "This address does not support that method.",
     409: "The request conflicts with the present state.",
     413: "The request's body is too large.",
-    415: "The body's media type is not supported.",
+    415: "The body's media type is not supported; send application/json.",
     422: "Some of the values are not allowed; `errors` says which.",
+    429: "Too many requests.",
     500: "Something failed on our side. The X-Request-ID of this response identifies it in the logs.",
     503: "The service cannot answer at the moment.",
 }
 
+UNREADABLE = "There was an error parsing the body"  # in FastAPI's words
+
 
 class ServiceError(Exception):
-    """A request that cannot be fulfilled. The message is what the client reads."""
+    """A request that cannot be fulfilled. The message is what the client reads.
+
+    `headers` go with it, such as `Retry-After` with 429 and 503, or `WWW-Authenticate` with 401.
+    """
 
     status = 400
+
+    def __init__(self, message: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.headers = headers or {}
 
 
 class NotFoundError(ServiceError):
@@ -77,19 +87,35 @@ def problem(status: int, detail: str = "", errors: list[FieldError] | None = Non
     return body
 
 
+def headers_of(status: int, headers: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Add what a status cannot do without: a 401 names the way to log in, by default with a token."""
+    return {**({"WWW-Authenticate": "Bearer"} if status == 401 else {}), **(headers or {})}
+
+
+def own_words(status: int, detail: str) -> str:
+    """Leave out a `detail` that only repeats the name of the status."""
+    is_name = any(detail == known.phrase for known in HTTPStatus if known == status)
+    return "" if is_name else detail
+
+
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Translate Pydantic's errors. The values themselves are left out: they may be secrets."""
-    return [FieldError(field=_path(error), message=_message(error)) for error in errors]
-
-
-def _path(error: Mapping[str, Any]) -> str:
-    if error["type"] == "json_invalid":
-        return "body"  # its second part is an offset in the text
-    return ".".join(str(part) for part in error["loc"])
+    return [
+        FieldError(field=".".join(map(str, error["loc"])), message=_message(error))
+        for error in errors
+    ]
 
 
 def _message(error: Mapping[str, Any]) -> str:
+    if error["type"] in {"model_type", "model_attributes_type"}:
+        return "Input should be an object"  # theirs speak of Python
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def operation_id(function: Callable[..., Any]) -> str:
+    """Name what an endpoint does, for the API's schema: `items_list_items`."""
+    package = function.__module__.rpartition(".")[0].rpartition(".")[2]
+    return f"{package}_{function.__name__}".removeprefix("_")
 
 
 def _schema() -> dict[str, Any]:

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+)
+from pydantic_core import CoreSchema
 
 
 class Input(BaseModel):
@@ -16,6 +24,29 @@ class Input(BaseModel):
         if isinstance(value, str) and "\0" in value:
             raise ValueError("NUL characters are not allowed")  # PostgreSQL cannot store them
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Say so in the API's schema, too."""
+        schema = handler(core_schema)
+        for field in handler.resolve_ref_schema(schema)["properties"].values():
+            for kind in (field, *field.get("anyOf", ())):
+                if kind.get("type") == "string" and "format" not in kind:
+                    kind.setdefault("not", {"pattern": r"\x00"})
+        return schema
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("Input should be a valid integer")
+    return value
+
+
+# Of a body's integer, `"7"` and `true` are none, though Pydantic would take them. It belongs last, or
+# the schema loses the limits: `Annotated[int, Field(ge=0), Unquoted]`.
+Unquoted = BeforeValidator(_number)
 
 
 def without_defaults(schema: dict[str, Any]) -> None:

@@ -5,11 +5,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ..core.schemas import Input, without_defaults
+from ..core.schemas import Input, Unquoted, without_defaults
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    Field(examples=["Lamp"], json_schema_extra={"pattern": r"\S"}),
+]
 Description = Annotated[str, StringConstraints(max_length=1000)]
-Quantity = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Quantity = Annotated[int, Field(ge=0, le=2**31 - 1), Unquoted]
 
 
 class ItemCreate(Input):

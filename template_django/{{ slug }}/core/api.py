@@ -1,19 +1,32 @@
 """The API: what surrounds the routers."""
 
+import re
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 from pydantic_core import from_json, to_json
 
 from ..environment import environment
 from .about import DESCRIPTION, NAME
-from .errors import EXCEPTION_HANDLERS, NotJSONError
-from .problems import PROBLEM_RESPONSE
+from .errors import EXCEPTION_HANDLERS
+from .problems import PROBLEM_RESPONSE, UNREADABLE, ServiceError, operation_id
+
+JSON = re.compile(r"application/(.+\+)?json")
+
+
+class MediaTypeError(ServiceError):
+    """A body that is not JSON, and does not say that it is."""
+
+    status = 415
 
 
 class JSONParser(Parser):
@@ -22,12 +35,12 @@ class JSONParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         """Return what the body holds."""
         # Browsers send other media types to other sites' services without asking these first.
-        if request.content_type != "application/json":
-            raise NotJSONError("The Content-Type must be application/json")
+        if not JSON.fullmatch(request.content_type or ""):
+            raise MediaTypeError
         try:
             return from_json(request.body)
         except ValueError:
-            raise NotJSONError("JSON decode error") from None
+            raise ServiceError(UNREADABLE) from None
 
 
 class JSONRenderer(BaseRenderer):
@@ -50,12 +63,23 @@ class API(NinjaAPI):
             version="0.1.0",
             openapi_url="/openapi.json" if environment.api_docs else None,
             docs_url="/docs",
+            docs_decorator=lambda view: csrf_exempt(require_safe(view)),
             urls_namespace="api",
             parser=JSONParser(),
             renderer=JSONRenderer(),
         )
         for kind, handler in EXCEPTION_HANDLERS.items():
             self.add_exception_handler(kind, handler)
+
+    @property
+    def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
+        """Answer HEAD wherever there is a GET."""
+        for router in self._get_bound_routers():
+            for view in router.path_operations.values():
+                for operation in view.operations:
+                    if "GET" in operation.methods and "HEAD" not in operation.methods:
+                        operation.methods.append("HEAD")
+        return super().urls
 
     def get_content_type(self) -> str:
         """JSON has no charset: it is always UTF-8."""
@@ -73,10 +97,15 @@ class API(NinjaAPI):
             errors += found
         return ValidationError(errors)
 
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Name operations as generated clients should: briefly."""
+        return operation_id(operation.view_func)
+
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         """Add the problems to what the routers say."""
         schema = super().get_openapi_schema(**options)
-        for methods in schema["paths"].values():
-            for operation in methods.values():
+        for operations in schema["paths"].values():
+            operations.pop("head", None)  # GET says it all
+            for operation in operations.values():
                 operation["responses"].setdefault("default", PROBLEM_RESPONSE)
         return schema

@@ -12,12 +12,12 @@ from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.types import ASGIApp
 
-from . import database, health, logging, metrics, tracing
+from . import database, docs, health, logging, metrics, tracing
 from .about import DESCRIPTION, NAME
 from .environment import CoreEnvironment
 from .errors import exception_handlers
 from .middleware import RequestMiddleware
-from .problems import PROBLEM_RESPONSE
+from .problems import PROBLEM_RESPONSE, operation_id
 
 PACKAGE = __name__.partition(".")[0]
 MAX_BODY_SIZE = 1024 * 1024
@@ -70,10 +70,11 @@ def create_app(
         title=NAME,
         description=DESCRIPTION,
         openapi_url="/api/openapi.json" if environment.api_docs else None,
-        docs_url="/api/docs" if environment.api_docs else None,
+        docs_url=None,  # see below
         redoc_url=None,
         redirect_slashes=False,  # one address for each resource
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        generate_unique_id_function=lambda route: operation_id(route.endpoint),
         responses={"default": PROBLEM_RESPONSE},
         exception_handlers=exception_handlers,
         lifespan=lifespan,
@@ -93,6 +94,8 @@ def create_app(
         debug=environment.debug,
         in_production=environment.environment == "production",
     )
+    if environment.api_docs:
+        docs.add_page(app)
     for router in routers:
         include(app, router)
     database.trace_queries(engine)

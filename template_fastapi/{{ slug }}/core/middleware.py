@@ -83,11 +83,15 @@ class RequestMiddleware:
             *(self.headers_of_https if scope["scheme"] == "https" else self.headers),
         ]
         status = 0
+        method = scope["method"]
+        if method == "HEAD":  # of which FastAPI's routes know nothing
+            scope["method"] = "GET"
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                scope["method"] = method  # the server leaves out the body
                 add_headers(message, added)
             await send(message)
 

@@ -1,0 +1,64 @@
+"""What the projects' OpenAPI schemas say is what their services do.
+
+The runs are bounded and always the same. To look further, with other examples each time:
+
+    GROUNDPLAN_EXAMPLES=3000 uv run pytest tests/test_schema.py
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import Server
+from tests.projects import ask, in_production
+from tests.tools import FRAMEWORKS, run
+
+pytestmark = [pytest.mark.slow]
+
+EXAMPLES = os.environ.get("GROUNDPLAN_EXAMPLES")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_schemathesis_finds_nothing(framework: str, template: Path, postgres: Server, tmp_path: Path) -> None:
+    """Examples, limits, fuzzing and sequences of calls, valid and invalid, under every check there is."""
+    bounds = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "50", "--seed", "1"]
+    with in_production(template, framework, tmp_path, postgres) as service:
+        printed = run(
+            Path(sys.executable).with_name("schemathesis"),
+            *(
+                "run",
+                f"{service.url}/api/openapi.json",
+                "--checks",
+                "all",
+                "--phases",
+                "examples,coverage,fuzzing,stateful",
+            ),
+            *("--no-color", "--request-timeout", "10", *bounds),
+            cwd=tmp_path,
+        )
+    assert "5 selected / 5 total" in printed  # operations
+    assert "No issues found" in printed
+
+
+def test_both_schemas_describe_the_same_api(template: Path, postgres: Server, tmp_path: Path) -> None:
+    schemas = {}
+    for framework in FRAMEWORKS:
+        (tmp_path / framework).mkdir()
+        with in_production(template, framework, tmp_path / framework, postgres) as service:
+            schemas[framework] = comparable(ask(f"{service.url}/api/openapi.json").json)
+    assert schemas["django"] == schemas["fastapi"]
+
+
+def comparable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out what says the same in other words."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            operation["parameters"] = operation.get("parameters", [])
+            for response in operation["responses"].values():
+                del response["description"]
+    components = schema["components"]["schemas"]
+    components.pop("PageRequest", None)  # Django Ninja names what makes up the query, which nothing refers to
+    return {"openapi": schema["openapi"][:3], "paths": schema["paths"], "components": components}
