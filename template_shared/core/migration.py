@@ -58,7 +58,8 @@ def run(upgrade: Callable[[], None], url: str, pauses: Sequence[float] = PAUSES)
             upgrade()
         except Exception as error:
             cause = next(_causes(error), None)
-            where = {"migration": note for note in getattr(error, "__notes__", [])}
+            notes = getattr(error, "__notes__", [])
+            where = {"migration": notes[0]} if notes else {}
             if not cause:
                 log.exception("migration failed", **where)
                 return 1

@@ -23,11 +23,12 @@ def check(migrations: Iterable[tuple[Path, str]]) -> int:
         for source, statements in migrations:
             file = Path(directory) / source.relative_to(ROOT).with_suffix(".sql")
             file.parent.mkdir(parents=True, exist_ok=True)
-            ignored = IGNORE.findall(source.read_text(encoding="utf-8"))
-            file.write_text("".join(f"-- {rule}\n" for rule in ignored) + statements, encoding="utf-8")
+            excuses = IGNORE.findall(source.read_text(encoding="utf-8"))
+            lines = [*(f"-- {excuse}" for excuse in excuses), statements]
+            file.write_text("\n".join(lines), encoding="utf-8")
             files.append(str(file.relative_to(directory)))
         if not files:
             return 0
         squawk = Path(sys.executable).with_name("squawk")
-        command = [squawk, "--config", ROOT / ".squawk.toml", *sorted(files)]
+        command = [str(squawk), f"--config={ROOT / '.squawk.toml'}", *sorted(files)]
         return subprocess.run(command, cwd=directory, check=False).returncode  # noqa: S603

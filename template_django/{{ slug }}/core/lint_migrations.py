@@ -5,6 +5,7 @@ No database is needed: PostgreSQL's SQL of each migration is written down and ch
 
 import contextlib
 import inspect
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,6 @@ class SchemaEditor(DatabaseSchemaEditor):
     def __init__(self, connection: Any, *, collect_sql: bool, atomic: bool) -> None:
         super().__init__(connection, collect_sql=collect_sql, atomic=False)
 
-    @override
     def _constraint_names(self, model: Any, *_: object, **__: object) -> list[str]:
         return [f"{model._meta.db_table}_constraint"]
 
@@ -65,7 +65,7 @@ class NoDatabase(DatabaseWrapper):
     SchemaEditorClass = SchemaEditor
     introspection_class = Introspection
     ops_class = Operations
-    pg_version = DatabaseWrapper.features_class.minimum_database_version[0] * 10000
+    pg_version = 150000  # as in .squawk.toml
 
     @override
     def cursor(self) -> Any:
@@ -78,8 +78,7 @@ def migrations() -> Iterator[tuple[Path, str]]:
     ours = {app.label for app in apps.get_app_configs() if app.name.startswith(f"{PACKAGE}.")}
     for (app, name), migration in MigrationLoader(None).disk_migrations.items():
         if app in ours:
-            with open(os.devnull, "w", encoding="utf-8") as nowhere:
-                statements = call_command("sqlmigrate", app, name, stdout=nowhere)
+            statements = call_command("sqlmigrate", app, name, stdout=io.StringIO())
             yield Path(inspect.getfile(type(migration))), statements
 
 

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from typing import Any, override
 
 import django
-import structlog
 from django.core.management import CommandError, call_command
 from django.core.management.commands.migrate import Command
 from django.db import connection
 from django.db.migrations.exceptions import InconsistentMigrationHistory, NodeNotFoundError
 
 from ..environment import environment
-from . import migration
-
-log = structlog.get_logger(__name__)
+from .migration import PAUSES, Refused, log, prepare, run
 
 
 class Migrate(Command):
@@ -40,10 +37,10 @@ def upgrade() -> None:
     try:
         connection.ensure_connection()
         if connection.vendor == "postgresql":
-            migration.prepare(connection.connection)
+            prepare(connection.connection)
         call_command(command, interactive=False, verbosity=0)
     except (CommandError, InconsistentMigrationHistory, NodeNotFoundError) as error:
-        raise migration.Refused(str(error)) from error
+        raise Refused(str(error)) from error
     except Exception as error:
         if command.current:
             error.add_note(command.current)
@@ -52,13 +49,13 @@ def upgrade() -> None:
         connection.close()
 
 
-def main(pauses: Sequence[float] = migration.PAUSES) -> int:
+def main(pauses: Sequence[float] = PAUSES) -> int:
     """Return the exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__.partition('.')[0]}.settings")
     django.setup()
     # One connection is enough, and tells why it fails; a pool would try on in the background.
     connection.settings_dict["OPTIONS"].pop("pool", None)
-    return migration.run(upgrade, environment.database_url, pauses)
+    return run(upgrade, environment.database_url, pauses)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from alembic.config import Config
 from alembic.util import CommandError
 
 from ..environment import environment
-from . import logging, migration
+from . import logging
+from .migration import PAUSES, Refused, run
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ROOT / "migrations" / "versions"
@@ -21,7 +22,7 @@ def upgrade() -> None:
     try:
         command.upgrade(Config(ROOT / "alembic.ini"), "head")
     except CommandError as error:
-        raise migration.Refused(str(error)) from error
+        raise Refused(str(error)) from error
     except Exception as error:
         for frame, _ in traceback.walk_tb(error.__traceback__):
             if VERSIONS in Path(frame.f_code.co_filename).parents:
@@ -30,10 +31,10 @@ def upgrade() -> None:
         raise
 
 
-def main(pauses: Sequence[float] = migration.PAUSES) -> int:
+def main(pauses: Sequence[float] = PAUSES) -> int:
     """Return the exit code."""
     logging.configure(environment.log_level)
-    return migration.run(upgrade, environment.database_url, pauses)
+    return run(upgrade, environment.database_url, pauses)
 
 
 if __name__ == "__main__":
