@@ -65,7 +65,15 @@ def test_both_roots_list_the_same_files_where_they_do_the_same() -> None:
     package = "{{ slug }}"
     assert {
         *("README.md", "LICENSE", "pyproject.toml", "uv.lock", ".gitignore", ".editorconfig", ".env.example"),
-        *("poe_tasks.toml", "ruff.toml", "mypy.ini", "pytest.ini", "conftest.py", "docs/operations.md"),
+        *(
+            "poe_tasks.toml",
+            "ruff.toml",
+            "mypy.ini",
+            "pytest.ini",
+            "conftest.py",
+            "docs/operations.md",
+            "docs/migrations.md",
+        ),
         *("docs/decisions/0001-web-framework.md", "{{ _copier_conf.answers_file }}"),
         *(f"{package}/environment.py", f"{package}/core/about.py", f"{package}/core/environment.py"),
         *(f"{package}/core/{name}.py" for name in ("logging", "problems", "schemas", "health", "middleware", "errors")),

@@ -1,0 +1,372 @@
+"""Migrations meet a busy PostgreSQL, each other, and the linter that keeps dangerous ones out."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import Server, start
+from tests.projects import Project, set_up
+from tests.tools import FRAMEWORKS, render
+
+pytestmark = [pytest.mark.slow]
+PATIENT = (0.2,) * 200  # pauses between attempts
+HASTY = (0.01, 0.01)
+
+MIGRATION = {
+    "django": """
+from django.db import connection, migrations, models
+from {package}.core.operations import AddIndexConcurrently
+
+class Migration(migrations.Migration):
+    atomic = {atomic}
+    dependencies = [("items", "{previous}")]
+    operations = [{body}]
+""",
+    "fastapi": """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{name}"
+down_revision = "{previous}"
+
+def upgrade() -> None:
+    {body}
+""",
+}
+FIRST = {"django": "0001_initial", "fastapi": "0001"}
+
+# What Squawk says of it, and how it is written in each framework.
+UNSAFE = [
+    ("required", {"adding-required-field"}, "", 'op.add_column("items", sa.Column("a", sa.Integer(), nullable=False))'),
+    # Django drops the default again, so that the running version can insert no more.
+    ("default", {"ban-drop-default"}, 'migrations.AddField("item", "b", models.IntegerField(default=3))', ""),
+    (
+        "drop",
+        {"ban-drop-column"},
+        'migrations.RemoveField("item", "description")',
+        'op.drop_column("items", "description")',
+    ),
+    (
+        "index",
+        {"require-concurrent-index-creation"},
+        'migrations.AddIndex("item", models.Index(fields=["quantity"], name="quantity"))',
+        'op.create_index("quantity", "items", ["quantity"])',
+    ),
+    (
+        "rename",
+        {"renaming-column"},
+        'migrations.RenameField("item", "quantity", "stock")',
+        'op.alter_column("items", "quantity", new_column_name="stock")',
+    ),
+    (
+        "type",
+        {"changing-column-type"},
+        'migrations.AlterField("item", "name", models.TextField(unique=True))',
+        'op.alter_column("items", "name", type_=sa.Text())',
+    ),
+    (
+        "check",
+        {"constraint-missing-not-valid"},
+        'migrations.AddConstraint("item", models.CheckConstraint(condition=models.Q(name__gt=""), name="named"))',
+        'op.create_check_constraint("named", "items", "name > \'\'")',
+    ),
+]
+SAFE = [
+    (
+        "nullable",
+        'migrations.AddField("item", "c", models.IntegerField(null=True))',
+        'op.add_column("items", sa.Column("c", sa.Integer()))',
+    ),
+    (
+        "default",
+        'migrations.AddField("item", "d", models.IntegerField(db_default=3))',
+        'op.add_column("items", sa.Column("d", sa.Integer(), nullable=False, server_default="3"))',
+    ),
+    (
+        "table",
+        'migrations.CreateModel("Shelf", [("id", models.BigAutoField(primary_key=True)), '
+        '("x", models.IntegerField(db_index=True))])',
+        'op.create_table("shelf", sa.Column("x", sa.Integer(), nullable=False, index=True))',
+    ),
+    (
+        "index",
+        'AddIndexConcurrently("item", models.Index(fields=["c"], name="by_c"))',
+        "with op.get_context().autocommit_block():\n        "
+        'op.create_index("by_c", "items", ["c"], postgresql_concurrently=True)',
+    ),
+]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"migrations-{name}")) for name in FRAMEWORKS],
+)
+def framework(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def installed(framework: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return set_up(render(template, tmp_path_factory.mktemp(framework) / "service", framework=framework, slug="service"))
+
+
+@pytest.fixture
+def project(installed: Project, tmp_path: Path) -> Project:
+    """A copy, to which a test may add migrations."""
+    path = tmp_path / "service"
+    shutil.copytree(installed.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", "__pycache__"))
+    return Project(path, installed.environment)
+
+
+@pytest.fixture
+def write(framework: str, project: Project) -> Callable[..., Path]:
+    """Writes another migration of the items and returns its file."""
+    previous = FIRST[framework]
+
+    def add(name: str, django: str = "", fastapi: str = "pass", comment: str = "") -> Path:
+        nonlocal previous
+        body = {"django": django, "fastapi": fastapi}[framework]
+        text = MIGRATION[framework].format(
+            package="service", name=name, previous=previous, body=body, atomic="oncurrently" not in body
+        )
+        previous = name
+        directory = {"django": "service/items/migrations", "fastapi": "migrations/versions"}[framework]
+        file = project.path / directory / f"{name}.py"
+        file.write_text(comment + text)
+        return file
+
+    return add
+
+
+@pytest.fixture
+def url(framework: str, postgres: Server, request: pytest.FixtureRequest) -> str:
+    """A new database with the tables of the first migrations."""
+    return postgres.create(f"migrations_{abs(hash(request.node.nodeid))}")
+
+
+def lint(project: Project, code: int) -> str:
+    printed = project.poe("--executor", "simple", "--quiet", "lint-migrations", code=code)
+    return re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;;.*?\x1b\\", "", printed)
+
+
+def test_unsafe_migrations_are_named(framework: str, project: Project, write: Callable[..., Path]) -> None:
+    expected = set()
+    for number, (name, rules, *bodies) in enumerate(UNSAFE, start=2):
+        if bodies[FRAMEWORKS.index(framework)]:
+            file = write(f"{number:04}_{name}", *bodies).relative_to(project.path).with_suffix("")
+            expected |= {(rule, str(file)) for rule in rules}
+    printed = lint(project, code=1)
+    found = re.findall(r"(?:warning|error)\[?[^a-z]*([a-z-]+)\]?:.*\n\s*╭▸ (\S+)\.sql:", printed)
+    assert expected <= set(found), printed
+    assert {file for _, file in found} == {file for _, file in expected}
+
+
+def test_safe_ones_pass_and_can_be_applied(
+    framework: str, project: Project, write: Callable[..., Path], url: str, postgres: Server
+) -> None:
+    for number, (name, *bodies) in enumerate(SAFE, start=2):
+        write(f"{number:04}_{name}", *bodies)
+    lint(project, code=0)
+    for address in (url, "sqlite:///./safe.sqlite3"):
+        project.run("python", "-m", "service.core.migrate", DATABASE_URL=address)
+    assert "by_c" in postgres.dump(url)
+
+
+def test_a_comment_excuses_one_rule(framework: str, project: Project, write: Callable[..., Path]) -> None:
+    _, (rule,), *bodies = UNSAFE[2]
+    comment = f"# squawk-ignore-file {rule}: no version since 1.4 reads it\n"
+    write("0002_drop", *bodies, comment=comment)
+    lint(project, code=0)
+    write("0003_index", *UNSAFE[3][2:], comment=comment)
+    lint(project, code=1)
+
+
+def test_check_includes_it(framework: str, project: Project) -> None:
+    poe = (project.path / "poe_tasks.toml").read_text()
+    assert '"lint-migrations",' in poe.partition("[tasks.check]")[2]
+
+
+# Against PostgreSQL
+
+
+@contextlib.contextmanager
+def locked(server: Server, url: str) -> Iterator[None]:
+    """Somebody else uses the table of items until the block ends."""
+    table = server.query("SELECT relname FROM pg_class WHERE relname IN ('items', 'items_item')", url).strip()
+    command: list[str | Path] = [server.bin / "psql", "--no-psqlrc", "--quiet", url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+        assert session.stdin
+        assert session.stdout
+        session.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS SHARE MODE;\n\\echo locked\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "locked\n"
+        try:
+            yield
+        finally:
+            session.communicate("COMMIT;\n\\q\n")
+
+
+class Migration:
+    """A process that migrates."""
+
+    def __init__(self, project: Project, url: str, log: Path, pauses: object = None, lock_timeout: str = "5s") -> None:
+        program = (
+            "import sys\nfrom service.core import migrate, migration\n"
+            f"migration.LOCK_TIMEOUT = {lock_timeout!r}\n"
+            f"sys.exit(migrate.main({'' if pauses is None else repr(pauses)}))"
+        )
+        self.log = log
+        environment = os.environ | project.variables | {"DATABASE_URL": url}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [project.environment / "bin" / "python", "-c", program],
+                cwd=project.path, env=environment, stdout=output, stderr=-2,
+            )  # fmt: skip
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if str(line["event"]).startswith(event)]
+
+    @property
+    def applied(self) -> int:
+        return len(self.said("applied")) + len(self.said("Running upgrade"))
+
+    def end(self) -> int:
+        return self.process.wait(timeout=60)
+
+
+def wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def migrate(project: Project, url: str, tmp_path: Path) -> Iterator[Callable[..., Migration]]:
+    """Starts a process that migrates; the first one, to be waited for, makes the first tables."""
+    first = Migration(project, url, tmp_path / "log-0")
+    assert first.end() == 0, first.log.read_text()
+    started = [first]
+
+    def begin(address: str = url, **options: Any) -> Migration:
+        started.append(Migration(project, address, tmp_path / f"log-{len(started)}", **options))
+        return started[-1]
+
+    yield begin
+    for migration in started:
+        migration.process.kill()
+        migration.process.wait()
+
+
+def columns(server: Server, url: str) -> str:
+    return server.query("SELECT attname FROM pg_attribute WHERE attname IN ('c', 'd') AND attnum > 0", url).strip()
+
+
+def test_of_two_at_once_one_waits(
+    url: str, postgres: Server, write: Callable[..., Path], migrate: Callable[..., Migration]
+) -> None:
+    write("0002_nullable", *SAFE[0][1:])
+    with locked(postgres, url):
+        both = [migrate(lock_timeout="60s"), migrate(lock_timeout="60s")]
+        wait(lambda: both[0].said("waiting") or both[1].said("waiting"))
+        wait(lambda: "1" in postgres.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        assert not [one for one in both if one.process.poll() is not None]
+    assert [one.end() for one in both] == [0, 0]
+    assert sorted(one.applied for one in both) in ([0, 1], [1, 1])
+    assert sum(len(one.said("database is up to date")) for one in both) == 2
+    assert columns(postgres, url) == "c"
+
+
+def test_a_lock_that_is_released_is_waited_for(
+    url: str, postgres: Server, write: Callable[..., Path], migrate: Callable[..., Migration]
+) -> None:
+    write("0002_nullable", *SAFE[0][1:])
+    with locked(postgres, url):
+        migration = migrate(lock_timeout="100ms", pauses=PATIENT)
+        wait(lambda: len(migration.said("migration will be tried again")) > 1)
+    assert migration.end() == 0
+    assert columns(postgres, url) == "c"
+
+
+def test_a_lock_that_is_never_released_ends_it(
+    url: str, postgres: Server, write: Callable[..., Path], migrate: Callable[..., Migration]
+) -> None:
+    write("0002_nullable", *SAFE[0][1:])
+    before = postgres.dump(url)
+    with locked(postgres, url):
+        migration = migrate(lock_timeout="100ms", pauses=HASTY)
+        assert migration.end() == 1
+    last = migration.lines[-1]
+    assert (last["event"], last["level"], last["attempts"]) == ("migration failed", "error", 3)
+    assert last["reason"] == "canceling statement due to lock timeout"
+    assert "0002_nullable" in last["migration"]
+    assert postgres.dump(url) == before
+
+
+def test_who_is_killed_leaves_no_lock(
+    url: str, postgres: Server, write: Callable[..., Path], migrate: Callable[..., Migration]
+) -> None:
+    write("0002_nullable", *SAFE[0][1:])
+    with locked(postgres, url):
+        killed = migrate(lock_timeout="60s")
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'ALTER'"
+        wait(lambda: postgres.query(waiting).strip() == "1")
+        killed.process.send_signal(signal.SIGKILL)
+        second = migrate()
+        wait(lambda: second.said("waiting"))  # PostgreSQL still works for the first
+    assert second.end() == 0
+    assert columns(postgres, url) == "c"
+
+
+@pytest.mark.parametrize(
+    ("bodies", "reason"),
+    [
+        (('migrations.RunSQL("SELECT 1 / 0")', 'op.execute("SELECT 1 / 0")'), "division by zero"),
+        (("migrations.RunPython(lambda *_: {}[0])", "{}[0]"), None),
+    ],
+)
+def test_a_mistake_is_named_and_not_repeated(
+    bodies: tuple[str, str], reason: str | None, write: Callable[..., Path], migrate: Callable[..., Migration]
+) -> None:
+    write("0002_mistake", *bodies)
+    migration = migrate(pauses=HASTY)
+    assert migration.end() == 1
+    last = migration.lines[-1]
+    assert (last["event"], last.get("reason")) == ("migration failed", reason)
+    assert "0002_mistake" in last["migration"]
+    assert ("KeyError" in last.get("exception", "")) is (reason is None)
+    assert not migration.said("migration will be tried again")
+
+
+def test_a_refused_login_ends_it_without_the_password(migrate: Callable[..., Migration], url: str) -> None:
+    migration = migrate(url.replace("postgres@", "stranger:hunter2@"), pauses=HASTY)
+    assert migration.end() == 1
+    (line,) = migration.said("migration failed")
+    assert "stranger" in line["reason"]
+    assert line["attempts"] == 1
+    assert "hunter2" not in migration.log.read_text()
+
+
+def test_a_database_that_starts_later_is_waited_for(project: Project, tmp_path: Path) -> None:
+    with start() as server:
+        url = server.create("later")
+        with server.stopped():
+            migration = Migration(project, url, tmp_path / "log", pauses=PATIENT)
+            wait(lambda: migration.said("migration will be tried again"))
+        assert migration.end() == 0
+        assert migration.lines[-1]["event"] == "database is up to date"
+        assert "items" in server.dump(url)
