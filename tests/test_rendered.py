@@ -43,7 +43,8 @@ def test_no_trace_of_the_template(pristine: dict[str, bytes]) -> None:
         assert not name.endswith(".jinja")
         text = content.decode()
         assert not re.search(r"\{%|%\}|\{#|\bjinja\b", text), name
-        assert "{{" not in text.replace("${{", ""), name
+        if not name.startswith("deploy/"):  # Prometheus and Grafana fill in templates of their own
+            assert "{{" not in text.replace("${{", ""), name
         if name not in {".copier-answers.yml", "README.md", "docs/operations.md"} and "decisions" not in name:
             assert "groundplan" not in text.lower(), name
 

@@ -1,0 +1,79 @@
+"""A throw-away Prometheus from the machine's binaries."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+USER = "nobody"  # in place of root
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A running server."""
+
+    url: str
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """The data that its API answers with; fails where it refuses, as it does with what is no PromQL."""
+        url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as response:
+                return json.load(response)["data"]
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(f"{parameters}: {error.read().decode()}") from None
+
+    def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
+        """Every series of a result with its labels; no numbers (0 / 0) are left out."""
+        result = self.api("query", query=promql)["result"]
+        series = [(entry["metric"], float(entry["value"][1])) for entry in result]
+        return [(labels, value) for labels, value in series if value == value]
+
+
+@contextlib.contextmanager
+def start(configuration: Path) -> Iterator[Prometheus]:
+    """Starts a server on a free port with the configuration in a directory, and stops it at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="groundplan-prometheus-") as name:
+        directory = Path(name)
+        shutil.copytree(configuration, directory / "configuration")
+        user = None
+        if os.geteuid() == 0:
+            user = USER
+            for path in (directory, *directory.rglob("*")):
+                shutil.chown(path, user)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        command: list[str | Path] = [
+            "prometheus",
+            f"--config.file={directory / 'configuration' / 'prometheus.yml'}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address={address}",
+        ]
+        log = directory / "log"
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, user=user, cwd=directory, stdout=output, stderr=-2)
+        try:
+            deadline = time.monotonic() + 60
+            while True:
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/-/ready", timeout=2):
+                    break
+                assert server.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            yield Prometheus(f"http://{address}")
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
