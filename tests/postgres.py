@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,14 @@ class Server:
     def databases(self) -> set[str]:
         """The names of all databases."""
         return set(self._query("SELECT datname FROM pg_database").split())
+
+    def wait_for_queries(self, text: str, count: int, seconds: float = 20) -> None:
+        """Waits until `text` is that often in the queries that are running."""
+        deadline = time.monotonic() + seconds
+        active = "SELECT query FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
+        while self._query(active).count(text) < count:
+            assert time.monotonic() < deadline, "too few of them"
+            time.sleep(0.05)
 
     def dump(self, url: str) -> str:
         """A database's schema and rows as SQL."""

@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from . import database, health, logging
+from . import database, health, logging, sizing
 from .about import DESCRIPTION, NAME
 from .environment import CoreEnvironment
 from .errors import exception_handlers
@@ -28,9 +28,10 @@ def create_app(
     A request whose body has more than `max_body_size` bytes is refused.
     """
     logging.configure(environment.log_level)
-    engine = database.create_engine(environment.database_url)
+    pool_size = sizing.pool_size(environment.database_connections)
+    engine = database.create_engine(environment.database_url, pool_size)
     # Not one of the requests' connections: a service that uses all of them is busy, not unready.
-    probe = database.create_engine(environment.database_url, pool_size=1)
+    probe = database.create_engine(environment.database_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -2,15 +2,17 @@
 
 import importlib
 import pkgutil
+import select
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
+from psycopg import AsyncConnection
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -18,12 +20,10 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import DeclarativeBase, mapped_column
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
 
-POOL_SIZE = 10  # connections a process
-POOL_TIMEOUT = 10  # seconds that a request waits for one of them
-CONNECT_TIMEOUT = 5  # seconds
+from .timeouts import CONNECT, POOL_WAIT
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -64,8 +64,8 @@ BigId = Annotated[
 ]
 
 
-def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
-    """Prepare connections to `url`, which names SQLite or PostgreSQL."""
+def create_engine(url: str, pool_size: int = 1) -> AsyncEngine:
+    """Prepare up to `pool_size` connections to `url`, which names SQLite or PostgreSQL."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         engine = create_async_engine(
@@ -74,17 +74,35 @@ def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
         )
         event.listen(engine.sync_engine, "connect", enforce_foreign_keys)
         return engine
-    return create_async_engine(
+    engine = create_async_engine(
         address.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=POOL_TIMEOUT,
+        pool_timeout=POOL_WAIT,
         hide_parameters=True,
         connect_args={
-            "connect_timeout": CONNECT_TIMEOUT,
+            "connect_timeout": CONNECT,
             "prepare_threshold": None,  # prepared statements do not survive a transaction pooler
         },
     )
+    event.listen(engine.sync_engine, "checkout", refuse_closed)
+    return engine
+
+
+def refuse_closed(
+    _: DBAPIConnection, entry: ConnectionPoolEntry, __: PoolProxiedConnection
+) -> None:
+    """Let a request have a new connection in place of one that the database has closed meanwhile.
+
+    Such as by a restart. Nobody has asked an idle connection anything, so that there is something to
+    read only if it has ended; to look costs no round trip.
+    """
+    connection = cast("AsyncConnection", entry.driver_connection)
+    poll = select.poll()
+    if not connection.closed:
+        poll.register(connection.fileno(), select.POLLIN)
+    if connection.closed or poll.poll(0):
+        raise DisconnectionError
 
 
 def enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
