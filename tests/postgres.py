@@ -45,6 +45,15 @@ class Server:
             assert time.monotonic() < deadline, "too few of them"
             time.sleep(0.05)
 
+    def start(self) -> None:
+        """Starts it."""
+        settings = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories='' -c fsync=off"
+        _run(self, "pg_ctl", "start", "--wait", f"--log={self.data.parent / 'log'}", f"--options={settings}")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stops it, which ends every connection; what it holds is there at the next start."""
+        _run(self, "pg_ctl", "stop", "--wait", f"--mode={mode}")
+
     def dump(self, url: str) -> str:
         """A database's schema and rows as SQL."""
         command: list[str | Path] = [self.bin / "pg_dump", "--no-owner", url]
@@ -73,13 +82,12 @@ def start() -> Iterator[Server]:
         if os.geteuid() == 0:
             shutil.chown(directory, USER)
         server = Server(_binaries(directory), directory / "data", _free_port())
-        settings = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories='' -c fsync=off"
         _run(server, "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
-        _run(server, "pg_ctl", "start", "--wait", f"--log={directory / 'log'}", f"--options={settings}")
+        server.start()
         try:
             yield server
         finally:
-            _run(server, "pg_ctl", "stop", "--wait", "--mode=immediate")
+            server.stop("immediate")
 
 
 def _run(server: Server, program: str, *arguments: str) -> None:

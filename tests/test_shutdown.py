@@ -1,6 +1,8 @@
 """An instance that stops loses no request, as clients see it through the proxy that the project ships."""
 
+import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,7 @@ from tests import nginx
 from tests.instances import Instance, instances
 from tests.load import Outcome, load, send
 from tests.owner import replace
-from tests.postgres import Server
+from tests.postgres import Server, start
 from tests.projects import Project, ask, set_up
 from tests.tools import FRAMEWORKS, render
 
@@ -121,11 +123,51 @@ def test_restarting_one_instance_after_the_other_loses_no_request(
 def test_every_process_says_so_while_it_drains(two: list[Instance]) -> None:
     instance = two[0]
     instance.process.send_signal(signal.SIGTERM)
-    instance.wait_until(503)
-    for _ in range(20):  # each on a new connection, which any process may get
-        answer = ask(f"{instance.url}/health/ready")
-        assert (answer.status, answer.json["checks"]) == (503, {"server": "failed"})
-        assert answer.headers["Connection"] == "close"
-        assert ask(f"{instance.url}/api/items").status == 200
+    deadline = time.monotonic() + 3
+    # Each on a new connection, which any process may get.
+    while {ask(f"{instance.url}/health/ready").status for _ in range(20)} != {503}:
+        assert time.monotonic() < deadline
+    answer = ask(f"{instance.url}/health/ready")
+    assert answer.json["checks"] == {"server": "failed"}
+    assert answer.headers["Connection"] == "close"
+    assert {ask(f"{instance.url}/api/items").status for _ in range(20)} == {200}
     instance.process.send_signal(signal.SIGTERM)  # the second one ends the drain
     assert instance.process.wait(timeout=4) == 0
+
+
+def test_a_killed_process_is_replaced_and_only_what_it_held_is_lost(two: list[Instance]) -> None:
+    instance = two[0]
+    before = instance.workers()
+    assert len(before) == 2
+    os.kill(before.pop(), signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while len(instance.workers()) < 2 or before - instance.workers():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert {ask(f"{instance.url}/api/items").status for _ in range(20)} == {200}
+    assert instance.stop() == 0
+
+
+def test_readiness_follows_the_database(project: Project, tmp_path: Path) -> None:
+    with start() as server:
+        url = server.create("service")
+        project.poe("migrate", DATABASE_URL=url)
+        with instances(project, tmp_path, 1, DATABASE_URL=url, WEB_CONCURRENCY="2") as (instance,):
+            assert get_items(instance, at_once=10) == {200}  # each process has open connections now
+            server.stop()
+            instance.wait_until(503, seconds=5)
+            assert ask(f"{instance.url}/health/live").status == 200
+            assert get_items(instance) == {503}
+            server.start()
+            instance.wait_until(200, seconds=5)
+            # A restart between two probes: no request gets a connection that is closed already.
+            assert get_items(instance, at_once=10) == {200}
+            server.stop()
+            server.start()
+            assert get_items(instance) == {200}
+            assert instance.stop() == 0
+
+
+def get_items(instance: Instance, at_once: int = 1) -> set[int]:
+    with ThreadPoolExecutor(at_once) as clients:
+        return {answer.status for answer in clients.map(ask, [f"{instance.url}/api/items"] * 20)}

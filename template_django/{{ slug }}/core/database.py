@@ -61,6 +61,8 @@ def refuse_closed(connection: Connection) -> None:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     if poll.poll(0):
+        # Away with all the others too: the pool tries again at once only one time, then waits.
+        connections["default"].pool.drain()  # type: ignore[attr-defined]  # it is PostgreSQL's
         raise OperationalError("the database has closed the connection")
 
 
