@@ -46,6 +46,9 @@ def database_from(url: str, pool_size: int = REQUESTS) -> dict[str, Any]:
                 # A request is a thread, and each uses one at a time.
                 "max_size": min(pool_size, REQUESTS) + 1,
                 "timeout": POOL_WAIT,
+                # Tried at longer and longer intervals, but no longer than that: then the next request
+                # tries anew. So the pool recovers soon, however long the database was away.
+                "reconnect_timeout": POOL_WAIT,
                 "check": refuse_closed,
             },
         },
