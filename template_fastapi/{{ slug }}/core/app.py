@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.types import ASGIApp
 
-from . import database, docs, health, logging, metrics, tracing
+from . import database, docs, health, logging, metrics, sizing, tracing
 from .about import DESCRIPTION, NAME
 from .environment import CoreEnvironment
 from .errors import exception_handlers
@@ -54,9 +54,10 @@ def create_app(
     """
     logging.configure(environment.log_level)
     tracing.configure(PACKAGE)
-    engine = database.create_engine(environment.database_url)
+    pool_size = sizing.pool_size(environment.database_connections)
+    engine = database.create_engine(environment.database_url, pool_size)
     # Not one of the requests' connections: a service that uses all of them is busy, not unready.
-    probe = database.create_engine(environment.database_url, pool_size=1)
+    probe = database.create_engine(environment.database_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
