@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -29,12 +30,12 @@ class Server:
 
     def create(self, name: str) -> str:
         """Creates an empty database and returns its URL."""
-        self._query(f"CREATE DATABASE {name}")
+        self.query(f"CREATE DATABASE {name}")
         return self.url.removesuffix("postgres") + name
 
     def databases(self) -> set[str]:
         """The names of all databases."""
-        return set(self._query("SELECT datname FROM pg_database").split())
+        return set(self.query("SELECT datname FROM pg_database").split())
 
     def dump(self, url: str) -> str:
         """A database's schema and rows as SQL."""
@@ -44,14 +45,39 @@ class Server:
             line for line in dump.splitlines(keepends=True) if not line.startswith(("\\restrict", "\\unrestrict"))
         )
 
-    def _query(self, sql: str) -> str:
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Breaks every connection and refuses new ones until the block ends."""
+        _run(self, "pg_ctl", "stop", "--wait", "--mode=immediate")
+        try:
+            yield
+        finally:
+            _boot(self)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Accepts connections and queries, and answers none, until the block ends."""
+        postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        processes = [postmaster, *map(int, children)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
+    def query(self, sql: str, url: str = "") -> str:
+        """What psql prints for a statement, in the database of the beginning or in another one."""
         command: list[str | Path] = [
             self.bin / "psql",
             "--no-psqlrc",
             "--tuples-only",
             "--no-align",
             f"--command={sql}",
-            self.url,
+            url or self.url,
         ]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -64,13 +90,17 @@ def start() -> Iterator[Server]:
         if os.geteuid() == 0:
             shutil.chown(directory, USER)
         server = Server(_binaries(directory), directory / "data", _free_port())
-        settings = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories='' -c fsync=off"
         _run(server, "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
-        _run(server, "pg_ctl", "start", "--wait", f"--log={directory / 'log'}", f"--options={settings}")
+        _boot(server)
         try:
             yield server
         finally:
             _run(server, "pg_ctl", "stop", "--wait", "--mode=immediate")
+
+
+def _boot(server: Server) -> None:
+    settings = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories='' -c fsync=off"
+    _run(server, "pg_ctl", "start", "--wait", f"--log={server.data.parent / 'log'}", f"--options={settings}")
 
 
 def _run(server: Server, program: str, *arguments: str) -> None:
