@@ -124,4 +124,6 @@ def decoded(body: bytes) -> list[Span]:
 
 def attributes_of(thing: Any) -> dict[str, Any]:
     """Attributes as a dictionary of plain values."""
-    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in thing.attributes}
+    return {
+        pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in thing.attributes
+    }

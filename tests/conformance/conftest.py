@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.collector import Collector, collecting
-from tests.conformance.subject import PRODUCTION, Subject, add_the_probe, started, with_password
+from tests.conformance.subject import Subject, add_the_probe, migrate, started, with_password
 from tests.postgres import Server
 from tests.postgres import start as start_postgres
 from tests.projects import Project, set_up
@@ -54,7 +54,7 @@ def databases(postgres: Server, projects: Callable[[str], Project]) -> Callable[
     @cache
     def database(framework: str) -> str:
         url = with_password(postgres.create(f"conformance_{framework}"))
-        projects(framework).poe("migrate", DATABASE_URL=url, **PRODUCTION)
+        migrate(projects(framework), url)
         return url
 
     return database
@@ -127,5 +127,5 @@ def own_postgres() -> Iterator[Server]:
 def own_database(own_postgres: Server, project: Project) -> str:
     """A migrated database on that server."""
     url = with_password(own_postgres.create("service"))
-    project.poe("migrate", DATABASE_URL=url, **PRODUCTION)
+    migrate(project, url)
     return url

@@ -24,6 +24,8 @@ PRODUCTION = {
     "SECRET_KEY": "no-secret-this-one-only-passes-the-check-0123456789",  # where the framework has one
 }
 
+ESTABLISHED, LISTENING = "01", "0A"  # as /proc/net/tcp has them
+
 Line = dict[str, Any]
 
 
@@ -31,6 +33,11 @@ def add_the_probe(project: Path, framework: str) -> None:
     """Lays the suite's endpoints over the files that are an owner's."""
     package = next(project.glob("*/core/about.py")).parents[1]
     shutil.copytree(HERE / "probe" / framework, package, dirs_exist_ok=True)
+
+
+def migrate(project: Project, url: str) -> None:
+    """Brings a database up to date, as a deployment does."""
+    project.run("poe", "migrate", **PRODUCTION | {"DATABASE_URL": url})  # type: ignore[arg-type]  # `code` is no name
 
 
 def with_password(url: str) -> str:
@@ -96,9 +103,14 @@ class Subject:
 
     def workers(self) -> list[int]:
         """The processes that accept connections; the parent only where it has no such child."""
-        inodes = _listening(self.port)
-        children = [pid for pid in _descendants(self.process.pid) if inodes & _sockets(pid)]
+        listening = _rows(self.port, LISTENING)
+        children = [pid for pid in _descendants(self.process.pid) if listening & _sockets(pid)]
         return sorted(children) or [self.process.pid]
+
+    def connections(self, *workers: int) -> int:
+        """How many connections the workers hold, all of them unless some are named."""
+        established = _rows(self.port, ESTABLISHED)
+        return sum(len(established & _sockets(pid)) for pid in workers or self.workers())
 
     def is_up(self) -> bool:
         """Whether it answers."""
@@ -158,9 +170,10 @@ def _descendants(pid: int) -> Iterator[int]:
                 yield from _descendants(child)
 
 
-def _listening(port: int) -> set[str]:
+def _rows(port: int, state: str) -> set[str]:
+    """The sockets of a local port that are in some state, as links to them read."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].partition(":")[2], 16) == port}
+    return {f"socket:[{row[9]}]" for row in rows if row[3] == state and int(row[1].partition(":")[2], 16) == port}
 
 
 def _sockets(pid: int) -> set[str]:
@@ -168,5 +181,5 @@ def _sockets(pid: int) -> set[str]:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):
-                found.add(os.readlink(descriptor))
+                found.add(str(descriptor.readlink()))
     return found

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from ninja import Body, Router
 from ninja.errors import AuthenticationError, HttpError, Throttled
 
+from ..core.http import Client
 from ..core.problems import ConflictError
 
 router = Router(tags=["probe"])
@@ -52,8 +53,6 @@ def log(request: HttpRequest, fields: Body[dict[str, Any]]) -> None:
 @router.get("/call")
 def call(request: HttpRequest, url: str) -> int:
     """Call another service and return the status code of its answer."""
-    from ..core.http import Client
-
     with Client() as client:
         return client.get(url).status_code
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, HTTPException
 from sqlalchemy import text
 
 from ..core.database import Session
+from ..core.http import Client
 from ..core.problems import ConflictError
 
 router = APIRouter(prefix="/api/probe", tags=["probe"])
@@ -43,8 +44,6 @@ async def log(fields: Annotated[dict[str, Any], Body()]) -> None:
 @router.get("/call")
 async def call(url: str) -> int:
     """Call another service and return the status code of its answer."""
-    from ..core.http import Client
-
     async with Client() as client:
         return (await client.get(url)).status_code
 
