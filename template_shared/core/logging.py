@@ -1,7 +1,8 @@
 """Logs: one JSON object a line on stdout, or lines for people where stdout is a terminal.
 
 Log with ``structlog.get_logger(__name__)``. What libraries log through the standard library gets
-the same shape. Tracebacks never hold the values of variables.
+the same shape. Tracebacks never hold the values of variables, and what goes by the name of a secret
+is not printed.
 """
 
 import contextlib
@@ -10,16 +11,46 @@ import logging
 import logging.config
 import re
 import sys
-import uuid
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import cache
+from time import gmtime, strftime, time
+from typing import NamedTuple
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
-_well_formed = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
+
+class RequestIds(NamedTuple):
+    """What joins everything that is known of a request."""
+
+    request_id: str
+    trace_id: str
+
+
+request_ids: ContextVar[RequestIds | None] = ContextVar("request_ids", default=None)
+
+# Names of secrets, also as a part of a name: db_password, X-Api-Key, sessionid.
+_NAMES = (
+    "passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|private[_-]?key|credential"
+    "|authorization|cookie|session|csrf"
+)
+_names_a_secret = re.compile(_NAMES, re.IGNORECASE).search
+_secrets_in_text = re.compile(
+    # password=…, "token": "…", Authorization: Bearer …
+    rf"((?:{_NAMES})[\w-]*[\"']?\s*[:=]\s*(?:(?:basic|bearer)\s+)?)(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"')}}\]]+)"
+    # postgresql://user:…@host
+    r"|(\w://[^\s/:@]*:)[^\s/@]+(?=@)"
+    # PostgreSQL's explanation of an error holds the row's values
+    r"|^(DETAIL: ).*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+REDACTED = "[redacted]"
+
 _shortcut = False  # whether log_request may write JSON by itself
+_clock = (0, "")  # a second, and how the timestamps in it begin
 
 
 def configure(level: str) -> None:
@@ -36,29 +67,51 @@ def configure(level: str) -> None:
     logging.captureWarnings(capture=True)
 
 
-def request_id_from(header: str | None) -> str:
-    """Return what joins a response, its log lines and the caller's own: theirs, if short and plain."""
-    return header if header and _well_formed(header) else uuid.uuid4().hex
-
-
-def log_request(**fields: object) -> None:
-    """Log that a request was answered.
+def log_request(ids: RequestIds, method: str, route: str, status: int, seconds: float) -> None:
+    """Log that a request was answered; `flush` must follow.
 
     The line is one that any logger would write. This one is written for every request, so it takes
-    a shorter way, at half the cost.
+    a shorter way, at a fifth of the cost.
     """
+    duration = round(seconds * 1000, 3)
     if not _shortcut:
-        structlog.get_logger(__name__).info("request", **fields)
+        structlog.get_logger(__name__).info(
+            "request", method=method, route=route, status=status, duration_ms=duration
+        )
         return
-    line = {
-        "timestamp": datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z",
-        "level": "info",
-        "event": "request",
-        "logger": __name__,
-        **fields,
-        **structlog.contextvars.get_contextvars(),
-    }
-    _write(_encode(line))
+    line = (
+        '{"timestamp": '
+        f'"{_timestamp()}", "level": "info", "event": "request", '
+        f'"logger": "{__name__}", "request_id": "{ids.request_id}", "trace_id": "{ids.trace_id}", '
+        f'{_fields(method, route, status)}, "duration_ms": {duration}'
+    )
+    if bound := structlog.contextvars.get_contextvars():
+        line += ", " + _encode(_redacted(bound))[1:-1]
+    with contextlib.suppress(OSError):
+        sys.stdout.write(line + "}\n")
+
+
+def flush() -> None:
+    """Hand on what was written."""
+    with contextlib.suppress(OSError):  # a full disk or a closed pipe must not fail requests
+        sys.stdout.flush()
+
+
+@cache  # there are only as many as the service has routes
+def _fields(method: str, route: str, status: int) -> str:
+    return _encode({"method": method, "route": route, "status": status})[1:-1]
+
+
+def _timestamp() -> str:
+    """Return the time as RFC 3339 has it."""
+    global _clock
+    now = time()
+    second = int(now)
+    known, beginning = _clock
+    if second != known:
+        beginning = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+        _clock = (second, beginning)
+    return f"{beginning}.{int((now - second) * 1_000_000):06}Z"
 
 
 def standard_library(level: str) -> dict[str, object]:
@@ -85,29 +138,56 @@ def standard_library(level: str) -> dict[str, object]:
 
 def _described() -> list[Processor]:
     return [
-        structlog.contextvars.merge_contextvars,  # request_id
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _ordered,
+        _completed,
     ]
 
 
-def _ordered(_: object, __: str, line: EventDict) -> EventDict:
+def _completed(_: object, __: str, line: EventDict) -> EventDict:
     """Begin every line with what all of them have."""
-    return {**{key: line.pop(key) for key in ("timestamp", "level", "event", "logger")}, **line}
+    ids = request_ids.get()
+    return {
+        "timestamp": _timestamp(),
+        **{key: line.pop(key) for key in ("level", "event", "logger")},
+        **(ids._asdict() if ids else {}),
+        **line,
+    }
 
 
 def _rendered() -> list[Processor]:
+    formatted: list[Processor] = [structlog.processors.format_exc_info, _without_secrets]
     if sys.stdout.isatty():
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
+        return [*formatted, structlog.dev.ConsoleRenderer()]
+    return [*formatted, structlog.processors.JSONRenderer(_dumps)]
+
+
+def _without_secrets(_: object, __: str, line: EventDict) -> EventDict:
+    return _redacted(line)
+
+
+def _redacted[ValueT](value: ValueT) -> ValueT:
+    """Replace whatever goes by the name of a secret, at any depth, also within text."""
+    shown: object = value
+    if isinstance(value, str):
+        shown = _secrets_in_text.sub(
+            lambda match: f"{''.join(filter(None, match.groups()))}{REDACTED}", value
+        )
+    elif isinstance(value, Mapping):
+        shown = {
+            key: REDACTED if isinstance(key, str) and _names_a_secret(key) else _redacted(item)
+            for key, item in value.items()
+        }
+    elif isinstance(value, list | tuple | set | frozenset):
+        shown = [_redacted(item) for item in value]
+    return shown  # type: ignore[return-value]
 
 
 def _shown(value: object) -> str:
     """Show what JSON has no form for. To log must not fail, whatever a library passes."""
     try:
-        return repr(value)
+        return _redacted(repr(value))
     except Exception:
         return f"<{type(value).__name__}>"
 
@@ -120,9 +200,9 @@ def _dumps(line: EventDict, **_: object) -> str:
 
 
 def _write(line: str) -> None:
-    with contextlib.suppress(OSError):  # a full disk or a closed pipe must not fail requests
+    with contextlib.suppress(OSError):
         sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+    flush()
 
 
 class _Logger:

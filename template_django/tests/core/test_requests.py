@@ -1,5 +1,6 @@
 """Every request has an identifier, a line in the log, and a host name that is ours."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -32,6 +33,7 @@ def test_a_request_is_one_line_of_json(client: Client, log_lines: LogLines) -> N
 
     moment = datetime.fromisoformat(str(line.pop("timestamp")))
     assert abs(datetime.now(UTC) - moment) < timedelta(seconds=10)
+    assert re.fullmatch("[0-9a-f]{32}", str(line.pop("trace_id")))
     duration = line.pop("duration_ms")
     assert isinstance(duration, float)
     assert 0 < duration < 1000

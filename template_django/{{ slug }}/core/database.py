@@ -1,10 +1,16 @@
 """The connection to the database."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+
+from . import tracing
+from .pool import Pool
 
 CONNECT_TIMEOUT = 5  # seconds
 POOL_SIZE = 5  # connections a process: one for each of Gunicorn's threads and one for health checks
@@ -41,6 +47,34 @@ def database_from(url: str) -> dict[str, Any]:
             "pool": {"min_size": 1, "max_size": POOL_SIZE, "timeout": POOL_TIMEOUT},
         },
     }
+
+
+def trace_queries() -> None:
+    """Record queries as spans, where the request is recorded."""
+    connection_created.connect(_trace_connection, dispatch_uid=__name__)
+
+
+def _trace_connection(connection: BaseDatabaseWrapper, **_: object) -> None:
+    if _execute not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_execute)
+
+
+def _execute(execute: Callable[..., object], sql: str, *arguments: Any) -> object:
+    if not tracing.is_recording():
+        return execute(sql, *arguments)
+    *_, context = arguments
+    with tracing.query_span(context["connection"].vendor, sql):
+        return execute(sql, *arguments)
+
+
+def pool() -> Pool:
+    """Measure the state of this process's connections."""
+    connections = getattr(connection, "pool", None)  # SQLite has none
+    if not connections:
+        return Pool(0, 0, 0, 0)
+    stats = connections.get_stats()
+    size, idle = stats["pool_size"], stats["pool_available"]
+    return Pool(idle, size - idle, stats["pool_max"], stats.get("requests_waiting", 0))
 
 
 def violates_unique(error: IntegrityError) -> bool:

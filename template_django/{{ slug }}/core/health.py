@@ -11,6 +11,8 @@ import structlog
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from . import metrics
+
 TIMEOUT = 2.0  # seconds that a check may take
 
 type Check = Callable[[], None]
@@ -55,7 +57,16 @@ def ping_database() -> None:
 
 
 CHECKS: Mapping[str, Check] = {"database": ping_database}
-VIEWS = {"/health/live": live, "/health/ready": ready}
+
+
+def scrape(request: HttpRequest) -> HttpResponse:
+    """Answer Prometheus, which comes straight to the service: what came through a proxy is refused."""
+    if "HTTP_X_FORWARDED_FOR" in request.META:
+        return HttpResponse(status=404)
+    return HttpResponse(metrics.render(), content_type=metrics.CONTENT_TYPE)
+
+
+VIEWS = {"/health/live": live, "/health/ready": ready, metrics.PATH: scrape}
 
 # A database that accepts a query and never answers would hold the asking thread for ever. Let it be
 # one of ours, and only one: while it hangs, the next checks wait for their turn and fail in time.

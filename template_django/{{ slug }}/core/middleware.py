@@ -6,9 +6,7 @@ One middleware does it all, because each one costs time in every request.
 import re
 from collections.abc import Callable
 from functools import cache
-from time import perf_counter
 
-import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
@@ -16,8 +14,10 @@ from django.http.response import HttpResponseBase
 from pydantic_core import to_json
 
 from .errors import problem_response, unknown_address
+from .headers import SECURITY_HEADERS
 from .health import VIEWS
-from .logging import REQUEST_ID_HEADER, log_request, request_id_from
+from .logging import REQUEST_ID_HEADER, flush
+from .observation import Observation, request_id_from
 from .problems import CONTENT_TYPE, problem
 
 
@@ -29,20 +29,32 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serve one request."""
-        start = perf_counter()
-        request_id = request_id_from(request.META.get("HTTP_X_REQUEST_ID"))
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            if view := VIEWS.get(request.path_info):
-                response: HttpResponseBase = view(request)
-            else:
+        headers = request.META
+        if view := VIEWS.get(request.path_info):  # asked by machines, again and again: no record
+            response: HttpResponseBase = view(request)
+            request_id = request_id_from(headers.get("HTTP_X_REQUEST_ID"))
+        else:
+            observation = Observation(
+                request.method or "",
+                request.path_info,
+                request.scheme or "",
+                headers.get("HTTP_HOST"),
+                headers.get("HTTP_X_REQUEST_ID"),
+                headers.get("HTTP_TRACEPARENT"),
+                headers.get("HTTP_TRACESTATE"),
+                headers.get("HTTP_X_REQUEST_START"),
+            )
+            request_id = observation.ids.request_id
+            status = 500
+            try:
                 response = self.answer(request)
-                log_request(
-                    method=request.method,
-                    route=route_of(request),
-                    status=response.status_code,
-                    duration_ms=round((perf_counter() - start) * 1000, 3),
-                )
+                status = response.status_code
+            finally:
+                observation.end(route_of(request), status)
+                flush()
         response.headers[REQUEST_ID_HEADER] = request_id
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     def answer(self, request: HttpRequest) -> HttpResponseBase:

@@ -9,12 +9,19 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http.response import HttpResponseBase
 
+from . import database, metrics, tracing
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, StartResponse, WSGIEnvironment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__name__.partition('.')[0]}.settings")
 
 django = get_wsgi_application()
+
+# In the process that serves, and in no other.
+tracing.configure(__name__.partition(".")[0])
+database.trace_queries()
+metrics.start(database.pool)
 
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> HttpResponseBase:

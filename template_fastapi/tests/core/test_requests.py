@@ -36,6 +36,7 @@ async def test_a_request_is_one_line_of_json(capsys: pytest.CaptureFixture[str])
 
     moment = datetime.fromisoformat(str(line.pop("timestamp")))
     assert abs(datetime.now(UTC) - moment) < timedelta(seconds=10)
+    assert re.fullmatch("[0-9a-f]{32}", str(line.pop("trace_id")))
     duration = line.pop("duration_ms")
     assert isinstance(duration, float)
     assert 0 < duration < 1000

@@ -2,9 +2,10 @@
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from logging import WARNING, getLogger
+from typing import Annotated, cast
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
@@ -18,8 +19,12 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import DeclarativeBase, mapped_column
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.orm import Session as SyncSession
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
+
+from . import tracing
+from .pool import Pool
 
 POOL_SIZE = 10  # connections a process
 POOL_TIMEOUT = 10  # seconds that a request waits for one of them
@@ -64,18 +69,43 @@ BigId = Annotated[
 ]
 
 
+getLogger(f"{__name__}.MeteredPool").setLevel(WARNING)  # where SQLAlchemy's own pools stand as well
+
+
+class MeteredPool(AsyncAdaptedQueuePool):
+    """A pool that knows how many are waiting for one of its connections."""
+
+    waiting = 0
+
+    def connect(self) -> PoolProxiedConnection:
+        """Get a connection."""
+        self.waiting += 1
+        try:
+            return super().connect()
+        finally:
+            self.waiting -= 1
+
+
+def pool_of(engine: AsyncEngine) -> Pool:
+    """Measure the state of an engine's connections."""
+    pool = cast("MeteredPool", engine.pool)
+    return Pool(pool.checkedin(), pool.checkedout(), pool.size(), pool.waiting)
+
+
 def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
     """Prepare connections to `url`, which names SQLite or PostgreSQL."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         engine = create_async_engine(
             address.set(drivername="sqlite+aiosqlite"),
+            poolclass=MeteredPool,
             hide_parameters=True,  # errors are logged, and clients' data is not
         )
         event.listen(engine.sync_engine, "connect", enforce_foreign_keys)
         return engine
     return create_async_engine(
         address.set(drivername="postgresql+psycopg"),
+        poolclass=MeteredPool,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
@@ -107,8 +137,44 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
         yield session
 
 
+async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """Give a request a session for reading, without a transaction: two trips to the database less."""
+    sessions: async_sessionmaker[AsyncSession] = connection.app.state.read_sessions
+    async with sessions() as session:
+        yield session
+        session.sync_session.flush()  # so that a change is an error rather than lost
+
+
+class ReadOnly(SyncSession):
+    """A session that refuses to write."""
+
+    def flush(self, objects: object = None) -> None:
+        """Refuse changes. SQL that changes something is not noticed."""
+        if self.new or self.dirty or self.deleted:
+            raise RuntimeError("an endpoint that changes something needs Session, not ReadSession")
+
+
 # By default, the commit would come after the response, and its failure after a "201 Created".
 Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
+ReadSession = Annotated[AsyncSession, Depends(get_read_session, scope="function")]
+
+
+def trace_queries(engine: AsyncEngine) -> None:
+    """Record queries as spans, where the request is recorded."""
+    dialect = engine.dialect
+
+    def traced(execute: Callable[..., object]) -> Callable[..., bool | None]:
+        def execute_traced(cursor: object, statement: str, *arguments: object) -> bool | None:
+            if not tracing.is_recording():
+                return None  # let the dialect execute it
+            with tracing.query_span(dialect.name, statement):
+                execute(cursor, statement, *arguments)
+            return True
+
+        return execute_traced
+
+    for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+        event.listen(engine.sync_engine, name, traced(getattr(dialect, name)))
 
 
 def violates_unique(error: IntegrityError) -> bool:

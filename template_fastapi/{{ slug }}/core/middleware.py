@@ -4,19 +4,27 @@ Written against ASGI itself: Starlette's BaseHTTPMiddleware would halve the thro
 """
 
 import traceback
+from asyncio import get_running_loop
 from collections.abc import Iterable, Mapping
-from time import perf_counter
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import ProblemResponse
+from .headers import HSTS, SECURITY_HEADERS
 from .health import PROBES
-from .logging import REQUEST_ID_HEADER, log_request, request_id_from
+from .logging import REQUEST_ID_HEADER, flush
+from .metrics import PATH as METRICS
+from .observation import Observation, request_id_from
 from .problems import problem
 
-HEADER_NAME = REQUEST_ID_HEADER.lower().encode()
+type Headers = Mapping[bytes, bytes]
+
+QUIET = PROBES | {METRICS}  # asked by machines, again and again: left out of all records
+
+REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
+HEADERS = {name.lower().encode(): value.encode() for name, value in SECURITY_HEADERS.items()}
 
 logger = structlog.get_logger(__name__)
 
@@ -28,59 +36,87 @@ class RequestMiddleware:
     """The outermost layer of the application."""
 
     def __init__(
-        self, app: ASGIApp, *, allowed_hosts: Iterable[str], max_body_size: int, debug: bool
+        self,
+        app: ASGIApp,
+        *,
+        allowed_hosts: Iterable[str],
+        max_body_size: int,
+        debug: bool,
+        in_production: bool,
     ) -> None:
         self.app = app
         self.max_body_size = max_body_size
         self.debug = debug
         self.hosts = frozenset(allowed_hosts)
         self.domains = tuple(host for host in self.hosts if host.startswith("."))
+        self.headers = list(HEADERS.items())
+        self.headers_of_https = self.headers.copy()
+        if in_production:
+            self.headers_of_https.append((b"strict-transport-security", HSTS.encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
-            is_refused = scope["type"] == "websocket" and not self.is_allowed(scope)
-            await (UNKNOWN_HOST if is_refused else self.app)(scope, receive, send)
-            return
+        if scope["type"] == "http":
+            headers = dict(scope["headers"])
+            serve = self.serve_quietly if scope["path"] in QUIET else self.serve
+            await serve(scope, receive, send, headers)
+        elif scope["type"] == "websocket" and not self.is_allowed(scope):
+            await UNKNOWN_HOST(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
-        start = perf_counter()
-        headers = dict(scope["headers"])
-        request_id = request_id_from(headers.get(HEADER_NAME, b"").decode("latin-1"))
-        context = structlog.contextvars.bind_contextvars(request_id=request_id)
-        is_probe = scope["path"] in PROBES
+    async def serve(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        """Answer a request and record it."""
+        observation = Observation(
+            scope["method"],
+            scope["path"],
+            scope["scheme"],
+            text(headers, b"host"),
+            text(headers, REQUEST_ID),
+            text(headers, b"traceparent"),
+            text(headers, b"tracestate"),
+            text(headers, b"x-request-start"),
+        )
         status = 0
+        added = [
+            (REQUEST_ID, observation.ids.request_id.encode()),
+            *(self.headers_of_https if scope["scheme"] == "https" else self.headers),
+        ]
 
-        async def send_identified(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (HEADER_NAME, request_id.encode()),
-                ]
+                add_headers(message, added)
             await send(message)
 
         try:
             if b"transfer-encoding" in headers:
                 receive = self.limited(receive)
-            responder = (not is_probe and self.refusal(scope, headers)) or self.app
-            await responder(scope, receive, send_identified)
+            await (self.refusal(scope, headers) or self.app)(scope, receive, send_with_headers)
         except Exception as error:
             logger.exception("unhandled exception")
             if status:
                 raise  # half a response is out: only closing the connection tells the client
-            await self.apology(error)(scope, receive, send_identified)
+            await self.apology(error)(scope, receive, send_with_headers)
         finally:
-            if not is_probe:
-                log_request(
-                    method=scope["method"],
-                    route=route_of(scope),
-                    status=status,
-                    duration_ms=round((perf_counter() - start) * 1000, 3),
-                )
-            structlog.contextvars.reset_contextvars(**context)
+            observation.end(route_of(scope), status)
+            get_running_loop().call_soon(flush)  # once for all requests that end by then
 
-    def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> ProblemResponse | None:
+    async def serve_quietly(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers
+    ) -> None:
+        """Answer the machines that watch over this service, without a record."""
+        added = [(REQUEST_ID, request_id_from(text(headers, REQUEST_ID)).encode())]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                add_headers(message, added + self.headers)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+    def refusal(self, scope: Scope, headers: Headers) -> ProblemResponse | None:
         """Decide by its headers alone whether a request goes no further."""
         if not self.is_allowed(scope):
             return UNKNOWN_HOST
@@ -116,6 +152,19 @@ class RequestMiddleware:
         if self.debug:
             return ProblemResponse(problem(500), traceback=traceback.format_exception(error))
         return ProblemResponse(problem(500))
+
+
+def text(headers: Headers, name: bytes) -> str | None:
+    """Return a header's value, if there is one."""
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def add_headers(message: Message, added: Iterable[tuple[bytes, bytes]]) -> None:
+    """Add to a response's headers those that it does not have yet."""
+    headers = message.get("headers", ())
+    present = {name for name, _ in headers}
+    message["headers"] = [*headers, *(header for header in added if header[0] not in present)]
 
 
 def route_of(scope: Scope) -> str:

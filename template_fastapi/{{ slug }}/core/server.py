@@ -12,6 +12,7 @@ import uvicorn
 # started again for ever.
 from ..environment import environment
 from . import logging
+from .workers import share_metrics
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -30,6 +31,7 @@ def main() -> None:
     options = parser.parse_args()
 
     logging.configure(environment.log_level)
+    share_metrics()
     # Uvicorn ends a graceful shutdown by raising the signal once more, for whoever handled it before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from ..core.database import Session
+from ..core.database import ReadSession, Session
 from ..core.pagination import PageQuery
 from ..core.schemas import Page
 from . import service
@@ -16,7 +16,7 @@ ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.get("")
-async def list_items(session: Session, page: PageQuery) -> Page[ItemRead]:
+async def list_items(session: ReadSession, page: PageQuery) -> Page[ItemRead]:
     """List the items in the order in which they were made."""
     items, total = await service.list_items(session, page)
     return Page(
@@ -36,7 +36,7 @@ async def create_item(values: ItemCreate, session: Session, response: Response) 
 
 
 @router.get("/{item_id}")
-async def get_item(item_id: ItemId, session: Session) -> ItemRead:
+async def get_item(item_id: ItemId, session: ReadSession) -> ItemRead:
     """Show one item."""
     return ItemRead.model_validate(await service.get_item(session, item_id))
 

@@ -1,0 +1,75 @@
+"""What is recorded of every request: its line in the log, its measurements and its span."""
+
+import re
+from contextvars import Token
+from random import getrandbits
+from time import perf_counter
+
+from opentelemetry import context, trace
+
+from . import metrics, tracing
+from .logging import RequestIds, log_request, request_ids
+
+# What a client makes up must not become a label.
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+
+_well_formed = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
+
+
+def request_id_from(header: str | None, new: str = "") -> str:
+    """Return what joins a response, its log lines and the caller's own: theirs, if short and plain."""
+    return header if header and _well_formed(header) else new or f"{getrandbits(128):032x}"
+
+
+class Observation:
+    """One request. `end` it whatever happens."""
+
+    __slots__ = ("_attached", "_set", "_start", "ids", "method", "span")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        scheme: str,
+        host: str | None,
+        request_id: str | None,
+        traceparent: str | None,
+        tracestate: str | None,
+        request_start: str | None,
+    ) -> None:
+        """Begin: the last four are the headers of these names."""
+        self._start = perf_counter()
+        metrics.active.add(1)
+        if request_start:
+            metrics.observe_queue(request_start)
+        self.method = method if method in METHODS else "_OTHER"
+        self.span = tracing.start_server_span(
+            self.method,
+            {
+                "http.request.method": self.method,
+                "url.path": path,
+                "url.scheme": scheme,
+                "server.address": host or "",
+            },
+            traceparent,
+            tracestate,
+        )
+        trace_id = f"{self.span.get_span_context().trace_id:032x}"
+        self.ids = RequestIds(request_id_from(request_id, trace_id), trace_id)
+        self._set: Token[RequestIds | None] = request_ids.set(self.ids)
+        self._attached = context.attach(trace.set_span_in_context(self.span))
+
+    def end(self, route: str, status: int) -> None:
+        """Record how it went; `route` is the template, of which there are few."""
+        seconds = perf_counter() - self._start
+        metrics.active.add(-1)
+        metrics.observe(self.method, route, status, seconds)
+        log_request(self.ids, self.method, route, status, seconds)
+        if self.span.is_recording():
+            self.span.update_name(f"{self.method} {route}")
+            self.span.set_attributes({"http.route": route, "http.response.status_code": status})
+            if status >= 500 or not status:
+                tracing.fail(self.span, str(status))
+            self.span.end()
+        context.detach(self._attached)
+        request_ids.reset(self._set)
