@@ -110,9 +110,9 @@ def test_waiting_in_front_of_the_service_is_measured(service: Subject) -> None:
     service.ask("/api/items", X_Request_Start=f"t={time.time() - 2:.3f}")
     after = scraped_once(service, lambda metrics: metrics.sum(f"{name}_count") == before.sum(f"{name}_count") + 1)
     assert 2 <= after.sum(f"{name}_sum") - before.sum(f"{name}_sum") < 4
-    for nonsense in ("", "t=", "t=now", "t=nan", "t=-1e9999", "1"):
+    a_clock_that_is_ahead = f"t={time.time() + 3600:.3f}"
+    for nonsense in ("", "t=", "t=now", "t=nan", "t=-1e9999", "t=1e-9999", "t=1", "1", a_clock_that_is_ahead):
         assert service.ask("/api/items", X_Request_Start=nonsense).status == 200
-    service.ask("/api/items", X_Request_Start=f"t={time.time() + 3600:.3f}")  # a clock that is ahead
     assert 2 <= scrape(service).sum(f"{name}_sum") - before.sum(f"{name}_sum") < 4
 
 
@@ -124,7 +124,7 @@ def test_made_up_paths_and_methods_add_no_series(service: Subject) -> None:
     with ThreadPoolExecutor(8) as threads:
         paths = [f"/{prefix}{uuid.uuid4().hex}" for prefix in ("api/", "api/items/", "admin/", "") for _ in range(250)]
         answers = threads.map(lambda number: service.ask(paths[number], methods[number % len(methods)]), range(1000))
-        assert {answer.status for answer in answers} <= {302, 400, 404, 405, 422}
+        assert all(answer.status < 500 for answer in answers)
     after = scrape(service)
     assert len(after.labels(REQUESTS)) - len(before.labels(REQUESTS)) <= 20
     assert len(after.samples) - len(before.samples) <= 20 * 20

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conformance.collector import CLIENT, ERROR, Collector, collecting
+from tests.conformance.collector import CLIENT, ERROR, SERVER, Collector, collecting
 from tests.conformance.conftest import Start, options
 from tests.conformance.subject import Subject, eventually
 
@@ -156,8 +156,8 @@ def test_the_last_spans_leave_before_the_process_does(start: Start) -> None:
             for parent in parents:
                 service.ask("/api/items", traceparent=parent.header)
             assert service.stop() == 0
-        for parent in parents:
-            assert len([span for span in collector.spans(parent.trace_id) if span.parent_id == parent.span_id]) == 1
+        arrived = [span.parent_id for span in collector.all if span.kind == SERVER]
+        assert sorted(arrived) == sorted(parent.span_id for parent in parents)
 
 
 @pytest.fixture(params=["down", "hanging"])
@@ -181,7 +181,7 @@ def test_a_collector_that_fails_harms_nobody(start: Start, bad_collector: str) -
             assert time.monotonic() - before < 1
         before = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - before < 8
+        assert time.monotonic() - before < 10
 
 
 def test_it_is_off_until_told_where_to(start: Start) -> None:

@@ -36,8 +36,8 @@ def sleep(request: HttpRequest, seconds: float) -> float:
 def fail(request: HttpRequest) -> None:
     """Fail in a way that nobody expects, with secrets at hand."""
     password = "hunter2"
-    credentials = {"token": "hunter3"}
-    raise RuntimeError(f"{len(password) + len(credentials)} variables were at hand")
+    token = "hunter3"
+    raise RuntimeError(f"could not log in with {len(password + token)} characters")
 
 
 @router.post("/log")
