@@ -5,6 +5,7 @@
 A process of its own, on the load generator's core: receiving spans is not the service's work.
 """
 
+import contextlib
 import gzip
 import json
 from collections.abc import Iterator
@@ -37,6 +38,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # a server that is stopped closes its connection
+            super().handle()
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""

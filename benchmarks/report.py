@@ -28,8 +28,9 @@ def table(results: list[Result]) -> str:
         ]
         ratios.append(f"| {' | '.join(cells)} |")
     servers = [
-        "| | start-up, bare | full | memory of the worker, bare | full | spans exported | of requests sampled |",
-        "|---|---|---|---|---|---|---|",
+        "| | start-up, bare | full | memory of the worker, bare | full | database connections, bare | full "
+        "| spans exported | of requests sampled |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for framework in dict.fromkeys(found["framework"] for found in results):
         of_it = [found for found in results if found["framework"] == framework]
@@ -39,6 +40,7 @@ def table(results: list[Result]) -> str:
             NAMES[framework],
             *(f"{first[f'{side}_start_s']:.2f} s" for side in ("bare", "full")),
             *(f"{first[f'{side}_memory_mb']:.0f} MB" for side in ("bare", "full")),
+            *(f"{first[f'{side}_connections']}" for side in ("bare", "full")),
             f"{sum(found['spans'] for found in of_it):,}",
             f"{sampled:.1%}",
         ]

@@ -8,6 +8,9 @@ database, and as many connections. On the other cores, wrk loads them in turn, r
 
 Needs Linux with two cores and wrk (Debian's package `wrk`); PostgreSQL is the machine's, or comes with `uv sync`.
 
+Before the load both must give the same answers; under it, no answer may be an error, no connection may break, and the
+project must have logged every request.
+
 The ratio on CPU time is bare's CPU time per request / full's: the share of a core's capacity that the project leaves.
 The ratio on throughput is full's requests per second / bare's. Both are taken round by round, from measurements that
 follow each other, and the median is given with the least and the greatest. CPU time is that of all processes of the
@@ -36,7 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # in place of this directory, which Python puts there for a script
 
 from benchmarks import report  # noqa: E402
-from benchmarks.servers import FailedError, Server, Subject, prepare, running  # noqa: E402
+from benchmarks.servers import FailedError, Server, Subject, prepare, running, tail  # noqa: E402
 from tests import postgres  # noqa: E402
 from tests.projects import set_up  # noqa: E402
 from tests.tools import FRAMEWORKS, render  # noqa: E402
@@ -82,6 +85,7 @@ class Side:
     server: Server
     start_up: float
     memory: float = 0
+    connections: int = 0
     rounds: dict[str, list[Round]] = field(default_factory=dict)
 
 
@@ -93,11 +97,20 @@ class Database:
     url: str
     table: str
 
-    def query(self, *statements: str) -> None:
-        """Runs SQL, each statement in a transaction of its own."""
+    def query(self, *statements: str) -> str:
+        """Runs SQL, each statement in a transaction of its own, and returns what it finds."""
         command: list[str | Path] = [self.server.bin / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
-        command += [f"--command={statement}" for statement in statements]
-        subprocess.run([*command, self.url], check=True, stdout=subprocess.DEVNULL)
+        command += ["--tuples-only", "--no-align", *(f"--command={statement}" for statement in statements)]
+        return subprocess.run([*command, self.url], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def url_of(self, user: str) -> str:
+        """The URL for a new user, by whom a server's connections are told apart."""
+        self.query(f"DROP ROLE IF EXISTS {user}", f"CREATE ROLE {user} LOGIN SUPERUSER")
+        return self.url.replace("postgres@", f"{user}@")
+
+    def connections_of(self, user: str) -> int:
+        """How many connections a user has."""
+        return int(self.query(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}'"))  # noqa: S608
 
     def fill(self) -> None:
         """Gives the table its rows."""
@@ -155,6 +168,8 @@ def arguments() -> argparse.Namespace:
         help="measure this rendered project, in which `uv sync` was run, instead of rendering; may be repeated",
     )
     options = parser.parse_args()
+    if options.project and options.framework:
+        parser.error("--framework chooses what is rendered: leave it out beside --project")
     for name in ("rounds", "seconds"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -254,9 +269,13 @@ def compare(
     subject.python(*migrate, **common)
     database.fill()
     logs = {side: scratch / f"{subject.framework}-{side}.log" for side in ("bare", "full")}
+    ours = {side: common | {"DATABASE_URL": database.url_of(side)} for side in logs}
     with (
-        running(subject, "bare", core, logs["bare"], starts=plan.starts, **common) as (bare, bare_start),
-        running(subject, "full", core, logs["full"], starts=plan.starts, **common, **tracing) as (full, full_start),
+        running(subject, "bare", core, logs["bare"], starts=plan.starts, **ours["bare"]) as (bare, bare_start),
+        running(subject, "full", core, logs["full"], starts=plan.starts, **ours["full"], **tracing) as (
+            full,
+            full_start,
+        ),
     ):
         agree(bare, full)
         sides = {"bare": Side(bare, bare_start), "full": Side(full, full_start)}
@@ -278,8 +297,9 @@ def compare(
                         database.reset()
             after = collected(collector)
             spans[row] = {kind: after[kind] - before[kind] for kind in after}
-        for side in sides.values():
+        for name, side in sides.items():
             side.memory = side.server.memory
+            side.connections = database.connections_of(name)
         return [result(subject.framework, row, sides["bare"], sides["full"], spans[row]) for row in rows]
 
 
@@ -316,10 +336,9 @@ def load(server: Server, row: str, seconds: float) -> dict[str, Any]:
         raise FailedError(f"wrk failed:\n{done.stdout}{done.stderr}")
     found: dict[str, Any] = json.loads(line)
     if found["refused"] or found["broken"] or not found["requests"]:
-        last = "\n".join(server.log.read_text(errors="replace").splitlines()[-5:])
         raise FailedError(
             f"{row}: of {found['requests']} answers, {found['refused']} are errors, and {found['broken']} connections"
-            f" broke or timed out. The server's last lines:\n{last}"
+            f" broke or timed out. The server's last lines:\n{tail(server.log)}"
         )
     return found
 
@@ -359,6 +378,7 @@ def result(framework: str, row: str, bare: Side, full: Side, spans: dict[str, in
         add(f"{name}_p99_ms", [each.p99_ms for each in rounds], 2)
         found[f"{name}_memory_mb"] = round(side.memory, 1)
         found[f"{name}_start_s"] = round(side.start_up, 3)
+        found[f"{name}_connections"] = side.connections
     add("ratio", [full.rps / bare.rps for bare, full in pairs], 3)
     add("ratio_cpu", [bare.cpu_us / full.cpu_us for bare, full in pairs], 3)
     requests = sum(each.requests for each in full.rounds[row])

@@ -156,9 +156,14 @@ def start(subject: Subject, side: str, core: int, log: Path, **variables: str) -
         seconds = time.perf_counter() - before
         if process.poll() is not None or seconds > 60:
             server.stop()
-            last = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-            raise FailedError(f"The {side} {subject.framework} server did not start:\n{last}")
+            raise FailedError(f"The {side} {subject.framework} server did not start:\n{tail(log)}")
         time.sleep(0.005)
+
+
+def tail(log: Path) -> str:
+    """The end of a log, without the length of its lines: a traceback can be one of them."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
+    return "\n".join(f"{line[:200]} ... {line[-200:]}" if len(line) > 400 else line for line in lines)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import sys
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, HttpUrl, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
@@ -53,6 +53,15 @@ class CoreEnvironment(BaseSettings):
     api_docs: bool = Field(
         default=False,
         description="true or false",
+    )
+    # OpenTelemetry's packages read these two by themselves; here, they are only checked.
+    otel_exporter_otlp_endpoint: HttpUrl | None = Field(
+        default=None,
+        description="the http:// or https:// address of a collector for traces",
+    )
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = Field(
+        default="http/protobuf",
+        description="http/protobuf, which is the only protocol that is installed",
     )
 
     @model_validator(mode="before")

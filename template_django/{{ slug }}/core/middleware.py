@@ -6,6 +6,7 @@ One middleware does it all, because each one costs time in every request.
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import ClassVar
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
@@ -14,47 +15,69 @@ from django.http.response import HttpResponseBase
 from pydantic_core import to_json
 
 from .errors import problem_response, unknown_address
-from .headers import SECURITY_HEADERS
+from .headers import HSTS, SECURITY_HEADERS
 from .health import VIEWS
 from .logging import REQUEST_ID_HEADER, flush
 from .observation import Observation, request_id_from
 from .problems import CONTENT_TYPE, problem
 
+type Handler = Callable[[HttpRequest], HttpResponseBase]
+
+HEADERS = {name.lower(): (name, value) for name, value in SECURITY_HEADERS.items()}
+
+
+class ApiEntrance:
+    """Where requests to the API come in. What stands before this in MIDDLEWARE serves pages only.
+
+    Sessions, messages, forms: a third of the time of a short request would go into what the API does
+    not use. Take this out of MIDDLEWARE, or put it elsewhere, if yours does.
+    """
+
+    latest: ClassVar[Handler | None] = None  # Django builds its chain from here outwards
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = ApiEntrance.latest = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass the request on."""
+        return self.get_response(request)
+
 
 class RequestMiddleware:
     """The outermost middleware."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
+    def __init__(self, get_response: Handler) -> None:
+        self.get_page = get_response
+        self.call_api = ApiEntrance.latest or get_response
+        ApiEntrance.latest = None
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serve one request."""
         headers = request.META
         if view := VIEWS.get(request.path_info):  # asked by machines, again and again: no record
             response: HttpResponseBase = view(request)
-            request_id = request_id_from(headers.get("HTTP_X_REQUEST_ID"))
-        else:
-            observation = Observation(
-                request.method or "",
-                request.path_info,
-                request.scheme or "",
-                headers.get("HTTP_HOST"),
-                headers.get("HTTP_X_REQUEST_ID"),
-                headers.get("HTTP_TRACEPARENT"),
-                headers.get("HTTP_TRACESTATE"),
-                headers.get("HTTP_X_REQUEST_START"),
-            )
-            request_id = observation.ids.request_id
-            status = 500
-            try:
-                response = self.answer(request)
-                status = response.status_code
-            finally:
-                observation.end(route_of(request), status)
-                flush()
-        response.headers[REQUEST_ID_HEADER] = request_id
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
+            add_headers(response, request_id_from(headers.get("HTTP_X_REQUEST_ID")))
+            return response
+        observation = Observation(
+            request.method or "",
+            request.path_info,
+            headers["wsgi.url_scheme"],
+            headers.get("HTTP_HOST"),
+            headers.get("HTTP_X_REQUEST_ID"),
+            headers.get("HTTP_TRACEPARENT"),
+            headers.get("HTTP_TRACESTATE"),
+            headers.get("HTTP_X_REQUEST_START"),
+        )
+        status = 500
+        try:
+            response = self.answer(request)
+            status = response.status_code
+        finally:
+            observation.end(route_of(request), status)
+            flush()
+        if request.is_secure() and not settings.DEBUG:
+            response.headers.setdefault("Strict-Transport-Security", HSTS)
+        add_headers(response, observation.ids.request_id)
         return response
 
     def answer(self, request: HttpRequest) -> HttpResponseBase:
@@ -65,10 +88,21 @@ class RequestMiddleware:
             return problem_response(400, "This service does not answer to that host name.")
         if "body_is_too_large" in request.META:
             return problem_response(413)
-        response = self.get_response(request)
-        if response.status_code >= 400 and request.path_info.startswith("/api/"):
+        if not request.path_info.startswith("/api/"):
+            return self.get_page(request)
+        response = self.call_api(request)
+        if response.status_code >= 400:
             say_as_problem(response)
         return response
+
+
+def add_headers(response: HttpResponseBase, request_id: str) -> None:
+    """Add the headers that the response does not have yet."""
+    if isinstance(response, HttpResponse):  # rather than a stream
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+    response.headers[REQUEST_ID_HEADER] = request_id
+    # These are constants: Django would check each of them each time.
+    response.headers._store = {**HEADERS, **response.headers._store}
 
 
 def say_as_problem(response: HttpResponseBase) -> None:

@@ -1,6 +1,7 @@
 """Every request has an identifier, a line in the log, and a host name that is ours."""
 
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest

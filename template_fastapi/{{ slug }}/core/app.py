@@ -1,11 +1,14 @@
 """The application: what surrounds the routers."""
 
+import gc
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
+from inspect import signature
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.types import ASGIApp
 
@@ -58,6 +61,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         metrics.start(partial(database.pool_of, engine))
+        gc.freeze()  # what is loaded by now stays, so that looking for garbage in it is in vain
         yield
         await engine.dispose()
         await probe.dispose()
@@ -80,16 +84,31 @@ def create_app(
         sync_session_class=database.ReadOnly,
         expire_on_commit=False,
     )
+    machines = FastAPI(openapi_url=None)
+    health.add_probes(machines, {"database": partial(database.ping, probe)})
+    machines.add_route(metrics.PATH, scrape)
     app.add_middleware(
         RequestMiddleware,
+        machines=machines,
         allowed_hosts=environment.allowed_hosts,
         max_body_size=max_body_size,
         debug=environment.debug,
         in_production=environment.environment == "production",
     )
-    app.add_route(metrics.PATH, scrape, include_in_schema=False)
-    database.trace_queries(engine)
-    health.add_probes(app, {"database": partial(database.ping, probe)})
     for router in routers:
-        app.include_router(router)
+        include(app, router)
+    database.trace_queries(engine)
     return app
+
+
+def include(app: FastAPI, router: APIRouter) -> None:
+    """Add a router, and its routes to the application itself.
+
+    FastAPI keeps what is included apart, and searches it twice in every request.
+    """
+    app.include_router(router)
+    if all(type(route) is APIRoute for route in router.routes):  # else: WebSockets, further routers
+        app.router.routes.pop()
+        names = signature(app.add_api_route).parameters
+        for route in router.routes:
+            app.add_api_route(**{name: getattr(route, name) for name in names})

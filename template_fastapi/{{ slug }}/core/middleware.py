@@ -24,6 +24,7 @@ type Headers = Mapping[bytes, bytes]
 QUIET = PROBES | {METRICS}  # asked by machines, again and again: left out of all records
 
 REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
+OBSERVED = (b"host", REQUEST_ID, b"traceparent", b"tracestate", b"x-request-start")
 HEADERS = {name.lower().encode(): value.encode() for name, value in SECURITY_HEADERS.items()}
 
 logger = structlog.get_logger(__name__)
@@ -39,12 +40,14 @@ class RequestMiddleware:
         self,
         app: ASGIApp,
         *,
+        machines: ASGIApp,
         allowed_hosts: Iterable[str],
         max_body_size: int,
         debug: bool,
         in_production: bool,
     ) -> None:
         self.app = app
+        self.machines = machines
         self.max_body_size = max_body_size
         self.debug = debug
         self.hosts = frozenset(allowed_hosts)
@@ -56,32 +59,30 @@ class RequestMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "http":
-            headers = dict(scope["headers"])
-            serve = self.serve_quietly if scope["path"] in QUIET else self.serve
-            await serve(scope, receive, send, headers)
-        elif scope["type"] == "websocket" and not self.is_allowed(scope):
-            await UNKNOWN_HOST(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+        if scope["type"] != "http":
+            is_refused = scope["type"] == "websocket" and not self.is_allowed(scope)
+            await (UNKNOWN_HOST if is_refused else self.app)(scope, receive, send)
+            return
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        """Answer a request and record it."""
+        headers: Headers = dict(scope["headers"])
+        if scope["path"] in QUIET:
+            await self.answer_machine(scope, receive, send, headers)
+            return
+
         observation = Observation(
             scope["method"],
             scope["path"],
             scope["scheme"],
-            text(headers, b"host"),
-            text(headers, REQUEST_ID),
-            text(headers, b"traceparent"),
-            text(headers, b"tracestate"),
-            text(headers, b"x-request-start"),
+            *[
+                None if (value := headers.get(name)) is None else str(value, "latin-1")
+                for name in OBSERVED
+            ],
         )
-        status = 0
         added = [
             (REQUEST_ID, observation.ids.request_id.encode()),
             *(self.headers_of_https if scope["scheme"] == "https" else self.headers),
         ]
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -103,18 +104,19 @@ class RequestMiddleware:
             observation.end(route_of(scope), status)
             get_running_loop().call_soon(flush)  # once for all requests that end by then
 
-    async def serve_quietly(
+    async def answer_machine(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers
     ) -> None:
-        """Answer the machines that watch over this service, without a record."""
-        added = [(REQUEST_ID, request_id_from(text(headers, REQUEST_ID)).encode())]
+        """Answer who watches over this service, without a record."""
+        given = headers.get(REQUEST_ID, b"").decode("latin-1")
+        added = [(REQUEST_ID, request_id_from(given).encode()), *self.headers]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                add_headers(message, added + self.headers)
+                add_headers(message, added)
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        await self.machines(scope, receive, send_with_headers)
 
     def refusal(self, scope: Scope, headers: Headers) -> ProblemResponse | None:
         """Decide by its headers alone whether a request goes no further."""
@@ -154,17 +156,11 @@ class RequestMiddleware:
         return ProblemResponse(problem(500))
 
 
-def text(headers: Headers, name: bytes) -> str | None:
-    """Return a header's value, if there is one."""
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")
-
-
 def add_headers(message: Message, added: Iterable[tuple[bytes, bytes]]) -> None:
     """Add to a response's headers those that it does not have yet."""
     headers = message.get("headers", ())
-    present = {name for name, _ in headers}
-    message["headers"] = [*headers, *(header for header in added if header[0] not in present)]
+    present = dict(headers)
+    message["headers"] = [*headers, *[header for header in added if header[0] not in present]]
 
 
 def route_of(scope: Scope) -> str:

@@ -1,0 +1,138 @@
+"""The benchmark: that it measures, and refuses to where the figures would mean nothing. Not how fast anything is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import collector, report
+from benchmarks.run import GOALS, collected, collecting
+from tests.tools import ROOT
+
+RUN = [sys.executable, str(ROOT / "benchmarks" / "run.py")]
+
+
+def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [*RUN, *map(str, arguments)]
+    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["django", "fastapi"])
+def test_measures_a_row(framework: str, tmp_path: Path) -> None:
+    if not shutil.which("wrk"):
+        pytest.skip("wrk is not installed: apt-get install wrk")
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("two cores are needed")
+    results, chart = tmp_path / "results.json", tmp_path / "chart.svg"
+
+    arguments = ["--short", "--framework", framework, "--row", "create", "--rounds", "2", "--seconds", "1"]
+    done = run(*arguments, "--json", results, "--chart", chart)
+
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads(results.read_text())
+    assert (found["framework"], found["row"], found["goal"], found["rounds"]) == (framework, "create", 0.92, 2)
+    medians = [name.removesuffix("_spread") for name in found if name.endswith("_spread")]
+    assert {"bare", "full", "ratio", "bare_cpu_us", "full_cpu_us", "ratio_cpu", "bare_p50_ms", "full_p99_ms"} <= set(
+        medians
+    )
+    for name in medians:
+        least, greatest = found[f"{name}_spread"]
+        assert 0 < least <= found[name] <= greatest, name
+    for side in ("bare", "full"):
+        assert found[f"{side}_memory_mb"] > 10
+        assert found[f"{side}_start_s"] > 0
+        assert found[f"{side}_connections"] > 1
+        assert found[f"{side}_p50_ms"] <= found[f"{side}_p99_ms"]
+    assert f"{report.NAMES[framework]}, a validated create | 0.92 |" in done.stdout
+    assert chart.read_text() == report.chart([found])
+
+
+def test_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "taskset").symlink_to("/bin/true")
+
+    without_wrk = run("--short", PATH=str(tmp_path))
+    no_project = run("--short", "--project", tmp_path)
+
+    assert without_wrk.returncode == 1
+    assert "wrk is not on PATH. Debian's package is called wrk." in without_wrk.stderr
+    assert "Traceback" not in without_wrk.stderr + no_project.stderr
+
+
+def test_says_what_it_measures() -> None:
+    done = run("--help")
+
+    assert done.returncode == 0
+    for word in ("bare", "full", "--short", "--framework", "--row", "--json", "--chart", "--project"):
+        assert word in done.stdout
+
+
+def test_the_collector_counts_spans_and_requests() -> None:
+    def message(number: int, value: bytes | int) -> bytes:
+        if isinstance(value, int):
+            return bytes([number << 3, value])
+        assert len(value) < 128
+        return bytes([number << 3 | 2, len(value)]) + value
+
+    request, query = (message(5, b"a name") + message(6, kind) for kind in (collector.SERVER, 3))
+    scope = message(1, b"") + message(2, request) + message(2, query) + message(2, query)
+    body = message(1, message(1, b"a resource") + message(2, scope)) * 2
+
+    with collecting() as url:
+        for path in ("v1/traces", "v1/metrics"):
+            with urllib.request.urlopen(urllib.request.Request(f"{url}/{path}", body)) as response:
+                assert response.status == 200
+
+        assert collected(url) == {"spans": 6, "requests": 2}
+
+
+@pytest.fixture
+def results() -> list[dict[str, Any]]:
+    medians = {
+        "bare": 1000.0,
+        "full": 900.0,
+        "ratio": 0.9,
+        "bare_cpu_us": 900.0,
+        "full_cpu_us": 1000.0,
+        "ratio_cpu": 0.85,
+    }
+    medians |= {f"{side}_{name}_ms": 1.0 for side in ("bare", "full") for name in ("p50", "p99")}
+    spreads = {f"{name}_spread": [value, value] for name, value in medians.items()}
+    rest = {
+        "bare_memory_mb": 50.0,
+        "full_memory_mb": 60.0,
+        "bare_start_s": 1.0,
+        "full_start_s": 1.5,
+        "bare_connections": 5,
+        "full_connections": 5,
+    }
+    rest |= {"requests": 100, "spans": 30, "sampled": 0.1}
+    return [
+        {"framework": framework, "row": row, "goal": goal} | medians | spreads | rest
+        for framework in ("django", "fastapi")
+        for row, goal in GOALS.items()
+    ]
+
+
+def test_the_table_names_each_goal_that_is_missed(results: list[dict[str, Any]]) -> None:
+    lines = report.table(results).splitlines()
+
+    assert [line.count("missed") for line in lines if line.startswith("| Django, ")] == [0, 1, 1, 1]
+    for block in ("\n".join(lines)).split("\n\n"):
+        assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+def test_the_chart_shows_every_ratio_and_goal(results: list[dict[str, Any]]) -> None:
+    chart = ET.fromstring(report.chart(results))  # noqa: S314
+
+    texts = [element.text for element in chart.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("0.85") == texts.count("0.90") == len(results)
+    goals = [line for line in chart.iter("{http://www.w3.org/2000/svg}line") if line.get("stroke-width") == "2.5"]
+    assert len(goals) == len(results) + 1  # and one in the legend
