@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import nginx
 from tests.conformance.collector import Collector, collecting
 from tests.conformance.subject import Subject, add_the_probe, migrate, started, with_password
 from tests.postgres import Server
@@ -18,11 +19,15 @@ from tests.projects import Project, set_up
 from tests.tools import FRAMEWORKS, render
 
 Start = Callable[..., AbstractContextManager[Subject]]
+Proxy = Callable[..., AbstractContextManager[str]]
 
 
 @pytest.fixture(
     scope="session",
-    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"conformance-{name}")) for name in FRAMEWORKS],
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow, pytest.mark.xdist_group(f"conformance-{name}")])
+        for name in FRAMEWORKS
+    ],
 )
 def framework(request: pytest.FixtureRequest) -> str:
     """Every test runs once for each; none may ask which it is."""
@@ -114,6 +119,19 @@ def other(framework: str, start: Start, collector: Collector) -> Iterator[Subjec
     following = FRAMEWORKS[(FRAMEWORKS.index(framework) + 1) % len(FRAMEWORKS)]
     with start(of=following, **options(collector)) as subject:
         yield subject
+
+
+@pytest.fixture(scope="session")
+def proxy(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Proxy:
+    """Puts the proxy that the project ships in front of instances; gives its URL."""
+    if not nginx.PROGRAM:
+        pytest.skip("needs nginx")
+
+    def in_front_of(*subjects: Subject) -> AbstractContextManager[str]:
+        servers = [f"127.0.0.1:{subject.port}" for subject in subjects]
+        return nginx.started(project.path, tmp_path_factory.mktemp("nginx"), servers)
+
+    return in_front_of
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import nginx
+from tests.conformance.conftest import Proxy
 from tests.conformance.scrape import scrape, scraped_once
 from tests.conformance.subject import Subject
-from tests.projects import Project, ask
+from tests.projects import ask
 
 HTTPS = {"X-Forwarded-Proto": "https"}
 
@@ -60,9 +60,9 @@ def test_documentation_is_served_only_where_it_was_asked_for(service: Subject, t
 
 
 @pytest.fixture(scope="module")
-def public(project: Project, service: Subject, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service as the world sees it, through the proxy that the project ships."""
-    with nginx.started(project.path, tmp_path_factory.mktemp("nginx"), [f"127.0.0.1:{service.port}"]) as url:
+def public(service: Subject, proxy: Proxy) -> Iterator[str]:
+    """The service as the world sees it."""
+    with proxy(service) as url:
         yield url
 
 

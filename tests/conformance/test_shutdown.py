@@ -6,16 +6,14 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from pathlib import Path
 
-from tests import nginx
-from tests.conformance.conftest import Start
+from tests.conformance.conftest import Proxy, Start
 from tests.conformance.subject import eventually
 from tests.load import load
-from tests.projects import Answer, Project
+from tests.projects import Answer
 
 
-def test_no_request_is_lost_when_one_of_two_instances_stops(project: Project, start: Start, tmp_path: Path) -> None:
+def test_no_request_is_lost_when_one_of_two_instances_stops(start: Start, proxy: Proxy) -> None:
     """Clients keep asking, through the proxy, GET and POST; a slow request in flight ends whole."""
 
     def request(number: int) -> tuple[str, str, object]:
@@ -24,8 +22,7 @@ def test_no_request_is_lost_when_one_of_two_instances_stops(project: Project, st
         return "POST", "/api/items", {"name": uuid.uuid4().hex}
 
     with start(DRAIN_SECONDS="5") as stays, start(DRAIN_SECONDS="5") as stops:
-        servers = [f"127.0.0.1:{instance.port}" for instance in (stays, stops)]
-        with nginx.started(project.path, tmp_path / "nginx", servers) as url, load(url, request) as running:
+        with proxy(stays, stops) as url, load(url, request) as running:
             running.wait_for(100)
             with ThreadPoolExecutor(1) as threads:
                 slow = threads.submit(stops.ask, "/api/probe/sleep?seconds=8")
