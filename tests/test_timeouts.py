@@ -76,7 +76,7 @@ def test_what_the_proxy_waits_for_has_time_to_end(
     assert proxy.read <= service.GRACE
     assert service.LINGER < service.GRACE
     # Each server's parent process kills its workers a second after that.
-    assert promised.orchestrator > service.DRAIN + service.GRACE + 1
+    assert promised.orchestrator > service.DRAIN + service.GRACE + service.FLUSH + 1
 
 
 def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespace) -> None:
@@ -96,7 +96,7 @@ def test_comments_add_up(service: SimpleNamespace, proxy: SimpleNamespace) -> No
     text = (ROOT / "template_shared/core/timeouts.py").read_text()
     assert f"the proxy keeps them ({proxy.upstream_idle})" in text
     assert f"POOL_WAIT + CONNECT = {service.POOL_WAIT + service.CONNECT} < {proxy.read}" in text
-    assert f"DRAIN + GRACE = {service.DRAIN + service.GRACE} < 30" in text
+    assert f"DRAIN + GRACE + FLUSH = {service.DRAIN + service.GRACE + service.FLUSH} < 30" in text
 
 
 def test_no_timeout_stands_elsewhere(project: Path) -> None:

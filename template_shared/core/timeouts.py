@@ -19,7 +19,10 @@ PROBE = 2
 # anything: that is longer than the proxy keeps idle connections (4), or one that failed aside (2).
 DRAIN = 5  # in production, unless DRAIN_SECONDS says otherwise
 # Then it takes no more connections, and what is running has time to end: as much as the proxy waits
-# for an answer (20). DRAIN + GRACE = 25 < 30, which the orchestrator has to wait.
+# for an answer (20).
 GRACE = 20
 # The first part of that: connections on which no request has come yet are closed only then.
 LINGER = 2
+# At last, the collector gets the traces that it has not got yet.
+# DRAIN + GRACE + FLUSH = 28 < 30, which the orchestrator has to wait.
+FLUSH = 3

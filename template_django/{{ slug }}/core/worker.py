@@ -16,14 +16,14 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from ..environment import environment
 from .logging import standard_library
 from .sizing import REQUESTS
-from .timeouts import GRACE, KEEP_ALIVE
+from .timeouts import FLUSH, GRACE, KEEP_ALIVE
 
 SETTINGS: dict[str, Any] = {
     "worker_class": f"{__name__}.Worker",
     "threads": REQUESTS,
     "keepalive": KEEP_ALIVE,
     # How long the parent process lets its workers drain and end. One second more than they take.
-    "graceful_timeout": environment.drain_seconds + GRACE + 1,
+    "graceful_timeout": environment.drain_seconds + GRACE + FLUSH + 1,
     "control_socket_disable": True,
     "logger_class": f"{__name__}.Logger",
     # Without a handler of its own, Gunicorn's logger uses the service's.
@@ -96,10 +96,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
             self.murder_pending()
 
     def run(self) -> None:
-        from .database import close_pools  # likewise
+        from . import database, tracing  # likewise
 
         super().run()
-        close_pools()
+        database.close_pools()
+        tracing.stop()
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from inspect import signature
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.types import ASGIApp
 
@@ -21,6 +22,7 @@ from .problems import PROBLEM_RESPONSE, operation_id
 
 PACKAGE = __name__.partition(".")[0]
 MAX_BODY_SIZE = 1024 * 1024
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # there is ours
 REPLACED = {"ServerErrorMiddleware", "ExceptionTelemetryMiddleware", "AppBodyLimitMiddleware"}
 
 
@@ -66,6 +68,7 @@ def create_app(
         yield
         await engine.dispose()
         await probe.dispose()
+        await to_thread(tracing.stop)
 
     app = Application(
         title=NAME,
@@ -74,7 +77,7 @@ def create_app(
         docs_url=None,  # see below
         redoc_url=None,
         redirect_slashes=False,  # one address for each resource
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=NO_TELEMETRY,
         generate_unique_id_function=lambda route: operation_id(route.endpoint),
         responses={"default": PROBLEM_RESPONSE},
         exception_handlers=exception_handlers,
@@ -84,7 +87,7 @@ def create_app(
     app.state.read_sessions = async_sessionmaker(
         engine, sync_session_class=database.ReadOnly, expire_on_commit=False
     )
-    machines = FastAPI(openapi_url=None)
+    machines = FastAPI(openapi_url=None, telemetry=NO_TELEMETRY)
     health.add_probes(machines, {"database": partial(database.ping, probe)})
     machines.add_route(metrics.PATH, scrape)
     app.add_middleware(
