@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,23 @@ class Server:
         """The names of all databases."""
         return set(self.query("SELECT datname FROM pg_database").split())
 
+    def wait_for_queries(self, text: str, count: int, seconds: float = 20) -> None:
+        """Waits until `text` is that often in the queries that are running."""
+        deadline = time.monotonic() + seconds
+        active = "SELECT query FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
+        while self.query(active).count(text) < count:
+            assert time.monotonic() < deadline, "too few of them"
+            time.sleep(0.05)
+
+    def start(self) -> None:
+        """Starts it."""
+        settings = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories='' -c fsync=off"
+        _run(self, "pg_ctl", "start", "--wait", f"--log={self.data.parent / 'log'}", f"--options={settings}")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stops it, which ends every connection; what it holds is there at the next start."""
+        _run(self, "pg_ctl", "stop", "--wait", f"--mode={mode}")
+
     def dump(self, url: str) -> str:
         """A database's schema and rows as SQL."""
         command: list[str | Path] = [self.bin / "pg_dump", "--no-owner", url]
@@ -52,7 +70,7 @@ class Server:
         try:
             yield
         finally:
-            _boot(self)
+            self.start()
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -91,16 +109,11 @@ def start() -> Iterator[Server]:
             shutil.chown(directory, USER)
         server = Server(_binaries(directory), directory / "data", _free_port())
         _run(server, "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
-        _boot(server)
+        server.start()
         try:
             yield server
         finally:
-            _run(server, "pg_ctl", "stop", "--wait", "--mode=immediate")
-
-
-def _boot(server: Server) -> None:
-    settings = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c unix_socket_directories='' -c fsync=off"
-    _run(server, "pg_ctl", "start", "--wait", f"--log={server.data.parent / 'log'}", f"--options={settings}")
+            server.stop("immediate")
 
 
 def _run(server: Server, program: str, *arguments: str) -> None:

@@ -18,6 +18,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from .sizing import CONNECTIONS
+from .timeouts import DRAIN
+
 ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
@@ -70,6 +73,29 @@ class CoreEnvironment(BaseSettings):
         default="http/protobuf",
         description="http/protobuf, which is the only protocol that is installed",
     )
+    port: int = Field(
+        default=8000,
+        ge=1,
+        le=65535,
+        description="a number from 1 to 65535",
+    )
+    web_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="a number from 1 to 1000",
+    )
+    database_connections: int = Field(
+        default=20,
+        le=10000,
+        description=f"a number up to 10000, and at least {CONNECTIONS} for each of WEB_CONCURRENCY",
+    )
+    drain_seconds: int = Field(
+        default=DRAIN,
+        ge=0,
+        le=600,
+        description="a number from 0 to 600",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -77,7 +103,12 @@ class CoreEnvironment(BaseSettings):
         """Started without ENVIRONMENT, a service answers nobody from outside this machine."""
         if given.get("environment") == "production":
             return given
-        return {"debug": True, "api_docs": True, "allowed_hosts": ON_THIS_MACHINE} | given
+        return {
+            "debug": True,
+            "api_docs": True,
+            "allowed_hosts": ON_THIS_MACHINE,
+            "drain_seconds": 0,
+        } | given
 
     # Each looks at one field: validators of the whole would run only when every field is good,
     # and the user is to see all problems at once.
@@ -119,6 +150,13 @@ class CoreEnvironment(BaseSettings):
         if in_production and "*" in hosts:
             raise ValueError
         return hosts
+
+    @field_validator("database_connections")
+    @classmethod
+    def _workers_have_connections(cls, connections: int, info: ValidationInfo) -> int:
+        if connections < CONNECTIONS * (info.data.get("web_concurrency") or 1):
+            raise ValueError
+        return connections
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
+from copy import copy
 from functools import cache
 from time import gmtime, strftime, time
 from typing import NamedTuple
@@ -179,7 +180,9 @@ def _redacted[ValueT](value: ValueT) -> ValueT:
             key: REDACTED if isinstance(key, str) and _names_a_secret(key) else _redacted(item)
             for key, item in value.items()
         }
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(value, tuple):
+        shown = tuple(_redacted(item) for item in value)
+    elif isinstance(value, list | set | frozenset):
         shown = [_redacted(item) for item in value]
     return shown  # type: ignore[return-value]
 
@@ -220,6 +223,8 @@ class _Logger:
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            record = copy(record)
+            record.args = _redacted(record.args)  # while they still have names
             _write(self.format(record))
         except Exception:  # a mistake in a call to a logger must not fail its caller
             self.handleError(record)

@@ -4,6 +4,7 @@ The names and units are those of OpenTelemetry's semantic conventions. Several w
 files that they share (see workers.py), so that any of them can answer for all.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -87,10 +88,10 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
 
 def observe_queue(header: str) -> None:
     """Note how long a request waited, from the time in its ``X-Request-Start: t=<seconds>``."""
-    try:
-        QUEUED.observe(max(0.0, time.time() - float(header.removeprefix("t="))))
-    except ValueError:
-        return
+    with contextlib.suppress(ValueError):
+        waited = time.time() - float(header.removeprefix("t="))
+        if -60 < waited < 3600:  # clocks differ a little; the rest is nonsense
+            QUEUED.observe(max(0.0, waited))
 
 
 def start(pool: Callable[[], Pool]) -> None:

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import CannotConnectNow, DeadlockDetected, LockNotAvailable
 from psycopg.pq import PGconn, Ping
 
-from .database import CONNECT_TIMEOUT
+from .timeouts import CONNECT
 
 # A migration that waits for a lock makes every later query wait behind it: better to fail and try again.
 LOCK_TIMEOUT = "5s"
@@ -82,7 +82,7 @@ def _reachable(url: str) -> bool:
     if url.startswith("sqlite"):
         return True
     try:
-        address = make_conninfo(url, connect_timeout=CONNECT_TIMEOUT)
+        address = make_conninfo(url, connect_timeout=CONNECT)
     except psycopg.ProgrammingError:
         return True
     return PGconn.ping(address.encode()) not in {Ping.REJECT, Ping.NO_RESPONSE}

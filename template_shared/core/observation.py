@@ -45,15 +45,12 @@ class Observation:
         self.method = method if method in METHODS else "_OTHER"
         self.span = tracing.start_server_span(
             self.method,
-            {
-                "http.request.method": self.method,
-                "url.path": path,
-                "url.scheme": scheme,
-                "server.address": host or "",
-            },
+            {"http.request.method": self.method, "url.path": path, "url.scheme": scheme},
             traceparent,
             tracestate,
         )
+        if self.span.is_recording():
+            self.span.set_attribute("server.address", re.sub(r":\d+$", "", host or ""))
         trace_id = f"{self.span.get_span_context().trace_id:032x}"
         self.ids = RequestIds(request_id_from(request_id, trace_id), trace_id)
         self._set: Token[RequestIds | None] = request_ids.set(self.ids)

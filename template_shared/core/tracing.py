@@ -5,9 +5,11 @@ well. Off or on, every request belongs to a trace, whose context goes to the ser
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from random import getrandbits
+from typing import TYPE_CHECKING
 
 from httpx2 import URL
 from opentelemetry import context, trace
@@ -16,16 +18,21 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from .logging import REQUEST_ID_HEADER, request_ids
+from .timeouts import FLUSH
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 type Attributes = Mapping[str, AttributeValue]
 
 _propagator = TraceContextTextMapPropagator()
 _tracer: trace.Tracer | None = None
+_provider: "TracerProvider | None" = None
 
 
 def configure(service: str) -> None:
     """Send the traces of this process to the collector, if there is one; call it in every worker."""
-    global _tracer
+    global _provider, _tracer
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or _tracer:
         return
     # Not above: these take a third of a second.
@@ -36,10 +43,18 @@ def configure(service: str) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     os.environ.setdefault(OTEL_SERVICE_NAME, service)
-    provider = TracerProvider(resource=Resource.create())
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=5)))
-    trace.set_tracer_provider(provider)
-    _tracer = provider.get_tracer(service)
+    _provider = TracerProvider(resource=Resource.create(), shutdown_on_exit=False)
+    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(_provider)
+    _tracer = _provider.get_tracer(service)
+
+
+def stop() -> None:
+    """Send what is not sent yet, for a few seconds: a collector that hangs must not keep the process."""
+    if _provider:
+        sending = threading.Thread(target=_provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(FLUSH)
 
 
 def start_server_span(

@@ -1,26 +1,28 @@
 """The connection to the database."""
 
+import select
 from collections.abc import Callable
 from typing import Any
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from psycopg import ProgrammingError
+from psycopg import Connection, OperationalError, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from . import tracing
 from .pool import Pool
-
-CONNECT_TIMEOUT = 5  # seconds
-POOL_SIZE = 5  # connections a process: one for each of Gunicorn's threads and one for health checks
-POOL_TIMEOUT = 5  # seconds that a request waits for one of them
+from .sizing import REQUESTS
+from .timeouts import CONNECT, POOL_WAIT
 
 MALFORMED = "a URL as libpq reads it, with no parameters but libpq's"
 
 
-def database_from(url: str) -> dict[str, Any]:
-    """Translate `url`, which names SQLite or PostgreSQL, for Django's DATABASES."""
+def database_from(url: str, pool_size: int = REQUESTS) -> dict[str, Any]:
+    """Translate `url`, which names SQLite or PostgreSQL, for Django's DATABASES.
+
+    A process opens up to `pool_size` connections for requests, and one for the readiness probe.
+    """
     if url.startswith("sqlite:///"):
         return {
             "ENGINE": "django.db.backends.sqlite3",
@@ -34,7 +36,7 @@ def database_from(url: str) -> dict[str, Any]:
         parts = conninfo_to_dict(url)
     except ProgrammingError:  # whose message can hold the password
         raise SystemExit(f"DATABASE_URL: {MALFORMED}") from None
-    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, **parts}
+    options: dict[str, Any] = {"connect_timeout": CONNECT, **parts}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": options.pop("dbname"),
@@ -44,7 +46,16 @@ def database_from(url: str) -> dict[str, Any]:
         "PORT": options.pop("port", ""),
         "OPTIONS": {
             **options,
-            "pool": {"min_size": 1, "max_size": POOL_SIZE, "timeout": POOL_TIMEOUT},
+            "pool": {
+                "min_size": 1,
+                # A request is a thread, and each uses one at a time.
+                "max_size": min(pool_size, REQUESTS) + 1,
+                "timeout": POOL_WAIT,
+                # Tried at longer and longer intervals, but no longer than that: then the next request
+                # tries anew. So the pool recovers soon, however long the database was away.
+                "reconnect_timeout": POOL_WAIT,
+                "check": refuse_closed,
+            },
         },
     }
 
@@ -75,6 +86,27 @@ def pool() -> Pool:
     stats = connections.get_stats()
     size, idle = stats["pool_size"], stats["pool_available"]
     return Pool(idle, size - idle, stats["pool_max"], stats.get("requests_waiting", 0))
+
+
+def refuse_closed(connection: Connection) -> None:
+    """Let a request have a new connection in place of one that the database has closed meanwhile.
+
+    Such as by a restart. Nobody has asked an idle connection anything, so that there is something to
+    read only if it has ended; to look costs no round trip.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        # Away with all the others too: the pool tries again at once only one time, then waits.
+        connections["default"].pool.drain()  # type: ignore[attr-defined]  # it is PostgreSQL's
+        raise OperationalError("the database has closed the connection")
+
+
+def close_pools() -> None:
+    """Take leave of the database."""
+    for each in connections.all():
+        if hasattr(each, "close_pool"):
+            each.close_pool()
 
 
 def violates_unique(error: IntegrityError) -> bool:

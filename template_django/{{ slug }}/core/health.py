@@ -5,26 +5,18 @@ The middleware answers these two itself: probes name no host that ALLOWED_HOSTS 
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import structlog
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from . import metrics
-
-TIMEOUT = 2.0  # seconds that a check may take
+from .timeouts import PROBE
 
 type Check = Callable[[], None]
 
 
-class Server(Protocol):
-    """The part of Gunicorn that serves in this process."""
-
-    alive: bool  # until SIGTERM
-
-
-server: Server | None = None  # gunicorn.conf.py tells; other servers just end
+draining = False  # after SIGTERM, until the process ends: the worker sets it
 
 logger = structlog.get_logger(__name__)
 
@@ -36,7 +28,7 @@ def live(_: HttpRequest) -> HttpResponse:
 
 def ready(_: HttpRequest) -> HttpResponse:
     """Tell whether each check succeeds in time."""
-    if server and not server.alive:  # it still answers on connections that are open
+    if draining:
         results = {"server": "failed"}
     else:
         results = {name: _result(name, check) for name, check in CHECKS.items()}
@@ -75,7 +67,7 @@ _threads = {name: ThreadPoolExecutor(1, thread_name_prefix=f"health-{name}") for
 
 def _result(name: str, check: Check) -> str:
     try:
-        _threads[name].submit(check).result(TIMEOUT)
+        _threads[name].submit(check).result(PROBE)
     except Exception:
         logger.exception("health check failed", check=name)
         return "failed"

@@ -8,6 +8,7 @@ from django.utils.csp import CSP
 from ..environment import environment
 from .database import database_from
 from .logging import configure
+from .sizing import pool_size
 
 PACKAGE = __name__.partition(".")[0]
 IN_PRODUCTION = environment.environment == "production"
@@ -71,7 +72,9 @@ CHUNKED_BODY_MAX_SIZE = 100 * 1024 * 1024
 # Database
 # https://docs.djangoproject.com/en/6.1/ref/databases/
 
-DATABASES = {"default": database_from(environment.database_url)}
+DATABASES = {
+    "default": database_from(environment.database_url, pool_size(environment.database_connections))
+}
 
 # Logs
 # https://docs.djangoproject.com/en/6.1/topics/logging/

@@ -9,10 +9,11 @@ from inspect import signature
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.types import ASGIApp
 
-from . import database, docs, health, logging, metrics, tracing
+from . import database, docs, health, logging, metrics, sizing, tracing
 from .about import DESCRIPTION, NAME
 from .environment import CoreEnvironment
 from .errors import exception_handlers
@@ -21,6 +22,7 @@ from .problems import PROBLEM_RESPONSE, operation_id
 
 PACKAGE = __name__.partition(".")[0]
 MAX_BODY_SIZE = 1024 * 1024
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # there is ours
 REPLACED = {"ServerErrorMiddleware", "ExceptionTelemetryMiddleware", "AppBodyLimitMiddleware"}
 
 
@@ -54,9 +56,10 @@ def create_app(
     """
     logging.configure(environment.log_level)
     tracing.configure(PACKAGE)
-    engine = database.create_engine(environment.database_url)
+    pool_size = sizing.pool_size(environment.database_connections)
+    engine = database.create_engine(environment.database_url, pool_size)
     # Not one of the requests' connections: a service that uses all of them is busy, not unready.
-    probe = database.create_engine(environment.database_url, pool_size=1)
+    probe = database.create_engine(environment.database_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,6 +68,7 @@ def create_app(
         yield
         await engine.dispose()
         await probe.dispose()
+        await to_thread(tracing.stop)
 
     app = Application(
         title=NAME,
@@ -73,7 +77,7 @@ def create_app(
         docs_url=None,  # see below
         redoc_url=None,
         redirect_slashes=False,  # one address for each resource
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=NO_TELEMETRY,
         generate_unique_id_function=lambda route: operation_id(route.endpoint),
         responses={"default": PROBLEM_RESPONSE},
         exception_handlers=exception_handlers,
@@ -83,7 +87,7 @@ def create_app(
     app.state.read_sessions = async_sessionmaker(
         engine, sync_session_class=database.ReadOnly, expire_on_commit=False
     )
-    machines = FastAPI(openapi_url=None)
+    machines = FastAPI(openapi_url=None, telemetry=NO_TELEMETRY)
     health.add_probes(machines, {"database": partial(database.ping, probe)})
     machines.add_route(metrics.PATH, scrape)
     app.add_middleware(

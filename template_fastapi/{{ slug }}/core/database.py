@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import select
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from logging import WARNING, getLogger
@@ -9,9 +10,10 @@ from typing import Annotated, cast
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
+from psycopg import AsyncConnection
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -25,10 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 from . import tracing
 from .pool import Pool
-
-POOL_SIZE = 10  # connections a process
-POOL_TIMEOUT = 10  # seconds that a request waits for one of them
-CONNECT_TIMEOUT = 5  # seconds
+from .timeouts import CONNECT, POOL_WAIT
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -92,8 +91,8 @@ def pool_of(engine: AsyncEngine) -> Pool:
     return Pool(pool.checkedin(), pool.checkedout(), pool.size(), pool.waiting)
 
 
-def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
-    """Prepare connections to `url`, which names SQLite or PostgreSQL.
+def create_engine(url: str, pool_size: int = 1) -> AsyncEngine:
+    """Prepare up to `pool_size` connections to `url`, which names SQLite or PostgreSQL.
 
     They begin no transaction unless `transactional` asks for it: to switch costs time, and most
     requests read.
@@ -108,19 +107,37 @@ def create_engine(url: str, pool_size: int = POOL_SIZE) -> AsyncEngine:
         )
         event.listen(engine.sync_engine, "connect", enforce_foreign_keys)
         return engine
-    return create_async_engine(
+    engine = create_async_engine(
         address.set(drivername="postgresql+psycopg"),
         isolation_level="AUTOCOMMIT",
         poolclass=MeteredPool,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=POOL_TIMEOUT,
+        pool_timeout=POOL_WAIT,
         hide_parameters=True,
         connect_args={
-            "connect_timeout": CONNECT_TIMEOUT,
+            "connect_timeout": CONNECT,
             "prepare_threshold": None,  # prepared statements do not survive a transaction pooler
         },
     )
+    event.listen(engine.sync_engine, "checkout", refuse_closed)
+    return engine
+
+
+def refuse_closed(
+    _: DBAPIConnection, entry: ConnectionPoolEntry, __: PoolProxiedConnection
+) -> None:
+    """Let a request have a new connection in place of one that the database has closed meanwhile.
+
+    Such as by a restart. Nobody has asked an idle connection anything, so that there is something to
+    read only if it has ended; to look costs no round trip.
+    """
+    connection = cast("AsyncConnection", entry.driver_connection)
+    poll = select.poll()
+    if not connection.closed:
+        poll.register(connection.fileno(), select.POLLIN)
+    if connection.closed or poll.poll(0):
+        raise DisconnectionError
 
 
 def transactional(engine: AsyncEngine) -> AsyncEngine:

@@ -7,11 +7,13 @@ import structlog
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
+from .timeouts import PROBE
+
 LIVE = "/health/live"
 READY = "/health/ready"
 PROBES = frozenset({LIVE, READY})  # they know no host name, and their lines would drown the others
 
-TIMEOUT = 2.0  # seconds
+draining = False  # after SIGTERM, until the process ends: the server sets it
 
 type Check = Callable[[], Awaitable[object]]
 
@@ -27,22 +29,24 @@ def add_probes(app: FastAPI, checks: Mapping[str, Check]) -> None:
 
     @app.get(READY, include_in_schema=False)
     async def ready() -> JSONResponse:
-        results = await asyncio.gather(*(_result(name, check) for name, check in checks.items()))
-        is_ready = all(result == "ok" for result in results)
+        results = {"server": "failed"} if draining else await _results(checks)
+        is_ready = all(result == "ok" for result in results.values())
         return JSONResponse(
-            {
-                "status": "ok" if is_ready else "unavailable",
-                "checks": dict(zip(checks, results, strict=True)),
-            },
+            {"status": "ok" if is_ready else "unavailable", "checks": results},
             status_code=200 if is_ready else 503,
         )
+
+
+async def _results(checks: Mapping[str, Check]) -> dict[str, str]:
+    results = await asyncio.gather(*(_result(name, check) for name, check in checks.items()))
+    return dict(zip(checks, results, strict=True))
 
 
 async def _result(name: str, check: Check) -> str:
     # Whoever does not answer may not let itself be cancelled either: it is left behind, not waited for.
     task = asyncio.ensure_future(check())
     try:
-        await asyncio.wait_for(asyncio.shield(task), TIMEOUT)
+        await asyncio.wait_for(asyncio.shield(task), PROBE)
     except Exception:
         logger.exception("health check failed", check=name)
         task.cancel()

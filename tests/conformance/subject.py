@@ -1,0 +1,185 @@
+"""A rendered project in operation: started by its own commands, seen only from outside."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.projects import Answer, Project, ask
+
+HERE = Path(__file__).parent
+PASSWORD = "hunter2-of-the-database"  # noqa: S105
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "ALLOWED_HOSTS": "127.0.0.1,service.example.com",
+    "SECRET_KEY": "no-secret-this-one-only-passes-the-check-0123456789",  # where the framework has one
+}
+
+ESTABLISHED, LISTENING = "01", "0A"  # as /proc/net/tcp has them
+
+Line = dict[str, Any]
+
+
+def add_the_probe(project: Path, framework: str) -> None:
+    """Lays the suite's endpoints over the files that are an owner's."""
+    package = next(project.glob("*/core/about.py")).parents[1]
+    shutil.copytree(HERE / "probe" / framework, package, dirs_exist_ok=True)
+
+
+def migrate(project: Project, url: str) -> None:
+    """Brings a database up to date, as a deployment does."""
+    project.run("poe", "migrate", **PRODUCTION | {"DATABASE_URL": url})  # type: ignore[arg-type]  # `code` is no name
+
+
+def with_password(url: str) -> str:
+    """A database's URL as production has it; the server believes any password."""
+    return url.replace("postgres@", f"postgres:{PASSWORD}@")
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 5) -> Any:
+    """Waits for a true value, and returns it; the last value where none came in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return value
+
+
+@dataclass
+class Subject:
+    """One instance of a service: a parent process with its workers."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without the proxy."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, path: str, method: str = "GET", body: object = None, **headers: str) -> Answer:
+        """Sends a request on a connection of its own."""
+        return ask(self.url + path, method, body, **headers)
+
+    def ask_at_once(self, *paths: str) -> list[Answer | OSError]:
+        """Sends requests at the same time; an answer that never came is its error."""
+
+        def attempt(path: str) -> Answer | OSError:
+            try:
+                return self.ask(path)
+            except OSError as error:
+                return error
+
+        with ThreadPoolExecutor(len(paths)) as threads:
+            return list(threads.map(attempt, paths))
+
+    def output(self) -> list[str]:
+        """Every line that it has written to stdout or stderr."""
+        return self.log.read_text(encoding="utf-8").splitlines()
+
+    def lines(self, request_id: str = "") -> list[Line]:
+        """Its log, or what belongs to one request in it, without what it is just writing."""
+        lines = [json.loads(line) for line in self.output() if line.startswith("{") and line.endswith("}")]
+        return [line for line in lines if not request_id or line.get("request_id") == request_id]
+
+    def request_line(self, request_id: str) -> Line:
+        """The line about a request that was answered, once it is there."""
+
+        def written() -> Line | None:
+            return next((line for line in self.lines(request_id) if "duration_ms" in line), None)
+
+        line: Line | None = eventually(written)
+        assert line, f"no line of a request {request_id} in\n{self.log.read_text()}"
+        return line
+
+    def workers(self) -> list[int]:
+        """The processes that accept connections; the parent only where it has no such child."""
+        listening = _rows(self.port, LISTENING)
+        children = [pid for pid in _descendants(self.process.pid) if listening & _sockets(pid)]
+        return sorted(children) or [self.process.pid]
+
+    def connections(self, *workers: int) -> int:
+        """How many connections the workers hold, all of them unless some are named."""
+        established = _rows(self.port, ESTABLISHED)
+        return sum(len(established & _sockets(pid)) for pid in workers or self.workers())
+
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        try:
+            return self.ask("/health/live").status == 200
+        except OSError:
+            return False
+
+    def terminate(self) -> None:
+        """Sends SIGTERM to the parent, as an orchestrator does."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self, seconds: float = 30) -> int:
+        """Ends it by SIGTERM; gives its exit code."""
+        self.terminate()
+        return self.process.wait(timeout=seconds)
+
+
+@contextlib.contextmanager
+def started(project: Project, log: Path, **variables: str) -> Iterator[Subject]:
+    """An instance on a free port until the block ends, whatever is left of it by then."""
+    port = free_port()
+    environment = os.environ | project.variables | PRODUCTION | {"PORT": str(port)} | variables
+    command: list[str | Path] = [project.environment / "bin" / "poe", "--quiet", "serve"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=project.path, env=environment, stdout=output, stderr=-2, start_new_session=True
+        )
+    subject = Subject(process, port, log)
+    try:
+        assert eventually(lambda: subject.is_up() or process.poll() is not None, 60), log.read_text()
+        assert process.poll() is None, log.read_text()
+        assert eventually(lambda: len(subject.workers()) == int(variables.get("WEB_CONCURRENCY", "1")), 10)
+        yield subject
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=15)
+        with contextlib.suppress(ProcessLookupError):  # what outlives its parent
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (thread / "children").read_text().split()):
+                yield child
+                yield from _descendants(child)
+
+
+def _rows(port: int, state: str) -> set[str]:
+    """The sockets of a local port that are in some state, as links to them read."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if row[3] == state and int(row[1].partition(":")[2], 16) == port}
+
+
+def _sockets(pid: int) -> set[str]:
+    found = set()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.add(str(descriptor.readlink()))
+    return found

@@ -1,0 +1,115 @@
+"""The arithmetic over all timeouts, recomputed from the files that a project is rendered with."""
+
+import re
+import runpy
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests import nginx
+from tests.tools import FRAMEWORKS, ROOT, render
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render(template, tmp_path_factory.mktemp(request.param) / "service", framework=request.param)
+
+
+@pytest.fixture(scope="module")
+def service(project: Path) -> SimpleNamespace:
+    """The service's own timeouts."""
+    return SimpleNamespace(**runpy.run_path(str(next(project.glob("*/core/timeouts.py")))))
+
+
+@pytest.fixture(scope="module")
+def proxy(project: Path) -> SimpleNamespace:
+    """Those of the proxy, in seconds."""
+    text = (project / "deploy/nginx/templates/service.conf.template").read_text()
+    upstream, server = text.split("server {\n")
+
+    def seconds(directive: str, block: str) -> int:
+        return int(re.findall(rf"^\s*{directive} (\d+)s;", block, re.MULTILINE)[0])
+
+    return SimpleNamespace(
+        upstream_idle=seconds("keepalive_timeout", upstream),
+        client_idle=seconds("keepalive_timeout", server),
+        connect=seconds("proxy_connect_timeout", server),
+        read=seconds("proxy_read_timeout", server),
+        retry=seconds("proxy_next_upstream_timeout", server),
+        fail=int(re.findall(r"fail_timeout=(\d+)s", upstream)[0]),
+    )
+
+
+@pytest.fixture(scope="module")
+def promised(project: Path) -> SimpleNamespace:
+    """What the documents tell whoever operates the service."""
+    text = (project / "docs/operations.md").read_text()
+    return SimpleNamespace(
+        grace=int(re.findall(r"running requests (\d+) seconds", text)[0]),
+        orchestrator=int(re.findall(r"orchestrator wait for (\d+) seconds", text)[0]),
+        drain=int(re.findall(r"`DRAIN_SECONDS` \| 0 \| (\d+)", text)[0]),
+        fail=[int(number) for number in re.findall(r"fail_timeout=(\d+)s", text)],
+    )
+
+
+def test_the_proxy_closes_idle_connections_first(service: SimpleNamespace, proxy: SimpleNamespace) -> None:
+    assert proxy.upstream_idle < service.KEEP_ALIVE
+    assert proxy.upstream_idle < service.DRAIN
+
+
+def test_two_instances_are_never_aside_at_once(service: SimpleNamespace, proxy: SimpleNamespace) -> None:
+    assert proxy.fail < service.DRAIN
+
+
+def test_a_request_fails_before_the_proxy_gives_up(service: SimpleNamespace, proxy: SimpleNamespace) -> None:
+    assert proxy.read > service.POOL_WAIT + service.CONNECT
+    assert proxy.connect < proxy.retry < proxy.read
+
+
+def test_what_the_proxy_waits_for_has_time_to_end(
+    service: SimpleNamespace, proxy: SimpleNamespace, promised: SimpleNamespace
+) -> None:
+    assert proxy.read <= service.GRACE
+    assert service.LINGER < service.GRACE
+    # Each server's parent process kills its workers a second after that.
+    assert promised.orchestrator > service.DRAIN + service.GRACE + service.FLUSH + 1
+
+
+def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespace) -> None:
+    main = (project / "deploy/nginx/nginx.conf").read_text()
+    (shutdown,) = re.findall(r"^worker_shutdown_timeout (\d+)s;", main, re.MULTILINE)
+    assert int(shutdown) == service.DRAIN + service.GRACE
+
+
+def test_documents_say_what_the_code_does(
+    service: SimpleNamespace, proxy: SimpleNamespace, promised: SimpleNamespace
+) -> None:
+    assert (promised.drain, promised.grace) == (service.DRAIN, service.GRACE)
+    assert set(promised.fail) == {proxy.fail}
+
+
+def test_comments_add_up(service: SimpleNamespace, proxy: SimpleNamespace) -> None:
+    text = (ROOT / "template_shared/core/timeouts.py").read_text()
+    assert f"the proxy keeps them ({proxy.upstream_idle})" in text
+    assert f"POOL_WAIT + CONNECT = {service.POOL_WAIT + service.CONNECT} < {proxy.read}" in text
+    assert f"DRAIN + GRACE + FLUSH = {service.DRAIN + service.GRACE + service.FLUSH} < 30" in text
+
+
+def test_no_timeout_stands_elsewhere(project: Path) -> None:
+    """A number that is given to something called a timeout comes from that module."""
+    for path in next(project.glob("*/core/timeouts.py")).parent.glob("*.py"):
+        if path.name != "timeouts.py":
+            assert not re.search(r"(?i)(timeout|keep_?alive|grace)\w*\"?\s*[=:]\s*[1-9]", path.read_text()), path
+
+
+@pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
+def test_nginx_accepts_its_configuration(project: Path, tmp_path: Path) -> None:
+    main = nginx.configure(project, tmp_path, ["127.0.0.1:8001", "127.0.0.1:8002"])
+    command: list[str | Path] = [str(nginx.PROGRAM), "-t", "-e", tmp_path / "stderr", "-c", main]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "warn" not in result.stderr
