@@ -56,7 +56,8 @@ def dashboard(project: Path) -> dict[str, Any]:
 def expressions(project: Path) -> list[str]:
     """Every query of the dashboard, with its variables filled in."""
     queries = [target["expr"] for panel in panels(project) for target in panel.get("targets", [])]
-    queries += [annotation["expr"] for annotation in dashboard(project)["annotations"]["list"] if "expr" in annotation]
+    annotations = dashboard(project)["annotations"]["list"]
+    queries += [annotation["target"]["expr"] for annotation in annotations if "target" in annotation]
     for name, value in VARIABLES.items():
         queries = [query.replace(name, value) for query in queries]
     return queries
