@@ -2,7 +2,7 @@
 
 ```python
 with Client(base_url="https://stock.internal") as stock:
-    response = stock.get("/api/levels", timeout=2)
+    response = stock.get("/api/levels")
 ```
 
 A client keeps connections: make one for many calls, best for the life of the process.
