@@ -12,7 +12,7 @@ import logging.config
 import re
 import sys
 from collections.abc import Mapping
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from copy import copy
 from functools import cache
 from time import gmtime, strftime, time
@@ -68,26 +68,39 @@ def configure(level: str) -> None:
     logging.captureWarnings(capture=True)
 
 
-def log_request(ids: RequestIds, method: str, route: str, status: int, seconds: float) -> None:
-    """Log that a request was answered; `flush` must follow.
+def log_request(
+    ids: RequestIds,
+    method: str,
+    route: str,
+    status: int,
+    seconds: float,
+    moment: float,
+    bound: Context,
+) -> None:
+    """Log that a request was answered; `bound` is the context that it ended in. `flush` must follow.
 
     The line is one that any logger would write. This one is written for every request, so it takes
     a shorter way, at a fifth of the cost.
     """
     duration = round(seconds * 1000, 3)
     if not _shortcut:
-        structlog.get_logger(__name__).info(
-            "request", method=method, route=route, status=status, duration_ms=duration
+        bound.run(
+            structlog.get_logger(__name__).info,
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=duration,
         )
         return
     line = (
         '{"timestamp": '
-        f'"{_timestamp()}", "level": "info", "event": "request", '
+        f'"{_timestamp(moment)}", "level": "info", "event": "request", '
         f'"logger": "{__name__}", "request_id": "{ids.request_id}", "trace_id": "{ids.trace_id}", '
         f'{_fields(method, route, status)}, "duration_ms": {duration}'
     )
-    if bound := structlog.contextvars.get_contextvars():
-        line += ", " + _encode(_redacted(bound))[1:-1]
+    if more := bound.run(structlog.contextvars.get_contextvars):
+        line += ", " + _encode(_redacted(more))[1:-1]
     with contextlib.suppress(OSError):
         sys.stdout.write(line + "}\n")
 
@@ -103,10 +116,9 @@ def _fields(method: str, route: str, status: int) -> str:
     return _encode({"method": method, "route": route, "status": status})[1:-1]
 
 
-def _timestamp() -> str:
-    """Return the time as RFC 3339 has it."""
+def _timestamp(now: float) -> str:
+    """Return a moment as RFC 3339 has it."""
     global _clock
-    now = time()
     second = int(now)
     known, beginning = _clock
     if second != known:
@@ -150,7 +162,7 @@ def _completed(_: object, __: str, line: EventDict) -> EventDict:
     """Begin every line with what all of them have."""
     ids = request_ids.get()
     return {
-        "timestamp": _timestamp(),
+        "timestamp": _timestamp(time()),
         **{key: line.pop(key) for key in ("level", "event", "logger")},
         **(ids._asdict() if ids else {}),
         **line,

@@ -1,14 +1,16 @@
 """What is recorded of every request: its line in the log, its measurements and its span."""
 
 import re
-from contextvars import Token
+from collections import deque
+from contextlib import suppress
+from contextvars import Token, copy_context
 from random import getrandbits
-from time import perf_counter
+from time import perf_counter, time
 
 from opentelemetry import context, trace
 
 from . import metrics, tracing
-from .logging import RequestIds, log_request, request_ids
+from .logging import RequestIds, flush, log_request, request_ids
 
 # What a client makes up must not become a label.
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
@@ -22,9 +24,12 @@ def request_id_from(header: str | None, new: str = "") -> str:
 
 
 class Observation:
-    """One request. `end` it whatever happens."""
+    """One request. `end` it whatever happens, and `record_ended` soon after."""
 
-    __slots__ = ("_attached", "_set", "_start", "ids", "method", "span")
+    __slots__ = (
+        *("_attached", "_set", "_start", "bound", "ids", "method", "moment"),
+        *("route", "seconds", "span", "status"),
+    )
 
     def __init__(
         self,
@@ -57,16 +62,39 @@ class Observation:
         self._attached = context.attach(trace.set_span_in_context(self.span))
 
     def end(self, route: str, status: int) -> None:
-        """Record how it went; `route` is the template, of which there are few."""
-        seconds = perf_counter() - self._start
+        """Note how it went; `route` is the template, of which there are few."""
+        self.seconds = perf_counter() - self._start
+        self.moment = time()
+        self.route = route
+        self.status = status
+        self.bound = copy_context()
         metrics.active.add(-1)
-        metrics.observe(self.method, route, status, seconds)
-        log_request(self.ids, self.method, route, status, seconds)
-        if self.span.is_recording():
-            self.span.update_name(f"{self.method} {route}")
-            self.span.set_attributes({"http.route": route, "http.response.status_code": status})
-            if status >= 500 or not status:
-                tracing.fail(self.span, str(status))
-            self.span.end()
         context.detach(self._attached)
         request_ids.reset(self._set)
+        _ended.append(self)
+
+    def record(self) -> None:
+        """Write the line, measure, and end the span."""
+        log_request(
+            self.ids, self.method, self.route, self.status, self.seconds, self.moment, self.bound
+        )
+        metrics.observe(self.method, self.route, self.status, self.seconds)
+        if self.span.is_recording():
+            self.span.update_name(f"{self.method} {self.route}")
+            self.span.set_attributes(
+                {"http.route": self.route, "http.response.status_code": self.status}
+            )
+            if self.status >= 500 or not self.status:
+                tracing.fail(self.span, str(self.status))
+            self.span.end(int(self.moment * 1_000_000_000))
+
+
+_ended: deque[Observation] = deque()
+
+
+def record_ended() -> None:
+    """Record the requests that have ended: for many at once, each costs half as much."""
+    while _ended:
+        with suppress(IndexError):  # another thread was faster
+            _ended.popleft().record()
+    flush()

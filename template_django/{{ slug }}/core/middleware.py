@@ -17,8 +17,8 @@ from pydantic_core import to_json
 from .errors import problem_response, unknown_address
 from .headers import HSTS, SECURITY_HEADERS
 from .health import VIEWS
-from .logging import REQUEST_ID_HEADER, flush
-from .observation import Observation, request_id_from
+from .logging import REQUEST_ID_HEADER
+from .observation import Observation, record_ended, request_id_from
 from .problems import CONTENT_TYPE, problem
 
 type Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -74,7 +74,7 @@ class RequestMiddleware:
             status = response.status_code
         finally:
             observation.end(route_of(request), status)
-            flush()
+            record_ended()
         if request.is_secure() and not settings.DEBUG:
             response.headers.setdefault("Strict-Transport-Security", HSTS)
         add_headers(response, observation.ids.request_id)

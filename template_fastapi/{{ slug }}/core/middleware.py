@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .errors import ProblemResponse
 from .headers import HSTS, SECURITY_HEADERS
 from .health import PROBES
-from .logging import REQUEST_ID_HEADER, flush
+from .logging import REQUEST_ID_HEADER
 from .metrics import PATH as METRICS
-from .observation import Observation, request_id_from
+from .observation import Observation, record_ended, request_id_from
 from .problems import problem
 
 type Headers = Mapping[bytes, bytes]
@@ -106,7 +106,7 @@ class RequestMiddleware:
             await self.apology(error)(scope, receive, send_with_headers)
         finally:
             observation.end(route_of(scope), status)
-            get_running_loop().call_soon(flush)  # once for all requests that end by then
+            get_running_loop().call_soon(record_ended)  # the first one is for all
 
     async def answer_machine(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers
