@@ -137,7 +137,7 @@ def test_bad_values_are_refused(client: Client, field: str, value: object) -> No
 
 
 def test_text_that_no_encoding_holds_is_refused(client: Client) -> None:
-    assert client.post(ITEMS, {"name": "\ud800"}, JSON).status_code == 400
+    assert client.post(ITEMS, {"name": "\ud800"}, JSON).status_code == 422
 
 
 @pytest.mark.parametrize(
