@@ -102,3 +102,9 @@ def test_a_host_that_is_not_allowed_leaves_one_line(client: Client, log_lines: L
     client.get("/admin/", headers={"Host": "evil.example"})
     [line] = log_lines()
     assert (line["route"], line["status"]) == ("unmatched", 400)
+
+
+def test_the_api_skips_what_only_pages_need_until_told_otherwise(settings: Settings) -> None:
+    assert Client().get("/api/probe/session").json() is False
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "ApiEntrance" not in name]
+    assert Client().get("/api/probe/session").json() is True
