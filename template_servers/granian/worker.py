@@ -1,0 +1,192 @@
+"""Granian, such that no request is lost when it stops.
+
+Its own workers stop accepting connections at SIGTERM, while the proxy still sends them.
+"""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from multiprocessing import parent_process, set_start_method
+from threading import Thread, Timer
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from granian import _signals
+from granian._granian import SocketHolder, WorkerSignal
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import MPServer
+
+from ..environment import environment
+from . import logging
+from .sizing import REQUESTS
+from .timeouts import FLUSH, GRACE, KEEP_ALIVE
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# What Gunicorn has as defaults.
+BACKLOG = 2048  # connections that wait until a worker accepts them
+CONNECTIONS = 1000  # that a worker has, idle ones included
+
+SETTINGS: dict[str, Any] = {
+    "interface": Interfaces.WSGI,
+    "http": HTTPModes.http1,
+    "websockets": False,
+    "blocking_threads": REQUESTS,
+    "backlog": BACKLOG,
+    "backpressure": CONNECTIONS,
+    # It also limits for how long a connection stays open without a request. In milliseconds.
+    "http1_settings": HTTP1Settings(header_read_timeout=KEEP_ALIVE * 1000),
+    "log_level": LogLevels(environment.log_level.lower()),
+    "log_dictconfig": {"incremental": True, "loggers": {}},  # the level only: the rest is ours
+    "respawn_failed_workers": True,
+    # How long the parent process lets its workers drain and end. One second more than they take.
+    "workers_kill_timeout": environment.drain_seconds + GRACE + FLUSH + 1,
+}
+
+CLOSE = ("Connection", "close")
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve until a signal."""
+    logging.configure(environment.log_level)
+    set_start_method("spawn")  # a fork would copy the threads' locks, but not the threads
+    server = Server(f"{__package__}.wsgi", host, port, workers=workers, **SETTINGS)
+    server.serve(work, load, wrap_loader=False)
+
+
+class Server(MPServer):
+    """The parent process."""
+
+    def _init_shared_socket(self) -> None:
+        """Listen for all workers, so that none has connections in its queue that others could take.
+
+        On Linux, Granian would have each of them listen on its own.
+        """
+        family = socket.AF_INET6 if ":" in self.bind_addr else socket.AF_INET
+        address = (self.bind_addr, self.bind_port)
+        try:
+            self._sso = socket.create_server(address, family=family, backlog=self.backlog)
+        except OSError as error:
+            raise SystemExit(f"{self.bind_addr}:{self.bind_port}: {error.strerror}") from None
+        self._shd = SocketHolder(  # type: ignore[assignment]
+            self._sso.fileno(), False, self.backlog  # type: ignore[call-arg]
+        )
+
+    def signal_handler_interrupt(self, sig: int, *_: object) -> None:
+        """Stop. Let SIGINT, or a second SIGTERM, end the drain."""
+        is_urgent = self.interrupt_signal or sig == signal.SIGINT
+        for worker in self.wrks:
+            worker.interrupt_by_parent = True  # which may have got the signal, too, and not fail
+            if is_urgent and worker.inner.pid:
+                os.kill(worker.inner.pid, signal.SIGUSR2)
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+
+def work(*arguments: Any) -> None:
+    """Be a worker."""
+    logging.configure(environment.log_level)
+    Thread(target=end_with_parent, daemon=True).start()
+    _signals.set_sync_signals = listen_to_signals
+    *_, listener = arguments[3]
+    listener.detach()  # Granian closes it
+    try:
+        MPServer._spawn_wsgi_worker(*arguments)
+    except Exception:
+        structlog.get_logger(__name__).exception("worker failed")
+        raise SystemExit(1) from None
+    say_goodbye()
+
+
+def say_goodbye() -> None:
+    from . import database, tracing  # not above: these need Django, which the parent does not
+
+    database.close_pools()
+    tracing.stop()
+
+
+def end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def listen_to_signals() -> WorkerSignal:
+    """Drain at SIGTERM, in place of ending. SIGUSR2 ends at once what is idle."""
+    from . import health  # likewise
+
+    the_end = WorkerSignal()
+
+    def end() -> None:
+        the_end.set()
+        later(GRACE, give_up)
+
+    def drain(*_: object) -> None:
+        """Begin to drain, once: SIGTERM may come from the parent process and from who stops all."""
+        if not health.draining:
+            health.draining = True
+            later(environment.drain_seconds, end)
+
+    def hurry(*_: object) -> None:
+        health.draining = True
+        end()
+
+    signal.signal(signal.SIGTERM, drain)
+    signal.signal(signal.SIGUSR2, hurry)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the parent process, too
+    return the_end
+
+
+def later(seconds: float, action: Callable[[], None]) -> None:
+    timer = Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
+
+
+def give_up() -> None:
+    """End although requests are running, or connections open on which none has come yet."""
+    say_goodbye()
+    os._exit(0)
+
+
+def load() -> "WSGIApplication":
+    """Load the application, and complete what Granian does for it."""
+    from . import health
+    from .wsgi import application
+
+    def served(environ: "WSGIEnvironment", start_response: "StartResponse") -> Any:
+        if "HTTP_X_FORWARDED_PROTO" in environ and is_proxy(environ["REMOTE_ADDR"]):
+            is_secure = environ["HTTP_X_FORWARDED_PROTO"] == "https"
+            environ["wsgi.url_scheme"] = "https" if is_secure else "http"
+
+        def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            if health.draining:
+                headers = [*headers, CLOSE]
+            return start_response(status, headers, *rest)
+
+        return application(environ, respond)
+
+    return served
+
+
+def proxies() -> list[Any]:
+    names = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1").replace("*", "0.0.0.0/0,::/0")
+    try:
+        return [ip_network(name.strip()) for name in names.split(",") if name.strip()]
+    except ValueError:
+        message = "FORWARDED_ALLOW_IPS: addresses or networks, separated by commas, or *"
+        raise SystemExit(message) from None
+
+
+PROXIES = proxies()
+
+
+@lru_cache
+def is_proxy(address: str) -> bool:
+    """Whether what that host says of the client counts."""
+    return any(ip_address(address) in network for network in PROXIES)
