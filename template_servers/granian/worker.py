@@ -3,6 +3,7 @@
 Its own workers stop accepting connections at SIGTERM, while the proxy still sends them.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from granian import _signals
-from granian._granian import SocketHolder, WorkerSignal
+from granian._granian import WorkerSignal
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -43,7 +44,8 @@ SETTINGS: dict[str, Any] = {
     # It also limits for how long a connection stays open without a request. In milliseconds.
     "http1_settings": HTTP1Settings(header_read_timeout=KEEP_ALIVE * 1000),
     "log_level": LogLevels(environment.log_level.lower()),
-    "log_dictconfig": {"incremental": True, "loggers": {}},  # the level only: the rest is ours
+    # Nothing but the level: the rest is ours.
+    "log_dictconfig": {"incremental": True, "handlers": {}, "loggers": {}},
     "respawn_failed_workers": True,
     # How long the parent process lets its workers drain and end. One second more than they take.
     "workers_kill_timeout": environment.drain_seconds + GRACE + FLUSH + 1,
@@ -56,35 +58,34 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve until a signal."""
     logging.configure(environment.log_level)
     set_start_method("spawn")  # a fork would copy the threads' locks, but not the threads
-    server = Server(f"{__package__}.wsgi", host, port, workers=workers, **SETTINGS)
+    server = Server("", address_of(host, port), port, workers=workers, **SETTINGS)
     server.serve(work, load, wrap_loader=False)
+
+
+def address_of(host: str, port: int) -> str:
+    """Find the address, which Granian wants, and whether the port is free, which it does not ask.
+
+    Each of its workers listens on its own, next to any other that this user has there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family) as trial:
+            return str(trial.getsockname()[0])
+    except OSError as error:
+        raise SystemExit(f"{host}:{port}: {error.strerror}") from None
 
 
 class Server(MPServer):
     """The parent process."""
-
-    def _init_shared_socket(self) -> None:
-        """Listen for all workers, so that none has connections in its queue that others could take.
-
-        On Linux, Granian would have each of them listen on its own.
-        """
-        family = socket.AF_INET6 if ":" in self.bind_addr else socket.AF_INET
-        address = (self.bind_addr, self.bind_port)
-        try:
-            self._sso = socket.create_server(address, family=family, backlog=self.backlog)
-        except OSError as error:
-            raise SystemExit(f"{self.bind_addr}:{self.bind_port}: {error.strerror}") from None
-        self._shd = SocketHolder(  # type: ignore[assignment]
-            self._sso.fileno(), False, self.backlog  # type: ignore[call-arg]
-        )
 
     def signal_handler_interrupt(self, sig: int, *_: object) -> None:
         """Stop. Let SIGINT, or a second SIGTERM, end the drain."""
         is_urgent = self.interrupt_signal or sig == signal.SIGINT
         for worker in self.wrks:
             worker.interrupt_by_parent = True  # which may have got the signal, too, and not fail
-            if is_urgent and worker.inner.pid:
-                os.kill(worker.inner.pid, signal.SIGUSR2)
+            if is_urgent:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.inner.pid, signal.SIGUSR2)
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
 
@@ -93,8 +94,6 @@ def work(*arguments: Any) -> None:
     logging.configure(environment.log_level)
     Thread(target=end_with_parent, daemon=True).start()
     _signals.set_sync_signals = listen_to_signals
-    *_, listener = arguments[3]
-    listener.detach()  # Granian closes it
     try:
         MPServer._spawn_wsgi_worker(*arguments)
     except Exception:
