@@ -116,29 +116,36 @@ def end_with_parent() -> None:
 
 
 def listen_to_signals() -> WorkerSignal:
-    """Drain at SIGTERM, in place of ending. SIGUSR2 ends at once what is idle."""
-    from . import health  # likewise
+    """Drain at SIGTERM, in place of ending. SIGUSR2 ends the drain.
 
+    Python would act on a signal in the main thread only, which waits for the others and may sleep on.
+    """
     the_end = WorkerSignal()
+    signals, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+    signal.set_wakeup_fd(wakeup.fileno())
+    for number in (signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the parent process, too
+    Thread(target=obey, args=[signals, wakeup, the_end], daemon=True).start()
+    return the_end
+
+
+def obey(signals: socket.socket, _: socket.socket, the_end: WorkerSignal) -> None:
+    from . import health  # likewise
 
     def end() -> None:
         the_end.set()
         later(GRACE, give_up)
 
-    def drain(*_: object) -> None:
-        """Begin to drain, once: SIGTERM may come from the parent process and from who stops all."""
-        if not health.draining:
+    while number := signals.recv(1):
+        if number[0] == signal.SIGUSR2:
+            health.draining = True
+            end()
+        # Once: it may come from the parent process and from who stops all.
+        elif number[0] == signal.SIGTERM and not health.draining:
             health.draining = True
             later(environment.drain_seconds, end)
-
-    def hurry(*_: object) -> None:
-        health.draining = True
-        end()
-
-    signal.signal(signal.SIGTERM, drain)
-    signal.signal(signal.SIGUSR2, hurry)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the parent process, too
-    return the_end
 
 
 def later(seconds: float, action: Callable[[], None]) -> None:
