@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address, ip_network
 from multiprocessing import parent_process, set_start_method
 from threading import Thread, Timer
@@ -25,7 +25,7 @@ from granian.server import MPServer
 from ..environment import environment
 from . import logging
 from .sizing import REQUESTS
-from .timeouts import FLUSH, GRACE, KEEP_ALIVE
+from .timeouts import FLUSH, GRACE, KEEP_ALIVE, LINGER
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -93,9 +93,11 @@ def work(*arguments: Any) -> None:
     """Be a worker."""
     logging.configure(environment.log_level)
     Thread(target=end_with_parent, daemon=True).start()
-    _signals.set_sync_signals = listen_to_signals
+    before, ((spec, holder), handed_on), after = arguments[:3], arguments[3], arguments[4:]
+    holder = holder or spec.build()  # which Granian would do, but not tell of its socket
+    _signals.set_sync_signals = partial(listen_to_signals, holder.get_fd())
     try:
-        MPServer._spawn_wsgi_worker(*arguments)
+        MPServer._spawn_wsgi_worker(*before, ((None, holder), handed_on), *after)
     except Exception:
         structlog.get_logger(__name__).exception("worker failed")
         raise SystemExit(1) from None
@@ -115,7 +117,7 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def listen_to_signals() -> WorkerSignal:
+def listen_to_signals(listener: int) -> WorkerSignal:
     """Drain at SIGTERM, in place of ending. SIGUSR2 ends the drain.
 
     Python would act on a signal in the main thread only, which waits for the others and may sleep on.
@@ -127,25 +129,35 @@ def listen_to_signals() -> WorkerSignal:
     for number in (signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the parent process, too
-    Thread(target=obey, args=[signals, wakeup, the_end], daemon=True).start()
+    Thread(target=obey, args=[signals, wakeup, listener, the_end], daemon=True).start()
     return the_end
 
 
-def obey(signals: socket.socket, _: socket.socket, the_end: WorkerSignal) -> None:
+def obey(signals: socket.socket, _: socket.socket, listener: int, the_end: WorkerSignal) -> None:
     from . import health  # likewise
 
-    def end() -> None:
-        the_end.set()
+    def stop_listening() -> None:
+        """Refuse connections before the end, which closes those on which no request has come yet."""
+        close(listener)
+        later(LINGER, the_end.set)
         later(GRACE, give_up)
 
     while number := signals.recv(1):
         if number[0] == signal.SIGUSR2:
             health.draining = True
-            end()
+            the_end.set()
+            later(GRACE, give_up)
         # Once: it may come from the parent process and from who stops all.
         elif number[0] == signal.SIGTERM and not health.draining:
             health.draining = True
-            later(environment.drain_seconds, end)
+            later(environment.drain_seconds, stop_listening)
+
+
+def close(listener: int) -> None:
+    """Refuse connections. Granian, which cannot, goes on to listen where nobody calls."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.setblocking(False)
+        os.dup2(other.fileno(), listener, inheritable=False)
 
 
 def later(seconds: float, action: Callable[[], None]) -> None:
