@@ -31,6 +31,7 @@ class Subject:
     """A rendered project, set up, with the endpoint that has no database."""
 
     framework: str
+    server: str | None  # where there is a choice
     path: Path
     package: str
     environment: Path
@@ -50,8 +51,8 @@ def prepare(project: Path, copy: Path) -> Subject:
     environment = project / ".venv"
     if not answers.exists() or not environment.exists():
         raise FailedError(f"{project} is not a rendered project that `uv sync` has set up.")
-    built = yaml.safe_load(answers.read_text(encoding="utf-8"))["built"]
-    framework, package = built["framework"], built["slug"]
+    recorded = yaml.safe_load(answers.read_text(encoding="utf-8"))
+    framework, package = recorded["built"]["framework"], recorded["built"]["slug"]
     ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".env", "*.sqlite3")
     shutil.copytree(project, copy, ignore=ignored)
     shutil.copyfile(HERE / "overlay" / f"{framework}.py", copy / package / "bench.py")
@@ -62,7 +63,7 @@ def prepare(project: Path, copy: Path) -> Subject:
     with (copy / package / routers).open("a", encoding="utf-8") as file:
         file.write(f"\nfrom .bench import router as bench\n\n{line}\n")
     table = "items_item" if framework == "django" else "items"
-    return Subject(framework, copy, package, environment.resolve(), table)
+    return Subject(framework, recorded.get("server"), copy, package, environment.resolve(), table)
 
 
 def command(subject: Subject, side: str) -> list[str]:
@@ -76,6 +77,9 @@ def command(subject: Subject, side: str) -> list[str]:
     if subject.framework == "fastapi":
         settings = "--loop uvloop --http httptools --no-access-log --no-server-header --timeout-keep-alive 75"
         return [python, "-m", "uvicorn", "fastapi_app:app", *settings.split(), "--port", "{port}"]
+    if subject.server == "granian":
+        settings = "--interface wsgi --http 1 --no-ws --blocking-threads 4 --backpressure 1000 --no-log"
+        return [python, "-m", "granian", "django_app:application", *settings.split(), "--port", "{port}"]
     settings = "--worker-class gthread --threads 4 --keep-alive 75 --worker-tmp-dir /dev/shm --no-control-socket"
     return [python, "-m", "gunicorn", "django_app", *settings.split(), "--bind", "127.0.0.1:{port}"]
 

@@ -27,7 +27,12 @@ from groundplan import interpreters
 ROOT = Path(__file__).parents[1]
 UV = str(Path(sys.executable).with_name("uv"))
 RESERVED = ROOT / "extensions" / "reserved.yml"
-FRAMEWORKS = ("django", "fastapi")
+# The answers on which a project's packages depend, and the template of its lock.
+LOCKS = {
+    "template_servers/gunicorn/uv.lock.jinja": {"framework": "django", "server": "gunicorn"},
+    "template_servers/granian/uv.lock.jinja": {"framework": "django", "server": "granian"},
+    "template_fastapi/uv.lock.jinja": {"framework": "fastapi"},
+}
 
 SLUG = "my_service"
 ROOT_PACKAGE = 'name = "{}"\nversion = "0.1.0"\nsource = {{ virtual = "." }}'
@@ -67,15 +72,15 @@ def main() -> int:
     problems = []
     packages, files = set[str](), set[str]()
     with tempfile.TemporaryDirectory() as directory:
-        for framework in FRAMEWORKS:
-            project = Path(directory) / framework
-            render(framework, project)
-            template = ROOT / f"template_{framework}" / "uv.lock.jinja"
+        for number, (name, answers) in enumerate(LOCKS.items()):
+            project = Path(directory) / str(number)
+            render(answers, project)
+            template = ROOT / name
             lock = locked(project, upgrade=not (options.keep or options.check))
             if not options.check:
                 template.write_text(lock)
             elif not template.exists() or template.read_text() != lock:
-                problems.append(f"{template.relative_to(ROOT)} does not fit its pyproject.toml.jinja")
+                problems.append(f"{name} does not fit its pyproject.toml.jinja")
             packages |= installed(project)
             files |= names_of_files(project)
 
@@ -96,13 +101,13 @@ def main() -> int:
     return 1 if problems else 0
 
 
-def render(framework: str, project: Path) -> None:
+def render(answers: dict[str, str], project: Path) -> None:
     """Renders a project from the files as they are now, committed or not."""
     with tempfile.TemporaryDirectory() as directory:
-        for name in ("copier.yml", "extensions", "template_shared", f"template_{framework}"):
-            source, target = ROOT / name, Path(directory) / name
+        for source in (ROOT / "copier.yml", ROOT / "extensions", *ROOT.glob("template_*")):
+            target = Path(directory) / source.name
             shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-        data = {"framework": framework, "slug": SLUG}
+        data = answers | {"slug": SLUG}
         copier.run_copy(directory, project, data=data, defaults=True, quiet=True)
 
 

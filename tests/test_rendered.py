@@ -112,6 +112,15 @@ def test_check_fails_on_drift(project: Project, tmp_path: Path) -> None:
         models.write_text(content)
 
 
+def test_django_is_served_by_granian_where_that_is_the_answer(template: Path, tmp_path: Path) -> None:
+    project = set_up(render(template, tmp_path / "service", framework="django", server="granian"))
+    project.uv("lock", "--check")
+    project.poe("check")
+    with served(project, "serve", tmp_path / "log", DATABASE_URL="sqlite:///:memory:") as url:
+        assert ask(f"{url}/health/live").headers["Server"] == "granian"
+    assert "gunicorn" not in str(tree(render(template, tmp_path / "pristine", framework="django", server="granian")))
+
+
 @pytest.mark.parametrize("verb", ["run", "serve"])
 def test_it_serves(project: Project, tmp_path: Path, verb: str) -> None:
     database = f"sqlite:///{tmp_path / 'db.sqlite3'}"

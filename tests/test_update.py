@@ -266,6 +266,25 @@ def test_what_a_project_was_built_as_cannot_be_answered_anew(clone: Path, tmp_pa
     assert tree(project) == before
 
 
+def test_the_server_can_be_answered_anew(clone: Path, tmp_path: Path) -> None:
+    """The template's files follow; the lock is the owner's, and uv renews it."""
+    project = render(clone, tmp_path / "service", framework="django")
+    assert answers(project)["server"] == "gunicorn"
+    commit_all(project, "Start", init=True)
+    improve(clone, "django")
+    used = set_up(project)
+    run(Path(sys.executable).with_name("copier"), "update", "--defaults", "--data", "server=granian", project)
+    assert '"granian>=' in (project / "pyproject.toml").read_text()
+    assert "gunicorn" not in (project / "my_service" / "core" / "worker.py").read_text()
+    used.uv("sync", "--quiet")
+    used.run("python", "-c", "import granian")
+    used.run("python", "-c", "import gunicorn", code=1)
+
+
+def test_fastapi_has_no_choice_of_servers(clone: Path, tmp_path: Path) -> None:
+    assert "server" not in answers(render(clone, tmp_path / "service", framework="fastapi"))
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_neither_copier_nor_the_command_decides_again(framework: str, clone: Path, tmp_path: Path) -> None:
     """An override stays as well: the framework here is the one that the answers speak against."""

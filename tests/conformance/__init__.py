@@ -2,8 +2,9 @@
 
 A rendered project is started as in production: its own commands, its own variables, PostgreSQL, several workers, the
 nginx configuration that it ships. The tests speak HTTP to it, send signals, look at its log and at the database. None
-knows which framework answers. A further framework is one entry in `FRAMEWORKS` of tests/tools.py and one folder in
-`probe/`: files that an owner might write, laid over the project's package, which answer under /api/probe.
+knows which framework answers, or on which server. A further subject is one entry in `SUBJECTS` of subject.py; for a
+further framework it takes one folder in `probe/`, too: files that an owner might write, laid over the project's
+package, which answer under /api/probe.
 
     uv run pytest tests/conformance
 

@@ -1,4 +1,4 @@
-"""One project a framework, with the suite's endpoints in it, and instances of it in operation.
+"""One project a subject, with the suite's endpoints in it, and instances of it in operation.
 
 Tests that only look share an instance; whoever breaks something starts one of their own.
 """
@@ -12,11 +12,11 @@ import pytest
 
 from tests import nginx
 from tests.conformance.collector import Collector, collecting
-from tests.conformance.subject import Subject, add_the_probe, migrate, started, with_password
+from tests.conformance.subject import SUBJECTS, Subject, add_the_probe, migrate, started, with_password
 from tests.postgres import Server
 from tests.postgres import start as start_postgres
 from tests.projects import Project, set_up
-from tests.tools import FRAMEWORKS, render
+from tests.tools import render
 
 Start = Callable[..., AbstractContextManager[Subject]]
 Proxy = Callable[..., AbstractContextManager[str]]
@@ -26,7 +26,7 @@ Proxy = Callable[..., AbstractContextManager[str]]
     scope="session",
     params=[
         pytest.param(name, marks=[pytest.mark.slow, pytest.mark.xdist_group(f"conformance-{name}")])
-        for name in FRAMEWORKS
+        for name in SUBJECTS
     ],
 )
 def framework(request: pytest.FixtureRequest) -> str:
@@ -36,12 +36,12 @@ def framework(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Project]:
-    """The projects by their framework."""
+    """The projects by the names of SUBJECTS."""
 
     @cache
-    def project(framework: str) -> Project:
-        path = render(template, tmp_path_factory.mktemp(framework) / "service", framework=framework)
-        add_the_probe(path, framework)
+    def project(name: str) -> Project:
+        path = render(template, tmp_path_factory.mktemp(name) / "service", **SUBJECTS[name])
+        add_the_probe(path, SUBJECTS[name]["framework"])
         return set_up(path)
 
     return project
@@ -54,7 +54,7 @@ def project(framework: str, projects: Callable[[str], Project]) -> Project:
 
 @pytest.fixture(scope="session")
 def databases(postgres: Server, projects: Callable[[str], Project]) -> Callable[[str], str]:
-    """A migrated database a framework, by its URL."""
+    """A migrated database a project, by its URL."""
 
     @cache
     def database(framework: str) -> str:
@@ -115,9 +115,10 @@ def traced(start: Start, collector: Collector) -> Iterator[Subject]:
 
 @pytest.fixture(scope="session")
 def other(framework: str, start: Start, collector: Collector) -> Iterator[Subject]:
-    """Likewise, of the next framework."""
-    following = FRAMEWORKS[(FRAMEWORKS.index(framework) + 1) % len(FRAMEWORKS)]
-    with start(of=following, **options(collector)) as subject:
+    """Likewise, of another framework."""
+    own = SUBJECTS[framework]["framework"]
+    another = next(name for name, answers in SUBJECTS.items() if answers["framework"] != own)
+    with start(of=another, **options(collector)) as subject:
         yield subject
 
 

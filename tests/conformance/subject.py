@@ -24,6 +24,13 @@ PRODUCTION = {
     "SECRET_KEY": "no-secret-this-one-only-passes-the-check-0123456789",  # where the framework has one
 }
 
+# What is held against the contract: each by the answers that make it.
+SUBJECTS = {
+    "django": {"framework": "django"},
+    "django_granian": {"framework": "django", "server": "granian"},
+    "fastapi": {"framework": "fastapi"},
+}
+
 ESTABLISHED, LISTENING = "01", "0A"  # as /proc/net/tcp has them
 
 Line = dict[str, Any]

@@ -8,7 +8,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 
 import pytest
 
@@ -54,21 +55,33 @@ def test_promtool_understands_it(service: Subject) -> None:
 
 
 @contextmanager
-def frozen(worker: int) -> Iterator[None]:
-    """Leaves the requests to the other workers."""
-    os.kill(worker, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(worker, signal.SIGCONT)
+def connected(service: Subject, worker: int) -> Iterator[HTTPConnection]:
+    """A connection that one worker has, which the others leave to it: they sleep while it is made.
+
+    Where each worker listens by itself, the kernel gives connections to the sleeping as well: these are made in vain.
+    """
+    sleeping = [pid for pid in service.workers() if pid != worker]
+    assert eventually(lambda: service.connections() == 0)
+    with ExitStack() as stack:
+        for pid in sleeping:
+            os.kill(pid, signal.SIGSTOP)
+            stack.callback(os.kill, pid, signal.SIGCONT)
+        for _ in range(30):
+            connection = stack.enter_context(closing(HTTPConnection("127.0.0.1", service.port, timeout=10)))
+            connection.connect()
+            if eventually(lambda: service.connections(worker), 0.2):
+                break
+        yield connection
 
 
 def test_counts_are_exact_with_several_workers(start: Start) -> None:
     """Also after one was killed: what it counted stays, what it held is gone."""
     with start() as service:
         for worker, path in zip(service.workers(), ("/api/items/1", "/api/items/2"), strict=True):
-            with frozen(worker), ThreadPoolExecutor(10) as threads:
-                list(threads.map(service.ask, [path] * 50))
+            with connected(service, worker) as connection:
+                for _ in range(50):
+                    connection.request("GET", path)
+                    connection.getresponse().read()
         scraped_once(service, lambda metrics: metrics.sum(REQUESTS, http_route=ITEM) == 100)
         scraped_once(service, lambda metrics: metrics.sum("http_server_workers") == 2)
         connections = scrape(service).sum("db_client_connection_max")

@@ -1,16 +1,16 @@
-"""Gunicorn with the settings of this service: run this module with ``python -m``."""
+"""The server, with the settings of this service: run this module with ``python -m``."""
 
 from argparse import ArgumentParser
 
 from . import options
-from .workers import share_metrics, shared_memory
+from .workers import share_metrics
 
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl+C."""
     given = options.read(ArgumentParser(prog="serve"))
 
-    # Bad variables end the process here; in a worker, Gunicorn would start that worker again for ever.
+    # Bad variables end the process here; a worker that they ended would be started again.
     from ..environment import environment
     from .database import database_from
 
@@ -19,14 +19,10 @@ def main() -> None:
     workers = options.workers(environment)
     share_metrics()
 
-    # Gunicorn reads WEB_CONCURRENCY as soon as it is imported.
-    from .worker import Application
+    # Not above: this reads variables as soon as it is imported, WEB_CONCURRENCY among them.
+    from .worker import serve
 
-    Application(
-        bind=f"{given.host}:{environment.port}",
-        workers=workers,
-        worker_tmp_dir=shared_memory(),  # for the file by which workers show that they live
-    ).run()
+    serve(given.host, environment.port, workers)
 
 
 if __name__ == "__main__":

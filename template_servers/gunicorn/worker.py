@@ -17,6 +17,7 @@ from ..environment import environment
 from .logging import standard_library
 from .sizing import REQUESTS
 from .timeouts import FLUSH, GRACE, KEEP_ALIVE
+from .workers import shared_memory
 
 SETTINGS: dict[str, Any] = {
     "worker_class": f"{__name__}.Worker",
@@ -36,6 +37,15 @@ SETTINGS: dict[str, Any] = {
         },
     },
 }
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve until a signal."""
+    Application(
+        bind=f"{host}:{port}",
+        workers=workers,
+        worker_tmp_dir=shared_memory(),  # for the file by which workers show that they live
+    ).run()
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
@@ -122,7 +132,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 
 
 class Application(BaseApplication):  # type: ignore[misc]
-    """What Gunicorn is told, by this module and by the server's options."""
+    """What Gunicorn is told."""
 
     def __init__(self, **settings: object) -> None:
         self.settings = SETTINGS | settings
