@@ -80,12 +80,14 @@ def _execute(execute: Callable[..., object], sql: str, *arguments: Any) -> objec
 
 def pool() -> Pool:
     """Measure the state of this process's connections."""
-    connections = getattr(connection, "pool", None)  # SQLite has none
-    if not connections:
-        return Pool(0, 0, 0, 0)
-    stats = connections.get_stats()
+    limit = connection.settings_dict["OPTIONS"].get("pool", {}).get("max_size", 0)
+    # Not `connection.pool`, which would open them, perhaps to another database than tests will use.
+    pools = getattr(connection, "_connection_pools", {})  # SQLite has none
+    if not (opened := pools.get(connection.alias)):
+        return Pool(0, 0, limit, 0)
+    stats = opened.get_stats()
     size, idle = stats["pool_size"], stats["pool_available"]
-    return Pool(idle, size - idle, stats["pool_max"], stats.get("requests_waiting", 0))
+    return Pool(idle, size - idle, limit, stats.get("requests_waiting", 0))
 
 
 def refuse_closed(connection: Connection) -> None:
