@@ -5,6 +5,7 @@ Its own workers stop accepting connections at SIGTERM, while the proxy still sen
 
 import os
 import signal
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -73,6 +74,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         if self.alive:
             self.drain_until = monotonic() + environment.drain_seconds
         super().handle_exit(sig, frame)  # from now on, every response has `Connection: close`
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """End at once, but not in here: Gunicorn would wait for a lock that this thread may hold."""
+        self.method_queue.defer(partial(super().handle_quit, sig, frame))
 
     def handle_hurry(self, sig: int, frame: FrameType | None) -> None:
         self.drain_until = 0.0
