@@ -12,13 +12,12 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import CannotConnectNow, DeadlockDetected, LockNotAvailable
 from psycopg.pq import PGconn, Ping
 
-from .timeouts import CONNECT
+from .timeouts import CONNECT, TURN
 
 # A migration that waits for a lock makes every later query wait behind it: better to fail and try again.
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "15min"
 PAUSES = (1, 2, 4, 8)  # seconds between attempts
-TURN_TIMEOUT = 15 * 60  # seconds to wait while another process migrates
 LOCK = int.from_bytes(b"migrate")  # the number of PostgreSQL's advisory lock
 
 log = structlog.get_logger(__name__)
@@ -36,7 +35,7 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
     """
     connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
     connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
-    deadline = time.monotonic() + TURN_TIMEOUT
+    deadline = time.monotonic() + TURN
     waiting = False
     # To wait inside of a statement would keep a snapshot, for whose end CREATE INDEX CONCURRENTLY waits.
     while connection.execute(f"SELECT pg_try_advisory_lock({LOCK})").fetchone() != (True,):
@@ -45,7 +44,7 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
             log.info("waiting for another migration to end")
             waiting = True
         if time.monotonic() > deadline:
-            raise Refused(f"another migration has not ended in {TURN_TIMEOUT} seconds")
+            raise Refused(f"another migration has not ended in {TURN} seconds")
         time.sleep(0.2)
     connection.commit()
 

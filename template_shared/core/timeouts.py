@@ -26,3 +26,6 @@ LINGER = 2
 # At last, the collector gets the traces that it has not got yet.
 # DRAIN + GRACE + FLUSH = 28 < 30, which the orchestrator has to wait.
 FLUSH = 3
+
+# A migration waits for one that is running: as long as one statement of that may take.
+TURN = 15 * 60

@@ -23,6 +23,7 @@ from .problems import CONTENT_TYPE, problem
 
 type Handler = Callable[[HttpRequest], HttpResponseBase]
 
+DOCS = "/api/docs"  # a page, with a page's policy
 HEADERS = {name.lower(): (name, value) for name, value in SECURITY_HEADERS.items()}
 
 
@@ -88,7 +89,8 @@ class RequestMiddleware:
             return problem_response(400, "This service does not answer to that host name.")
         if "body_is_too_large" in request.META:
             return problem_response(413)
-        if not request.path_info.startswith("/api/"):
+        path = request.path_info
+        if path == DOCS or not path.startswith("/api/"):
             return self.get_page(request)
         response = self.call_api(request)
         if response.status_code >= 400:
