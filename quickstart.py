@@ -42,21 +42,22 @@ def main() -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return 0
-    install()
     if arguments[:1] == ["test"]:
+        install()
         return subprocess.run(
             [program(VENV, "python"), "-m", "pytest", "-n", "auto", *arguments[1:]], cwd=ROOT
         ).returncode
+    install("--no-group", "validators", "--inexact")  # large, and only the tests need them
     return start_project(arguments)
 
 
-def install() -> None:
-    """Installs what uv.lock pins into `.venv`, by the uv that uv.lock pins."""
+def install(*options: str) -> None:
+    """Installs what uv.lock pins into `.venv`, by the uv that uv.lock pins; `options` are for `uv sync`."""
     uv = program(VENV, "uv")
     if not Path(uv).exists():
         say("Installing Groundplan's own tools into .venv")
         pip_install(f"uv=={locked('uv')['version']}")
-    run([uv, "sync", "--locked", "--quiet", "--python", program(VENV, "python")], cwd=ROOT)
+    run([uv, "sync", "--locked", "--quiet", "--python", program(VENV, "python"), *options], cwd=ROOT)
 
 
 def pip_install(requirement: str) -> None:

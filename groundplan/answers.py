@@ -63,6 +63,12 @@ def _check(template: Template, key: str, value: Any) -> Any:
         truth = yaml.safe_load(value) if value in ("true", "false") else value
         if isinstance(truth, bool):
             return truth
+    elif template.questions[key].get("multiselect"):
+        values = (
+            [part.strip() for part in value.strip("[]").split(",") if part.strip()] if isinstance(value, str) else value
+        )
+        if isinstance(values, list) and all(each in template.choices(key) for each in values):
+            return values
     elif isinstance(value, str) and value in (template.choices(key) or [value]):
         return value
     allowed = ", ".join(template.choices(key)) or "text (in a YAML file, in quotes)"
