@@ -12,7 +12,7 @@ set -euo pipefail
 NEXT=trixie
 PYTHON=python:3.13-slim-bookworm NGINX=nginx:1.30-alpine POSTGRES=postgres:17-alpine
 
-action=${1:-start} directory=${2:-/var/lib/groundplan-engine}
+action=${1:-help} directory=${2:-/var/lib/groundplan-engine}
 shift $(($# < 2 ? $# : 2))
 here=$(cd "$(dirname "$0")/engine" && pwd)
 export DOCKER_HOST=unix://$directory/socket DOCKER_CONFIG=$directory/config PATH=$directory/bin:$PATH
