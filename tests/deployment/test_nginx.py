@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -148,7 +149,7 @@ def test_nginx_accepts_it_without_a_warning(project: Path, tmp_path: Path, liste
     main = nginx.configure(project, tmp_path, ["127.0.0.1:8001", "127.0.0.1:8002"], listen=listen, trusted=TRUSTED)
     result = nginx.check(main)
     assert result.returncode == 0, result.stderr
-    assert "warn" not in result.stderr.replace('the "listen ... http2" directive is deprecated', "")
+    assert not [line for line in result.stderr.splitlines() if "[warn]" in line and "listen ... http2" not in line]
 
 
 @pytest.mark.parametrize(
@@ -224,13 +225,16 @@ def test_documents_name_each_variable_and_place(project: Path) -> None:
 # --- TLS ---
 
 
-def make_certificate(directory: Path, name: str = "first") -> None:
-    """A certificate that this machine trusts itself with."""
+def make_certificate(directory: Path) -> None:
+    """A new certificate of this machine's own making."""
     directory.mkdir(exist_ok=True, parents=True)
-    key, certificate = directory / "privkey.pem", directory / "fullchain.pem"
-    names = ("-subj", f"/O={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
+    key, certificate = directory / "new-privkey.pem", directory / "new-fullchain.pem"
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     run("openssl", "req", "-x509", *curve, *names, "-keyout", key, "-out", certificate)
+    # As files of their own: by those, and by their times in seconds, newer versions of nginx know new ones.
+    for file in (key, certificate):
+        file.rename(directory / file.name.removeprefix("new-"))
 
 
 @pytest.fixture(scope="module")
@@ -295,24 +299,24 @@ def test_plain_http_to_the_port_of_https_is_a_problem(tls: Nginx) -> None:
 def test_a_new_certificate_is_used_after_a_reload_which_loses_nothing(
     project: Path, upstream: Upstream, tmp_path: Path
 ) -> None:
-    certificates = tmp_path / "certificates"
-    make_certificate(certificates)
+    certificate = tmp_path / "certificates" / "fullchain.pem"
+    make_certificate(certificate.parent)
 
-    def issuer() -> str:
-        told = curl("--insecure", "--verbose", "--output", "/dev/null", f"{running.tls}/x")
-        return str(re.findall(r"issuer: O=(\w+)", told)[0])
+    def used() -> bool:
+        return ssl.get_server_certificate(("127.0.0.1", running.ports["https"])) == certificate.read_text()
 
     with (
         nginx.running(project, tmp_path, [upstream.address], listen="https") as running,
         ThreadPoolExecutor(1) as threads,
     ):
-        assert issuer() == "first"
+        assert used()
         slow = threads.submit(curl, "--insecure", f"{running.tls}/hang")
         upstream.held.acquire()
-        make_certificate(certificates, "second")
+        make_certificate(certificate.parent)
+        assert not used()
         running.process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + 10
-        while issuer() != "second":
+        while not used():
             assert time.monotonic() < deadline
         assert not slow.done()
         upstream.released.set()
