@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -50,8 +51,8 @@ def configure(
 ) -> Path:
     """Writes to `directory` what the container would have for these `servers` (host:port); returns the main file.
 
-    Only places differ: `directory` stands for /tmp, and `ports` of the loopback address for the container's. The rate
-    limits are those of the project only if `limited`: all of a test's clients share an address.
+    `directory` stands for /tmp, and `ports` of the loopback address for the container's. The rates differ as well: all
+    of a test's clients share an address. If `limited`, bursts are all that they get, however slow the machine is.
     """
     shipped = project / "deploy" / "nginx"
     variables = {
@@ -67,8 +68,7 @@ def configure(
                 text = text.replace(f"${{{name}}}", value)
         for name, port in PORTS.items():
             text = text.replace(f"listen {port}", f"listen 127.0.0.1:{ports[name]}")
-        if not limited:
-            text = text.replace("rate=100r/s;", "rate=1000000r/s;").replace("rate=10r/m;", "rate=1000000r/s;")
+        text = re.sub(r" rate=\w+/[sm];", " rate=1r/m;" if limited else " rate=1000000r/s;", text)
         text = text.replace("/tmp/", f"{directory}/").replace("root /tmp;", f"root {directory};")  # noqa: S108
         text = text.replace("/srv", f"{directory}/srv").replace("/etc/nginx/certificates", f"{directory}/certificates")
         (directory / path.name.removesuffix(".template")).write_text(text.replace("/dev/std", f"{directory}/std"))
