@@ -57,7 +57,9 @@ def lift_the_limits(project: Path) -> None:
     """Lets one address ask as often as it likes: all of a test's clients share theirs."""
     for path in (project / "deploy" / "nginx" / "templates").iterdir():
         text = path.read_text()
-        path.write_text(re.sub(r"rate=\d+r/[sm]", "rate=1000000r/s", text).replace("connections 100;", "connections 1000;"))
+        path.write_text(
+            re.sub(r"rate=\d+r/[sm]", "rate=1000000r/s", text).replace("connections 100;", "connections 1000;")
+        )
 
 
 @dataclass
@@ -116,6 +118,10 @@ class Stack:
     def table(self) -> str:
         """The name of the items' table."""
         return {"django": "items_item", "fastapi": "items"}[self.framework]
+
+    def items(self) -> int:
+        """How many items the database has."""
+        return int(self.query(f"SELECT count(*) FROM {self.table}"))  # noqa: S608
 
     def recorded(self, variable: str) -> str:
         """A variable of its .env."""

@@ -1,5 +1,6 @@
 """A project on one machine: its development stack, and its production stack through what can happen to it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import tarfile
 import urllib.error
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,9 @@ def shellcheck(project: Path) -> int:
 
 
 def yamllint(file: Path) -> int:
-    return check(BIN / "yamllint", "--strict", "--config-data", "{extends: relaxed, rules: {line-length: disable}}", file)
+    return check(
+        BIN / "yamllint", "--strict", "--config-data", "{extends: relaxed, rules: {line-length: disable}}", file
+    )
 
 
 FILES = ("compose.yaml", "deploy/compose/compose.yaml")
@@ -120,7 +123,7 @@ def test_a_missing_variable_is_named(copy: Path) -> None:
     command = ["docker", "compose", "config", "--quiet"]
     printed = subprocess.run(command, cwd=copy / "deploy/compose", capture_output=True, text=True, check=False)
     assert printed.returncode != 0
-    assert 'variable DATABASE_PASSWORD is missing a value: in .env' in printed.stderr
+    assert "variable DATABASE_PASSWORD is missing a value: in .env" in printed.stderr
 
 
 def test_every_service_has_limits_and_a_version(project: Path) -> None:
@@ -160,7 +163,9 @@ def test_instances_leave_connections_for_others(project: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def development(framework: str, project: Path, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def development(
+    framework: str, project: Path, engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
     """`docker compose up` in a copy of the project, whose owner has the number 1000; gives the URL."""
     path = tmp_path_factory.mktemp("development") / "service"
     shutil.copytree(project, path)
@@ -169,7 +174,7 @@ def development(framework: str, project: Path, engine: Engine, tmp_path_factory:
     (port,) = stacks.free_ports(1)
     name = f"groundplan-development-{port}"
     env = {"PORT": str(port), "COMPOSE_PROJECT_NAME": name}
-    if override := stacks.os.environ.get("GROUNDPLAN_DEVELOPMENT_OVERRIDE"):
+    if override := os.environ.get("GROUNDPLAN_DEVELOPMENT_OVERRIDE"):
         shutil.copy(override, path / "compose.override.yaml")
     try:
         docker("compose", "up", "--detach", "--build", cwd=path, env=env)
@@ -238,7 +243,10 @@ def test_it_answers_through_nginx_and_keeps_to_itself_what_is_not_public(stack: 
         assert docker("port", stack.container(service).id) == ""
     # The service knows whom to believe: nginx, and not whoever asks.
     assert stack.container("web-a").execute("printenv", "FORWARDED_ALLOW_IPS").strip() == f"{stack.network}.10"
-    assert stack.container("nginx").execute("sh", "-c", "wget -q -T 2 -O - http://database:5432 || echo none").strip() == "none"
+    assert (
+        stack.container("nginx").execute("sh", "-c", "wget -q -T 2 -O - http://database:5432 || echo none").strip()
+        == "none"
+    )
 
 
 def test_it_serves_files(stack: Stack, framework: str) -> None:
@@ -282,7 +290,7 @@ def test_starting_it_again_by_hand_changes_nothing(stack: Stack) -> None:
 
 
 def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack: Stack) -> None:
-    before = int(stack.query(f"SELECT count(*) FROM {stack.table}"))
+    before = stack.items()
     with load(stack.url, tagged("killed"), clients=CLIENTS) as clients:
         clients.wait_for(200)
         stacks.kill(stack.container("web-a"))
@@ -294,12 +302,12 @@ def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack:
     assert len(clients.failures) <= CLIENTS
     assert stack.container("web-a").inspect()["RestartCount"] >= 1
     made = sum(outcome.status == 201 for outcome in clients.outcomes)
-    found = int(stack.query(f"SELECT count(*) FROM {stack.table}")) - before
+    found = stack.items() - before
     assert made <= found <= made + len(clients.failures)
 
 
 def test_a_restarted_database_is_found_again(stack: Stack) -> None:
-    before = int(stack.query(f"SELECT count(*) FROM {stack.table}"))
+    before = stack.items()
     started = {service: stack.container(service).state["StartedAt"] for service in ("web-a", "web-b")}
     with load(stack.url, tagged("database"), clients=CLIENTS) as clients:
         clients.wait_for(200)
@@ -313,10 +321,10 @@ def test_a_restarted_database_is_found_again(stack: Stack) -> None:
     assert [outcome for outcome in after if outcome.failed] == []
     assert {service: stack.container(service).state["StartedAt"] for service in started} == started
     made = sum(outcome.status == 201 for outcome in clients.outcomes)
-    assert made <= int(stack.query(f"SELECT count(*) FROM {stack.table}")) - before <= made + len(clients.failures)
+    assert made <= stack.items() - before <= made + len(clients.failures)
 
 
-def tagged(tag: str) -> stacks.Callable[[int], tuple[str, str, object]]:
+def tagged(tag: str) -> Callable[[int], tuple[str, str, object]]:
     """Names that no other test makes."""
 
     def make(number: int) -> tuple[str, str, object]:
