@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from tests.tools import FRAMEWORKS, ROOT, render
 
@@ -87,6 +88,18 @@ def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespa
     main = (project / "deploy/nginx/nginx.conf").read_text()
     (shutdown,) = re.findall(r"^worker_shutdown_timeout (\d+)s;", main, re.MULTILINE)
     assert int(shutdown) == service.DRAIN + service.GRACE
+
+
+def test_the_machine_waits_until_each_has_stopped(
+    project: Path, service: SimpleNamespace, proxy: SimpleNamespace, promised: SimpleNamespace
+) -> None:
+    found = yaml.safe_load((project / "deploy/compose/compose.yaml").read_text())["services"]
+    for name in ("web-a", "web-b"):
+        assert found[name]["stop_grace_period"] == f"{promised.orchestrator}s"
+        assert int(found[name]["healthcheck"]["timeout"].removesuffix("s")) > service.PROBE
+    assert int(found["nginx"]["stop_grace_period"].removesuffix("s")) > service.DRAIN + service.GRACE
+    servers = found["nginx"]["environment"]["UPSTREAM_SERVERS"]
+    assert set(re.findall(r"fail_timeout=(\d+)s", servers)) == {str(proxy.fail)}
 
 
 def test_documents_say_what_the_code_does(
