@@ -43,6 +43,8 @@ fi
 [ "$version" != latest ] || fail "latest is no version: nobody could return to it"
 export VERSION=$version MIGRATED_VERSION=$migrated
 
+[ -z "$(find -L .env -perm /o=r)" ] || say "warning: everybody on this machine can read the secrets in $PWD/.env"
+
 # Nothing is changed before all of this holds.
 docker compose config --quiet || fail "see .env.example"
 image=$(recorded IMAGE):$version
