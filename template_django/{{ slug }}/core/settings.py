@@ -1,6 +1,7 @@
 """The settings that every service shares. Yours belong in the settings.py beside this package."""
 
 import logging
+from pathlib import Path
 
 import django_stubs_ext
 from django.utils.csp import CSP
@@ -85,11 +86,30 @@ configure(environment.log_level)
 logging.getLogger("django.request").addFilter(lambda record: bool(record.exc_info))
 logging.getLogger("django.server").setLevel(logging.CRITICAL)
 
-# Static files, which WhiteNoise serves from the packages: there is nothing to collect.
+# Static files, which WhiteNoise serves: from the packages, or as `collectstatic` has prepared them,
+# compressed and under names that tell their content, so that browsers keep them for ever.
 # https://whitenoise.readthedocs.io/en/stable/django.html
 
 STATIC_URL = "static/"
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = environment.static_root
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+
+# Uploaded files, which another user than this process may serve.
+# https://docs.djangoproject.com/en/6.1/topics/files/
+
+MEDIA_URL = "media/"
+MEDIA_ROOT = environment.media_root or str(Path(__file__).parents[2] / "media")
+FILE_UPLOAD_PERMISSIONS = 0o644
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage",
+    },
+}
 
 # Languages and time
 # https://docs.djangoproject.com/en/6.1/topics/i18n/

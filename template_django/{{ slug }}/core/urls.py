@@ -1,5 +1,7 @@
 """Where everything is. Addresses of your own belong in the urls.py beside this package."""
 
+from django.conf import settings
+from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path, re_path
 
@@ -15,4 +17,5 @@ urlpatterns = [
     re_path(r"^api(?:/|$)", unknown_address),
     path("admin/", admin.site.urls),
     path("", include(urls)),
+    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),  # in development alone
 ]

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# A container engine of its own, for the tests, on a Debian machine without one. Needs root, and Debian's mirror only.
+#
+#     scripts/engine.sh start [DIR [option of dockerd ...]]   prints the variables by which `docker` reaches it
+#     scripts/engine.sh stop [DIR]                            ends it; the next start finds what it held
+#
+# The engine, with buildx and compose, comes from the Debian release after bookworm: it is unpacked to DIR, not
+# installed. In place of an image registry there are stand-ins, made of that release's packages, which behave as the
+# images of the same names do: see scripts/engine/.
+set -euo pipefail
+
+NEXT=trixie
+PYTHON=python:3.13-slim-bookworm NGINX=nginx:1.30-alpine POSTGRES=postgres:17-alpine
+
+action=${1:-help} directory=${2:-/var/lib/groundplan-engine}
+shift $(($# < 2 ? $# : 2))
+here=$(cd "$(dirname "$0")/engine" && pwd)
+export DOCKER_HOST=unix://$directory/socket DOCKER_CONFIG=$directory/config PATH=$directory/bin:$PATH
+
+say() { printf '[%3ss] %s\n' "$SECONDS" "$*" >&2; }
+
+# Runs a step; shows what it wrote only if it failed.
+quiet() {
+    local log=$directory/$1.log
+    shift
+    "$@" >"$log" 2>&1 || { tail -n 30 "$log" >&2; return 1; }
+}
+
+install_packages() {
+    local command missing=()
+    for command in dockerd:docker.io mmdebstrap:mmdebstrap iptables:iptables; do
+        command -v "${command%%:*}" >/dev/null || missing+=("${command##*:}")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    apt-get update --quiet
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
+}
+
+# The first of the places that apt has this machine's own release from.
+mirror() {
+    # shellcheck disable=SC1091,SC2016 # that file is the machine's; apt fills in the variables
+    apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
+        awk -v release="$(. /etc/os-release && echo "$VERSION_CODENAME")" '$2 == release { print $1; exit }'
+}
+
+unpack_engine() {
+    local work=$directory/packages package
+    rm -rf "$work"
+    mkdir -p "$work"/{lists/partial,cache/archives/partial,root} "$directory"/{bin,config/cli-plugins}
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) $NEXT main" >"$work/sources.list"
+    local options=(-o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
+        -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o Dir::State::status=/dev/null
+        -o APT::Sandbox::User=root)
+    apt-get "${options[@]}" update --quiet
+    # Not runc, which needs a newer C library: that of this machine's own release does.
+    (cd "$work" && apt-get "${options[@]}" download docker.io docker-cli containerd docker-buildx docker-compose)
+    for package in "$work"/*.deb; do dpkg --extract "$package" "$work/root"; done
+    mv "$work"/root/usr/libexec/docker/cli-plugins/docker-{buildx,compose} "$directory/config/cli-plugins/"
+    mv "$work"/root/usr/bin/{docker,containerd,containerd-shim-runc-v2} "$work"/root/usr/sbin/docker-proxy "$directory/bin/"
+    mv "$work"/root/usr/sbin/dockerd "$directory/bin/" # last: its presence tells that all of it is there
+    rm -rf "$work"
+}
+
+start_daemon() {
+    # What containers publish without an address is for this machine only.
+    setsid "$directory/bin/dockerd" --host "$DOCKER_HOST" --data-root "$directory/data" --exec-root "$directory/exec" \
+        --pidfile "$directory/pid" --ip 127.0.0.1 --log-level warn "$@" >"$directory/dockerd.log" 2>&1 </dev/null &
+    for _ in $(seq 120); do
+        docker version >/dev/null 2>&1 && return
+        sleep 0.25
+    done
+    tail -n 30 "$directory/dockerd.log" >&2
+    return 1
+}
+
+# The stand-ins: a root file system of packages that trusts whom this machine trusts, and what the Dockerfile makes of it.
+make_root() {
+    # shellcheck disable=SC2016 # mmdebstrap fills in $1
+    mmdebstrap --variant=minbase --include=ca-certificates,python3,python3-pip \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+        --customize-hook='cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
+        "$NEXT" "$directory/root.tar" "$(mirror)"
+}
+
+make_images() {
+    docker import "$directory/root.tar" groundplan-root
+    rm "$directory/root.tar"
+    docker buildx build --load --target python --tag "$PYTHON" "$here"
+    docker buildx build --load --target nginx --tag "$NGINX" "$here"
+    docker buildx build --load --target postgres --tag "$POSTGRES" "$here" # last: its presence tells that all are there
+}
+
+start() {
+    local jobs=() job
+    mkdir -p "$directory"
+    quiet install install_packages
+    say "Debian's packages are there"
+    if [ ! -e "$directory/bin/dockerd" ]; then
+        quiet unpack unpack_engine &
+        jobs+=($!)
+    fi
+    if [ ! -e "$directory/data" ]; then
+        quiet root make_root &
+        jobs+=($!)
+    fi
+    for job in "${jobs[@]}"; do wait "$job"; done
+    say "the engine and a root file system are there"
+    docker version >/dev/null 2>&1 || start_daemon "$@"
+    say "the engine answers: $(docker version --format '{{.Server.Version}}')"
+    docker image inspect "$POSTGRES" >/dev/null 2>&1 || quiet images make_images
+    say "the images are there: $PYTHON, $NGINX, $POSTGRES"
+    # shellcheck disable=SC2016 # whoever evaluates it has a PATH
+    printf 'export DOCKER_HOST=%q DOCKER_CONFIG=%q PATH=%q:"$PATH" GROUNDPLAN_ENGINE=required\n' \
+        "$DOCKER_HOST" "$DOCKER_CONFIG" "$directory/bin"
+}
+
+stop() {
+    local pid
+    [ -e "$directory/pid" ] || return 0
+    pid=$(cat "$directory/pid")
+    kill "$pid"
+    tail --pid="$pid" --follow /dev/null # until it has ended
+}
+
+case $action in
+start | stop) "$action" "$@" ;;
+*) sed -n '4,5s/^# *//p' "$0" >&2; exit 2 ;;
+esac
