@@ -2,13 +2,11 @@
 
 import re
 import runpy
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests import nginx
 from tests.tools import FRAMEWORKS, ROOT, render
 
 pytestmark = [pytest.mark.slow]
@@ -28,8 +26,9 @@ def service(project: Path) -> SimpleNamespace:
 @pytest.fixture(scope="module")
 def proxy(project: Path) -> SimpleNamespace:
     """Those of the proxy, in seconds."""
-    text = (project / "deploy/nginx/templates/service.conf.template").read_text()
-    upstream, server = text.split("server {\n")
+    templates = project / "deploy/nginx/templates"
+    upstream = (templates / "service.conf.template").read_text()
+    server, live = (templates / "server.conf.template").read_text().split("location @live {")
 
     def seconds(directive: str, block: str) -> int:
         return int(re.findall(rf"^\s*{directive} (\d+)s;", block, re.MULTILINE)[0])
@@ -39,6 +38,7 @@ def proxy(project: Path) -> SimpleNamespace:
         client_idle=seconds("keepalive_timeout", server),
         connect=seconds("proxy_connect_timeout", server),
         read=seconds("proxy_read_timeout", server),
+        live=int(re.findall(r"^    proxy_read_timeout (\d+)h;", live, re.MULTILINE)[0]) * 60 * 60,
         retry=seconds("proxy_next_upstream_timeout", server),
         fail=int(re.findall(r"fail_timeout=(\d+)s", upstream)[0]),
     )
@@ -79,6 +79,10 @@ def test_what_the_proxy_waits_for_has_time_to_end(
     assert promised.orchestrator > service.DRAIN + service.GRACE + service.FLUSH + 1
 
 
+def test_only_connections_that_stay_open_may_be_silent(proxy: SimpleNamespace) -> None:
+    assert proxy.live > proxy.read
+
+
 def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespace) -> None:
     main = (project / "deploy/nginx/nginx.conf").read_text()
     (shutdown,) = re.findall(r"^worker_shutdown_timeout (\d+)s;", main, re.MULTILINE)
@@ -104,12 +108,3 @@ def test_no_timeout_stands_elsewhere(project: Path) -> None:
     for path in next(project.glob("*/core/timeouts.py")).parent.glob("*.py"):
         if path.name != "timeouts.py":
             assert not re.search(r"(?i)(timeout|keep_?alive|grace)\w*\"?\s*[=:]\s*[1-9]", path.read_text()), path
-
-
-@pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
-def test_nginx_accepts_its_configuration(project: Path, tmp_path: Path) -> None:
-    main = nginx.configure(project, tmp_path, ["127.0.0.1:8001", "127.0.0.1:8002"])
-    command: list[str | Path] = [str(nginx.PROGRAM), "-t", "-e", tmp_path / "stderr", "-c", main]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert "warn" not in result.stderr
