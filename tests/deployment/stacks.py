@@ -1,10 +1,8 @@
 """A rendered project on one machine: its production stack, deployed by its own scripts, and what clients see of it."""
 
 import contextlib
-import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import threading
@@ -161,8 +159,6 @@ def configure(project: Path, framework: str, image: str) -> Stack:
     file = stack.directory / ".env"
     file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
     file.chmod(0o600)
-    if override := os.environ.get("GROUNDPLAN_COMPOSE_OVERRIDE"):
-        shutil.copy(override, stack.directory / "compose.override.yaml")
     return stack
 
 

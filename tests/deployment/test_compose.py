@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -194,8 +195,6 @@ def development(project: Path, engine: Engine, tmp_path_factory: pytest.TempPath
     shutil.copytree(project, path)
     (port,) = stacks.free_ports(1)
     stack = Development(path, port, os.getuid() or 1000)
-    if override := os.environ.get("GROUNDPLAN_DEVELOPMENT_OVERRIDE"):
-        shutil.copy(override, path / "compose.override.yaml")
     if os.getuid() == 0:
         for file in (path, *path.rglob("*")):
             shutil.chown(file, stack.owner, stack.owner)
@@ -430,6 +429,24 @@ def test_two_scripts_do_not_run_at_once(stack: Stack) -> None:
         for script, arguments in (("deploy.sh", ["v1"]), ("backup.sh", [])):
             assert "another script is at work here" in stack.script(script, *arguments, code=1)
         holder.communicate("end\n")
+
+
+def test_an_interrupted_deployment_is_undone(stack: Stack, engine: Engine, tmp_path: Path) -> None:
+    engine.run("tag", f"{stack.image}:v1", f"{stack.image}:next")
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        script = subprocess.Popen(
+            [stack.directory / "deploy.sh", "--no-backup", "next"], stdout=output, stderr=-2, start_new_session=True
+        )
+    until(lambda: "web-a: version next" in log.read_text())
+    os.killpg(script.pid, signal.SIGINT)  # as Ctrl+C does, to all that the script has started
+    assert script.wait(timeout=120) == 1, log.read_text()
+    assert "next was not brought into use; v1 serves" in log.read_text()
+    for service in ("web-a", "web-b"):
+        details = stack.container(service).inspect()
+        assert (details["Config"]["Image"], details["State"]["Health"]["Status"]) == (f"{stack.image}:v1", "healthy")
+    assert stack.recorded("VERSION") == "v1"
+    engine.run("rmi", f"{stack.image}:next")
 
 
 def test_what_cannot_be_deployed_is_refused_before_anything_changes(stack: Stack) -> None:

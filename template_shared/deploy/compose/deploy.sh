@@ -69,7 +69,7 @@ fi
 # Starts an instance of a version, and waits until it is healthy.
 start() {
     say "$1: version $2"
-    VERSION=$2 docker compose up --detach --no-deps --wait --wait-timeout 120 "$1"
+    VERSION=$2 whole docker compose up --detach --no-deps --wait --wait-timeout 120 "$1"
 }
 
 replaced=()

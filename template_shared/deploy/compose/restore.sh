@@ -57,11 +57,11 @@ undo() {
     trap '' INT TERM HUP
     set +e
     if [ "$swapped" ]; then
-        docker compose stop "${instances[@]}"
+        whole docker compose stop "${instances[@]}"
         swap replaced restored || fail "what was there before is in the database ${name}_replaced and in /srv/media/.replaced"
     fi
     remove restored
-    [ -z "$stopped" ] || docker compose up --detach --no-deps --wait --wait-timeout 120 "${instances[@]}"
+    [ -z "$stopped" ] || whole docker compose up --detach --no-deps --wait --wait-timeout 120 "${instances[@]}"
     say "error: nothing was restored; what was there before is there still"
     exit "$((code ? code : 1))"
 }
@@ -84,10 +84,10 @@ docker compose run --rm --no-deps -T migrate sh -euc \
 
 say "Exchanging the two ..."
 stopped=yes
-docker compose stop "${instances[@]}"
+whole docker compose stop "${instances[@]}"
 swap restored replaced
 swapped=yes
-docker compose up --detach --no-deps --wait --wait-timeout 120 "${instances[@]}"
+whole docker compose up --detach --no-deps --wait --wait-timeout 120 "${instances[@]}"
 
 trap - EXIT
 remove replaced
