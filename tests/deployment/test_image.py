@@ -274,7 +274,7 @@ def steps(log: str) -> dict[str, bool]:
 def test_a_change_of_the_code_builds_only_the_last_layers(engine: Engine, image: Image, tmp_path: Path) -> None:
     project = shutil.copytree(image.project, tmp_path / "service")
     module = project / "my_service" / "items" / "models.py"
-    module.write_text(module.read_text() + "# changed\n")
+    module.write_text(f"{module.read_text()}\n# {secrets.token_hex()}\n")  # no earlier build has it
     with built(engine, project) as (tag, log):
         layers = [engine.run("inspect", "--format={{json .RootFS.Layers}}", name) for name in (image.tag, tag)]
     old, new = map(json.loads, layers)
