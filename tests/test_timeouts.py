@@ -89,6 +89,11 @@ def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespa
     assert int(shutdown) == service.DRAIN + service.GRACE
 
 
+def test_the_images_check_waits_for_longer_than_a_probe_takes(project: Path, service: SimpleNamespace) -> None:
+    (timeout,) = re.findall(r"--timeout=(\d+)s", (project / "Dockerfile").read_text())
+    assert int(timeout) > service.PROBE
+
+
 def test_documents_say_what_the_code_does(
     service: SimpleNamespace, proxy: SimpleNamespace, promised: SimpleNamespace
 ) -> None:
