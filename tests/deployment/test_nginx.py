@@ -833,3 +833,22 @@ def test_the_service_knows_the_client_and_that_it_came_by_https(service: tuple[P
         assert "Strict-Transport-Security" in answer.headers
         unknown = get(running.url, "/api/items", Host="unknown.example")
         assert (unknown.status, unknown.headers["Content-Type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.usefixtures("pages")
+def test_staff_log_in_on_any_port_and_find_their_styles(service: tuple[Project, str], tmp_path: Path) -> None:
+    """Django compares the host, its port included, with the page that a form came from."""
+    project, address = service
+    make_certificate(tmp_path / "certificates")
+    with nginx.running(project.path, tmp_path, [address], listen="https", limited=True) as running:
+        jar = tmp_path / "cookies"
+        browser = ("--insecure", "--cookie", jar, "--cookie-jar", jar, f"{running.tls}/admin/login/")
+        assert "csrfmiddlewaretoken" in curl(*browser)
+        (token,) = re.findall(r"csrftoken\t(\w+)", jar.read_text())
+        form = f"username=nobody&password=wrong&csrfmiddlewaretoken={token}"
+        post = ("--data", form, "-H", f"Origin: {running.tls}", "--write-out", "\n%{http_code}")
+        pages = [curl(*browser, *post).rpartition("\n") for _ in range(7)]
+        assert [status for *_, status in pages] == ["200"] * 6 + ["429"]
+        assert "Please enter the correct username and password" in pages[0][0]
+        # No volume is mounted: the service has the files.
+        assert "--primary" in curl("--insecure", f"{running.tls}/static/admin/css/base.css")
