@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
+import wave
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
 
 from tests import nginx
 from tests.deployment.upstream import Upstream, serving
@@ -27,6 +30,7 @@ from tests.nginx import Nginx
 from tests.owner import replace
 from tests.postgres import Server
 from tests.projects import Answer, Project, ask, set_up
+from tests.test_pages import CHROMIUM, launch
 from tests.tools import FRAMEWORKS, render, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")]
@@ -93,6 +97,9 @@ def write_files(srv: Path) -> None:
     for name in ("photo.JPG", "paper.pdf", "film.mp4", "page.html", "drawing.svg", "script.js", "feed.xml", "nothing"):
         (media / name).write_text("<script>alert(1)</script>")
     (media / "photo.jpg.html").touch()
+    with wave.open(str(media / "sound.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
     (media / ".hidden.png").touch()
     (srv / "media/.git").mkdir()
     (srv / "media/.git/photo.png").touch()
@@ -437,14 +444,24 @@ def test_static_files_of_another_version_come_from_the_service_that_has_it(proje
             assert Counter(get(running.url, "/api/items/1").status for _ in range(10)) == {200: 5, 404: 5}
 
 
+POLICY = "default-src 'none'; sandbox"
+
+
 @pytest.mark.parametrize(
-    ("name", "kind"), [("photo.JPG", "image/jpeg"), ("paper.pdf", "application/pdf"), ("film.mp4", "video/mp4")]
+    ("name", "kind", "policy"),
+    [
+        ("photo.JPG", "image/jpeg", POLICY),
+        ("paper.pdf", "application/pdf", None),
+        ("film.mp4", "video/mp4", None),
+        ("sound.wav", "audio/wav", None),
+    ],
 )
-def test_media_of_safe_types_are_shown(proxy: Nginx, name: str, kind: str) -> None:
+def test_media_of_safe_types_are_shown(proxy: Nginx, name: str, kind: str, policy: str | None) -> None:
     answer = get(proxy.url, f"/media/2030/{name}")
     assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
     assert "Content-Disposition" not in answer.headers
-    check_media(answer)
+    assert answer.headers["Content-Security-Policy"] == policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
@@ -454,12 +471,19 @@ def test_other_media_are_for_saving(proxy: Nginx, name: str) -> None:
     answer = get(proxy.url, f"/media/2030/{name}")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/octet-stream")
     assert answer.headers["Content-Disposition"] == "attachment"
-    check_media(answer)
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def check_media(answer: Answer) -> None:
-    assert answer.headers.get_all("Content-Security-Policy") == ["default-src 'none'; sandbox"]
-    assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+@pytest.mark.skipif(CHROMIUM is None, reason="NOBODY OPENED THE MEDIA: there is no chromium on PATH")
+def test_a_browser_plays_media_and_runs_none(proxy: Nginx) -> None:
+    with sync_playwright() as playwright:
+        page = launch(playwright).new_page()
+        page.goto(f"{proxy.url}/media/2030/sound.wav")
+        page.wait_for_function("document.querySelector('video, audio').readyState === 4")
+        with page.expect_download() as saved, contextlib.suppress(PlaywrightError):
+            page.goto(f"{proxy.url}/media/2030/page.html")
+        assert saved.value.suggested_filename == "page.html"
 
 
 @pytest.mark.parametrize(
