@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from tests.tools import FRAMEWORKS, ROOT, render
 
@@ -92,6 +93,18 @@ def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespa
 def test_the_images_check_waits_for_longer_than_a_probe_takes(project: Path, service: SimpleNamespace) -> None:
     (timeout,) = re.findall(r"--timeout=(\d+)s", (project / "Dockerfile").read_text())
     assert int(timeout) > service.PROBE
+
+
+def test_the_machine_waits_until_each_has_stopped(
+    project: Path, service: SimpleNamespace, proxy: SimpleNamespace, promised: SimpleNamespace
+) -> None:
+    found = yaml.safe_load((project / "deploy/compose/compose.yaml").read_text())["services"]
+    for name in ("web-a", "web-b"):
+        assert found[name]["stop_grace_period"] == f"{promised.orchestrator}s"
+        assert int(found[name]["healthcheck"]["timeout"].removesuffix("s")) > service.PROBE
+    assert int(found["nginx"]["stop_grace_period"].removesuffix("s")) > service.DRAIN + service.GRACE
+    servers = found["nginx"]["environment"]["UPSTREAM_SERVERS"]
+    assert set(re.findall(r"fail_timeout=(\d+)s", servers)) == {str(proxy.fail)}
 
 
 def test_documents_say_what_the_code_does(
