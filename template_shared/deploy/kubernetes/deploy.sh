@@ -33,6 +33,7 @@ fi
 # The overlay with this version in place of its own.
 case $version in
     latest) fail "latest is no version: it names another image tomorrow" ;;
+    *[!A-Za-z0-9._:-]*) fail "$version is no version" ;;
     sha256:*) version=@$version ;;
     *) version=:$version ;;
 esac
