@@ -248,10 +248,13 @@ def probes(objects: list[Object], promises: Promises) -> Iterator[str]:
 
 
 def images(objects: list[Object], _: Promises) -> Iterator[str]:
-    """One image for all, in a version that stays what it is."""
+    """One image for all, in a version that stays what it is, started by its own entry point."""
     found = {container["image"] for pods in workloads(objects) for container in pods.containers}
     if len(found) != 1:
         yield f"more than one image: {', '.join(sorted(found))}"
+    for pods in workloads(objects):
+        if any("command" in container for container in pods.containers):
+            yield f"{title(pods.owner)} leaves out the init of the image"
     for image in found:
         if not re.search(r"(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})$", image):
             yield f"{image} may be another one tomorrow"

@@ -332,6 +332,7 @@ MUTATIONS: dict[str, list[Callable[[list[Object]], None]]] = {
     "images": [
         change("Deployment", "web", f"{CONTAINER} image", "registry.example.com/my-service:latest"),
         change("Job", "migrate", f"{CONTAINER} image", "registry.example.com/my-service"),
+        change("Job", "migrate", f"{CONTAINER} command", ["python", "-m", "my_service.core.migrate"]),
     ],
     "sizes": [
         change("Job", "migrate", f"{CONTAINER} resources limits memory", ...),
