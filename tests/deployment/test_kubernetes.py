@@ -4,7 +4,9 @@ import copy
 import json
 import os
 import re
+import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -18,8 +20,12 @@ import yaml
 from tests import prometheus
 from tests.deployment import cluster
 from tests.deployment.cluster import CHECKS, Object, Promises, named, of_kind, parse
-from tests.projects import set_up
-from tests.tools import FRAMEWORKS, render, run
+from tests.deployment.conftest import Images
+from tests.deployment.engine import Engine
+from tests.owner import replace
+from tests.postgres import Server
+from tests.projects import ask, set_up
+from tests.tools import FRAMEWORKS, commit_all, groundplan, render, run, tree
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -426,15 +432,86 @@ def test_the_service_accepts_its_variables(
         0
     ]
     words = run("bash", "-c", f"printf '%s\\n' \\\n{command}").splitlines()
-    secrets = dict(word.removeprefix("--from-literal=").split("=", 1) for word in words)
+    secret = dict(word.removeprefix("--from-literal=").split("=", 1) for word in words)
     check = ("python", "-m", "my_service.environment")
     for overlay in OVERLAYS:
         (config,) = of_kind(parse(manifests[framework, overlay]), "ConfigMap")
-        variables = config["data"] | secrets
+        variables = config["data"] | secret
         service.run(*check, **variables)
-        for name in {*secrets, "ALLOWED_HOSTS"}:
+        for name in {*secret, "ALLOWED_HOSTS"}:
             complaint = service.run(*check, code=1, **{**variables, name: ""})
             assert complaint.startswith(f"{name}:")
+
+
+def as_the_pod_says(pods: cluster.Pods, config: dict[str, str], *variables: str) -> list[str]:
+    """Options for the container engine that say the same as the pod, on the host's network."""
+    spec, (container,) = pods.template["spec"], pods.containers
+    security, limits = container["securityContext"], container["resources"]["limits"]
+    volumes = {volume["name"]: volume["emptyDir"]["sizeLimit"] for volume in spec["volumes"]}
+    paths = {
+        mount["mountPath"]: volumes[mount["name"]].removesuffix("i").lower() for mount in container["volumeMounts"]
+    }
+    return [
+        "--network=host",
+        f"--user={spec['securityContext']['runAsUser']}:{spec['securityContext']['runAsGroup']}",
+        *(["--read-only"] if security["readOnlyRootFilesystem"] else []),
+        *(["--security-opt=no-new-privileges"] if not security["allowPrivilegeEscalation"] else []),
+        *(f"--cap-drop={name}" for name in security["capabilities"]["drop"]),
+        *(f"--tmpfs={path}:mode=1777,size={size}" for path, size in paths.items() if path != "/dev/shm"),  # noqa: S108
+        *(f"--shm-size={size}" for path, size in paths.items() if path == "/dev/shm"),  # noqa: S108
+        *(f"--cpus={limits['cpu']}", f"--memory={limits['memory'].removesuffix('i').lower()}"),
+        *(f"--env={name}={value}" for name, value in config.items()),
+        *(f"--env={variable}" for variable in variables),
+    ]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_image_does_as_a_pod(
+    manifests: dict[tuple[str, str], str], framework: str, engine: Engine, images: Images, postgres: Server
+) -> None:
+    """With no more than its manifests give: migrates, answers each probe, and ends well."""
+    objects = parse(manifests[framework, "production"])
+    migration, server = (cluster.Pods(of_kind(objects, kind)[0]) for kind in ("Job", "Deployment"))
+    (config,) = of_kind(objects, "ConfigMap")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = postgres.create(f"pod_{framework}")
+    variables = (f"DATABASE_URL={url}", f"SECRET_KEY={secrets.token_urlsafe(50)}", f"PORT={port}")
+    tag = images(framework).tag
+
+    options = as_the_pod_says(migration, config["data"], *variables)
+    assert "database is up to date" in engine.once(tag, *migration.containers[0]["args"], options=options)
+
+    (container,) = server.containers
+    with engine.container(tag, options=as_the_pod_says(server, config["data"], *variables)) as running:
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+            address = f"http://127.0.0.1:{port}{container[kind]['httpGet']['path']}"
+            running.wait(lambda address=address: ask(address).status == 200)  # type: ignore[misc]
+        address = f"http://127.0.0.1:{port}/metrics"
+        assert b"\nhttp_server_workers 1.0\n" in ask(address).body  # by the limit of CPUs
+        assert ask(address, X_Forwarded_For="203.0.113.7").status == 404
+        assert running.stop(server.template["spec"]["terminationGracePeriodSeconds"]) == 0
+
+
+def test_an_update_leaves_overlays_alone(template: Path, framework: str, tmp_path: Path) -> None:
+    """They are the owners', who changed one and deleted the other; the base is the template's."""
+    clone, project = tmp_path / "clone", tmp_path / "service"
+    run("git", "clone", "--quiet", template, clone)
+    render(clone, project, framework=framework, target=["kubernetes"])
+    overlays = project / "deploy/kubernetes/overlays"
+    replace(overlays / "production/kustomization.yaml", "registry.example.com/my-service", "images.acme.test/shop")
+    shutil.rmtree(overlays / "staging")
+    commit_all(project, "Start", init=True)
+    before = tree(overlays)
+    shared = clone / "template_shared/deploy/kubernetes"
+    replace(shared / "overlays/kustomization.yaml.jinja", "newTag: 0.1.0", "newTag: 0.2.0")
+    replace(shared / "overlays/surroundings.yaml.jinja", "10.0.0.0/8", "172.16.0.0/12")
+    replace(shared / "base/web.yaml", "revisionHistoryLimit: 5", "revisionHistoryLimit: 9")
+    commit_all(clone, "The next version")
+    assert groundplan("update", project).returncode == 0
+    assert tree(overlays) == before
+    assert "revisionHistoryLimit: 9" in (project / "deploy/kubernetes/base/web.yaml").read_text()
 
 
 def test_rules_are_those_of_the_file(manifests: dict[tuple[str, str], str], project: Path, tmp_path: Path) -> None:
