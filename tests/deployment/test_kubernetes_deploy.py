@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.deployment.cluster import of_kind, parse, workloads
+from tests.deployment import apiserver
+from tests.deployment.cluster import COMPONENT, Object, of_kind, parse, title, workloads
 from tests.tools import render, run
 
 HERE = Path(__file__).parent
@@ -30,6 +32,11 @@ def script(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         template, tmp_path_factory.mktemp("deploy") / "service", framework="fastapi", target=["kubernetes"]
     )
     return project / "deploy/kubernetes/deploy.sh"
+
+
+def component(each: Object) -> str | None:
+    label: str | None = each["metadata"]["labels"].get(COMPONENT)
+    return label
 
 
 @dataclass(frozen=True)
@@ -202,3 +209,28 @@ def test_kubectl_knows_the_options_of_the_script(script: Path) -> None:
         for option in options:
             assert option in text
             assert f"{option}=" in help_text
+
+
+def test_kubectl_tells_the_server_from_the_rest_by_the_labels(script: Path, tmp_path: Path) -> None:
+    """The real one, with the script's own options, and a server that only notes what it is sent."""
+    manifests = run(BIN / "kubectl", "kustomize", script.parent / "overlays/production")
+    (tmp_path / "all.yaml").write_text(manifests)
+    objects = parse(manifests)
+    applies = re.findall(
+        r"^    kubectl apply (.*) --filename \"\$manifests\" --selector \"\$1\"$", script.read_text(), re.M
+    )
+    selectors = re.findall(r"^apply '(.*)'$", script.read_text(), re.MULTILINE)
+    (options,), steps = applies, []
+    with apiserver.serve({(each["apiVersion"], each["kind"]) for each in objects}) as (address, applied):
+        for selector in selectors:
+            server = [f"--server={address}", "--kubeconfig=/dev/null", "--validate=false", f"--cache-dir={tmp_path}"]
+            command = [*options.split(), f"--filename={tmp_path / 'all.yaml'}", f"--selector={selector}"]
+            run(BIN / "kubectl", "apply", *server, *command)
+            steps.append(set(applied))
+            applied.clear()
+    assert set.union(*steps) == {title(each) for each in objects}
+    before, server_itself = steps
+    assert "Job migrate" in before
+    assert server_itself == {title(each) for each in objects if component(each) == "web"}
+    assert {"Deployment web", "Service web"} <= server_itself
+    assert not before & server_itself
