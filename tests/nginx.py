@@ -1,54 +1,125 @@
 """nginx with the configuration that a rendered project ships, as its image's entry point would prepare it."""
 
 import contextlib
+import os
+import re
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+PORTS = {"http": 8080, "https": 8443, "inside": 8081}
 
 
-def configure(project: Path, directory: Path, servers: Sequence[str], port: int = 8080) -> Path:
+@dataclass(frozen=True)
+class Nginx:
+    """A running nginx: `directory` stands for the container's /tmp, and holds its /srv and its certificates."""
+
+    process: subprocess.Popen[bytes]
+    directory: Path
+    ports: dict[str, int]
+
+    @property
+    def url(self) -> str:
+        """Plain HTTP."""
+        return f"http://127.0.0.1:{self.ports['http']}"
+
+    @property
+    def tls(self) -> str:
+        """HTTPS, where it listens for it."""
+        return f"https://127.0.0.1:{self.ports['https']}"
+
+    @property
+    def inside(self) -> str:
+        """What is not for the public."""
+        return f"http://127.0.0.1:{self.ports['inside']}"
+
+
+def configure(
+    project: Path,
+    directory: Path,
+    servers: Sequence[str],
+    *,
+    listen: str = "http",
+    trusted: str = "",
+    limited: bool = False,
+    ports: dict[str, int] = PORTS,
+) -> Path:
     """Writes to `directory` what the container would have for these `servers` (host:port); returns the main file.
 
-    Only places differ: `directory` stands for /tmp, and `port` of the loopback address for 8080.
+    `directory` stands for /tmp, and `ports` of the loopback address for the container's. The rates differ as well: all
+    of a test's clients share an address. If `limited`, bursts are all that they get, however slow the machine is.
     """
     shipped = project / "deploy" / "nginx"
-    upstream = " ".join(f"server {server} fail_timeout=2s;" for server in servers)
-    service = (shipped / "templates" / "service.conf.template").read_text().replace("${UPSTREAM_SERVERS}", upstream)
-    service = service.replace("listen 8080;", f"listen 127.0.0.1:{port};")
-    main = (shipped / "nginx.conf").read_text()
+    variables = {
+        "UPSTREAM_SERVERS": " ".join(f"server {server} fail_timeout=2s;" for server in servers),
+        "TRUSTED_PROXIES": trusted,
+        "LISTEN": listen,
+    }
     directory.mkdir(parents=True, exist_ok=True)
-    for name, text in (("service.conf", service), ("nginx.conf", main)):
-        text = text.replace("/tmp/", f"{directory}/")  # noqa: S108
-        (directory / name).write_text(text.replace("/dev/std", f"{directory}/std"))
+    for path in (shipped / "nginx.conf", *(shipped / "templates").iterdir()):
+        text = path.read_text()
+        if path.suffix == ".template":
+            for name, value in variables.items():
+                text = text.replace(f"${{{name}}}", value)
+        for name, port in PORTS.items():
+            text = text.replace(f"listen {port}", f"listen 127.0.0.1:{ports[name]}")
+        text = re.sub(r" rate=\w+/[sm];", " rate=1r/m;" if limited else " rate=1000000r/s;", text)
+        text = text.replace("/tmp/", f"{directory}/").replace("root /tmp;", f"root {directory};")  # noqa: S108
+        text = text.replace("/srv", f"{directory}/srv").replace("/etc/nginx/certificates", f"{directory}/certificates")
+        (directory / path.name.removesuffix(".template")).write_text(text.replace("/dev/std", f"{directory}/std"))
     return directory / "nginx.conf"
 
 
+def check(main: Path) -> subprocess.CompletedProcess[str]:
+    """What `nginx -t` says of a configuration."""
+    command: list[str | Path] = [str(PROGRAM), "-t", "-e", main.with_name("stderr"), "-c", main]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 @contextlib.contextmanager
-def started(project: Path, directory: Path, servers: Sequence[str]) -> Iterator[str]:
-    """nginx in front of `servers` (host:port) until the block ends; gives its URL.
+def running(
+    project: Path,
+    directory: Path,
+    servers: Sequence[str],
+    *,
+    listen: str = "http",
+    trusted: str = "",
+    limited: bool = False,
+) -> Iterator[Nginx]:
+    """nginx in front of `servers` (host:port) until the block ends.
 
     What it logs is in `directory`: `stdout` has its access log, `stderr` its errors.
     """
     assert PROGRAM, "nginx is not installed"
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    main = configure(project, directory, servers, port)
-    command: list[str | Path] = [PROGRAM, "-e", directory / "stderr", "-c", main, "-g", "daemon off;"]
+    with contextlib.ExitStack() as probes:
+        sockets = {name: probes.enter_context(socket.create_server(("127.0.0.1", 0))) for name in PORTS}
+        ports = {name: int(probe.getsockname()[1]) for name, probe in sockets.items()}
+    main = configure(project, directory, servers, listen=listen, trusted=trusted, limited=limited, ports=ports)
+    # Its processes may read what the test may: a temporary directory is nobody else's.
+    user = "user root; " if os.geteuid() == 0 else ""
+    command: list[str | Path] = [PROGRAM, "-e", directory / "stderr", "-c", main, "-g", f"{user}daemon off;"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", ports["http"]), 1):
                 break
             assert process.poll() is None, (directory / "stderr").read_text()
             assert time.monotonic() < deadline, "nginx does not listen"
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
+        yield Nginx(process, directory, ports)
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def started(project: Path, directory: Path, servers: Sequence[str]) -> Iterator[str]:
+    """Likewise; gives its URL."""
+    with running(project, directory, servers) as nginx:
+        yield nginx.url

@@ -67,6 +67,8 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
         (("--data", "colour=red"), ("colour", "product", "licence")),
         (("--data", "product=blog"), ("product", "'blog'", "cms", "microservice")),
         (("--data", "live_connections=perhaps"), ("live_connections", "true", "false")),
+        (("--data", "target=compose,cloud"), ("target", "compose", "kubernetes")),
+        (("--data", "ci=jenkins"), ("ci", "github", "gitlab", "none")),
         (("--data", "decision={}"), ("decision", "product")),
         (("--data", "product"), ("KEY=VALUE",)),
         (("--data", "slug=class"), ("slug", "word of Python")),
@@ -105,6 +107,21 @@ def test_answers_come_from_preset_then_file_then_data(template: Path, tmp_path: 
     assert groundplan("new", tmp_path / "service", "--template", template, *arguments).returncode == 0
     answers = yaml.safe_load((tmp_path / "service" / ".copier-answers.yml").read_text())
     assert (answers["product"], answers["name"], answers["author"]) == ("cms", "From the file", "From data")
+
+
+@pytest.mark.parametrize(
+    ("given", "several"),
+    [
+        ("compose", ["compose"]),
+        ("kubernetes, compose", ["compose", "kubernetes"]),
+        ("[kubernetes]", ["kubernetes"]),
+        ("[]", []),
+        ("", []),
+    ],
+)
+def test_a_question_that_takes_several_answers(template: Path, tmp_path: Path, given: str, several: list[str]) -> None:
+    groundplan("new", tmp_path / "service", "--template", template, "--data", f"target={given}", "--defaults")
+    assert yaml.safe_load((tmp_path / "service" / ".copier-answers.yml").read_text())["target"] == several
 
 
 def test_the_answers_of_one_project_make_another(template: Path, tmp_path: Path) -> None:

@@ -2,13 +2,12 @@
 
 import re
 import runpy
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
-from tests import nginx
 from tests.tools import FRAMEWORKS, ROOT, render
 
 pytestmark = [pytest.mark.slow]
@@ -16,7 +15,8 @@ pytestmark = [pytest.mark.slow]
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
 def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render(template, tmp_path_factory.mktemp(request.param) / "service", framework=request.param)
+    directory = tmp_path_factory.mktemp(request.param)
+    return render(template, directory / "service", framework=request.param, target=["compose", "kubernetes"])
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,9 @@ def service(project: Path) -> SimpleNamespace:
 @pytest.fixture(scope="module")
 def proxy(project: Path) -> SimpleNamespace:
     """Those of the proxy, in seconds."""
-    text = (project / "deploy/nginx/templates/service.conf.template").read_text()
-    upstream, server = text.split("server {\n")
+    templates = project / "deploy/nginx/templates"
+    upstream = (templates / "service.conf.template").read_text()
+    server, live = (templates / "server.conf.template").read_text().split("location @live {")
 
     def seconds(directive: str, block: str) -> int:
         return int(re.findall(rf"^\s*{directive} (\d+)s;", block, re.MULTILINE)[0])
@@ -39,6 +40,7 @@ def proxy(project: Path) -> SimpleNamespace:
         client_idle=seconds("keepalive_timeout", server),
         connect=seconds("proxy_connect_timeout", server),
         read=seconds("proxy_read_timeout", server),
+        live=int(re.findall(r"^    proxy_read_timeout (\d+)h;", live, re.MULTILINE)[0]) * 60 * 60,
         retry=seconds("proxy_next_upstream_timeout", server),
         fail=int(re.findall(r"fail_timeout=(\d+)s", upstream)[0]),
     )
@@ -79,6 +81,51 @@ def test_what_the_proxy_waits_for_has_time_to_end(
     assert promised.orchestrator > service.DRAIN + service.GRACE + service.FLUSH + 1
 
 
+def test_only_connections_that_stay_open_may_be_silent(proxy: SimpleNamespace) -> None:
+    assert proxy.live > proxy.read
+
+
+def test_a_cluster_waits_for_what_a_pod_takes_to_end(project: Path, service: SimpleNamespace) -> None:
+    text = (project / "deploy/kubernetes/base/web.yaml").read_text()
+    (deployment, *_) = yaml.safe_load_all(text)
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    total = pause + service.DRAIN + service.GRACE + service.FLUSH + 1
+    assert total < pod["terminationGracePeriodSeconds"]
+    # The comment adds up, the page says the same, and no variable says otherwise.
+    assert (
+        f"preStop ({pause}) + DRAIN_SECONDS ({service.DRAIN}) + what is running ({service.GRACE}) "
+        f"+ traces ({service.FLUSH}) + the parent process (1) = {total}\n"
+    ) in text
+    assert f"serves for {pause} more seconds" in (project / "docs/cluster.md").read_text()
+    assert not any("DRAIN_SECONDS=" in path.read_text() for path in (project / "deploy/kubernetes").rglob("*.yaml"))
+
+
+def test_a_cluster_gives_probes_and_migrations_their_time(project: Path, service: SimpleNamespace) -> None:
+    base = project / "deploy/kubernetes/base"
+    text = (base / "web.yaml").read_text()
+    (deployment, *_) = yaml.safe_load_all(text)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["timeoutSeconds"] > service.PROBE
+    assert f"the service waits {service.PROBE} seconds" in text
+    start = container["startupProbe"]
+    assert start["periodSeconds"] * start["failureThreshold"] < deployment["spec"]["progressDeadlineSeconds"]
+
+    job = yaml.safe_load((base / "migrate.yaml").read_text())
+    limits = next(project.glob("*/core/migration.py")).read_text()
+    statement = 60 * int(re.findall(r'^STATEMENT_TIMEOUT = "(\d+)min"', limits, re.MULTILINE)[0])
+    assert job["spec"]["activeDeadlineSeconds"] > service.TURN + statement
+    comment = f"A turn ({service.TURN // 60} minutes), and a statement ({statement // 60} minutes)"
+    assert comment in (base / "migrate.yaml").read_text()
+
+
+def test_a_gateway_is_told_what_the_proxy_of_ours_knows(project: Path, service: SimpleNamespace) -> None:
+    text = " ".join((project / "docs/cluster.md").read_text().split())
+    assert f"wait {service.GRACE} seconds for an answer" in text
+    assert f"idle connections to the service for less than {service.KEEP_ALIVE} seconds" in text
+
+
 def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespace) -> None:
     main = (project / "deploy/nginx/nginx.conf").read_text()
     (shutdown,) = re.findall(r"^worker_shutdown_timeout (\d+)s;", main, re.MULTILINE)
@@ -88,6 +135,18 @@ def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespa
 def test_the_images_check_waits_for_longer_than_a_probe_takes(project: Path, service: SimpleNamespace) -> None:
     (timeout,) = re.findall(r"--timeout=(\d+)s", (project / "Dockerfile").read_text())
     assert int(timeout) > service.PROBE
+
+
+def test_the_machine_waits_until_each_has_stopped(
+    project: Path, service: SimpleNamespace, proxy: SimpleNamespace, promised: SimpleNamespace
+) -> None:
+    found = yaml.safe_load((project / "deploy/compose/compose.yaml").read_text())["services"]
+    for name in ("web-a", "web-b"):
+        assert found[name]["stop_grace_period"] == f"{promised.orchestrator}s"
+        assert int(found[name]["healthcheck"]["timeout"].removesuffix("s")) > service.PROBE
+    assert int(found["nginx"]["stop_grace_period"].removesuffix("s")) > service.DRAIN + service.GRACE
+    servers = found["nginx"]["environment"]["UPSTREAM_SERVERS"]
+    assert set(re.findall(r"fail_timeout=(\d+)s", servers)) == {str(proxy.fail)}
 
 
 def test_documents_say_what_the_code_does(
@@ -109,12 +168,3 @@ def test_no_timeout_stands_elsewhere(project: Path) -> None:
     for path in next(project.glob("*/core/timeouts.py")).parent.glob("*.py"):
         if path.name != "timeouts.py":
             assert not re.search(r"(?i)(timeout|keep_?alive|grace)\w*\"?\s*[=:]\s*[1-9]", path.read_text()), path
-
-
-@pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")
-def test_nginx_accepts_its_configuration(project: Path, tmp_path: Path) -> None:
-    main = nginx.configure(project, tmp_path, ["127.0.0.1:8001", "127.0.0.1:8002"])
-    command: list[str | Path] = [str(nginx.PROGRAM), "-t", "-e", tmp_path / "stderr", "-c", main]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert "warn" not in result.stderr

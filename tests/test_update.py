@@ -281,6 +281,29 @@ def test_the_server_can_be_answered_anew(clone: Path, tmp_path: Path) -> None:
     used.run("python", "-c", "import gunicorn", code=1)
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_path: Path) -> None:
+    """Files come and go with their answer, the owner's among them, which a later update finds as the owner left them."""
+    project = render(clone, tmp_path / "service", framework=framework)
+    assert (project / "compose.yaml").exists()
+    assert not (project / "deploy" / "kubernetes").exists()
+    commit_all(project, "Start", init=True)
+    improve(clone, framework)
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", "--data", "target=[kubernetes]", "--data", "ci=gitlab", project)
+    found = tree(project)
+    assert not [name for name in found if "compose" in name or name.startswith(".github")]
+    assert {".gitlab-ci.yml", "deploy/kubernetes/base/web.yaml", "docs/cluster.md"} <= set(found)
+    overlay = project / "deploy" / "kubernetes" / "overlays" / "production" / "kustomization.yaml"
+    replace(overlay, "registry.example.com/my-service", "images.example.com/shop")
+    commit_all(project, "To a cluster")
+    (clone / f"template_{framework}" / "LATER.md").write_text("# Later\n")
+    commit_all(clone, "One more version")
+    run(copier, "update", "--defaults", project)
+    assert (project / "LATER.md").exists()
+    assert "images.example.com/shop" in overlay.read_text()
+
+
 def test_fastapi_has_no_choice_of_servers(clone: Path, tmp_path: Path) -> None:
     assert "server" not in answers(render(clone, tmp_path / "service", framework="fastapi"))
 

@@ -90,9 +90,9 @@ class RequestMiddleware:
         if "body_is_too_large" in request.META:
             return problem_response(413)
         path = request.path_info
-        if path == DOCS or not path.startswith("/api/"):
+        if not path.startswith("/api/"):
             return self.get_page(request)
-        response = self.call_api(request)
+        response = self.get_page(request) if path == DOCS else self.call_api(request)
         if response.status_code >= 400:
             say_as_problem(response)
         return response

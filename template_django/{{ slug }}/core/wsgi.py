@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http.response import HttpResponseBase
+from django.urls import get_resolver
 
 from . import database, metrics, tracing
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__name__.partition('.')[0]}.settings")
 
 django = get_wsgi_application()
+# All of the code, which Django would load with the first request: what cannot be loaded must not start.
+_ = get_resolver().url_patterns
 
 # In the process that serves, and in no other.
 tracing.configure(__name__.partition(".")[0])

@@ -1,0 +1,428 @@
+"""A project on one machine: its development stack, and its production stack through what can happen to it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.deployment import stacks
+from tests.deployment.engine import Engine, docker
+from tests.deployment.stacks import Stack, read_or_write, services, until
+from tests.load import load
+from tests.owner import replace
+from tests.projects import ask
+from tests.tools import FRAMEWORKS, render, run
+
+pytestmark = [pytest.mark.slow]
+BIN = Path(sys.executable).parent
+SCRIPTS = ("deploy.sh", "backup.sh", "restore.sh")
+CLIENTS = 8
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"compose-{name}")) for name in FRAMEWORKS],
+)
+def framework(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def project(framework: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp(framework) / "service"
+    return render(template, path, framework=framework, slug="service", target=["compose"])
+
+
+@pytest.fixture
+def copy(project: Path, tmp_path: Path) -> Path:
+    """A copy that a test may break."""
+    shutil.copytree(project, tmp_path / "service")
+    return tmp_path / "service"
+
+
+# Its files
+
+
+def check(*command: str | Path) -> int:
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def schema(file: Path) -> int:
+    return check(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
+
+
+def shellcheck(project: Path) -> int:
+    scripts = sorted((project / "deploy" / "compose").glob("*.sh"))
+    return check(BIN / "shellcheck", "--external-sources", "--source-path=SCRIPTDIR", "--severity=style", *scripts)
+
+
+def yamllint(file: Path) -> int:
+    return check(
+        BIN / "yamllint", "--strict", "--config-data", "{extends: relaxed, rules: {line-length: disable}}", file
+    )
+
+
+FILES = ("compose.yaml", "deploy/compose/compose.yaml")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_compose_files_are_valid_and_a_broken_one_is_not(copy: Path, name: str) -> None:
+    file = copy / name
+    assert (schema(file), yamllint(file)) == (0, 0)
+    replace(file, "    depends_on:", "    depend_on:")
+    assert schema(file) != 0
+
+
+def test_scripts_are_clean_and_a_broken_one_is_not(copy: Path) -> None:
+    assert shellcheck(copy) == 0
+    replace(copy / "deploy/compose/backup.sh", '"$directory"', "$directory")
+    assert shellcheck(copy) != 0
+
+
+def test_scripts_explain_themselves(project: Path) -> None:
+    for script in SCRIPTS:
+        assert f"Usage: {script}" in run(project / "deploy/compose" / script, "--help")
+
+
+def test_scripts_say_what_is_missing(project: Path) -> None:
+    for script in SCRIPTS:
+        assert "copy .env.example to it" in run(project / "deploy/compose" / script, code=1)
+
+
+def test_every_variable_is_documented_and_read(project: Path) -> None:
+    """What the compose file or a script asks for stands in the example, and what stands there is asked for."""
+    directory = project / "deploy" / "compose"
+    text = "".join(re.sub(r"#.*", "", (directory / name).read_text()) for name in ("compose.yaml",))
+    asked = set(re.findall(r"(?<!\$)\$\{?([A-Z_]+)", text))
+    for script in SCRIPTS:
+        asked |= set(re.findall(r"recorded ([A-Z_]+)", (directory / script).read_text()))
+    example = (directory / ".env.example").read_text()
+    documented = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+    written = {"VERSION", "PREVIOUS_VERSION", "MIGRATED_VERSION"}  # by deploy.sh
+    assert all(name in example for name in written)
+    environment = "".join(path.read_text() for path in project.glob("service/core/environment.py"))
+    own = {name for name in documented if name.lower() in environment}
+    assert asked - written == documented - (own - asked)
+    # The defaults that it tells are those that hold.
+    for name, default in re.findall(r"^#([A-Z_]+)=(\S+)", example, re.MULTILINE):
+        if name in asked and (found := set(re.findall(rf"\${{{name}:-([^}}]*)}}", text))):
+            assert found == {default}
+
+
+def test_a_missing_variable_is_named(copy: Path) -> None:
+    (copy / "deploy/compose/.env").write_text("IMAGE=image\nVERSION=1\n")
+    command = ["docker", "compose", "config", "--quiet"]
+    printed = subprocess.run(command, cwd=copy / "deploy/compose", capture_output=True, text=True, check=False)
+    assert printed.returncode != 0
+    assert "variable DATABASE_PASSWORD is missing a value: in .env" in printed.stderr
+
+
+def test_every_service_has_limits_and_a_version(project: Path) -> None:
+    for name, service in services(project / "deploy/compose/compose.yaml").items():
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"]["options"]["max-size"], name
+        tag = service["image"].rpartition(":")[2] if "$" not in service["image"] else "$VERSION"
+        assert tag != "latest", name
+        assert tag == "$VERSION" or re.search(r"\d", tag), name
+
+
+def test_nobody_but_the_service_reaches_the_database(project: Path) -> None:
+    file = yaml.safe_load((project / "deploy/compose/compose.yaml").read_text())
+    assert file["networks"]["database"]["internal"]
+    on_it = {name for name, service in file["services"].items() if "database" in (service.get("networks") or {})}
+    assert on_it == {"database", "migrate", "web-a", "web-b"}
+    assert [name for name, service in file["services"].items() if "ports" in service] == ["nginx"]
+
+
+def test_instances_leave_connections_for_others(project: Path) -> None:
+    """While one instance is replaced there is no third; a migration and people need some, too."""
+    found = services(project / "deploy/compose/compose.yaml")
+    (connections,) = re.findall(r"max_connections=(\d+)", found["database"]["command"])
+    text = (project / "service/core/environment.py").read_text()
+    (default,) = re.findall(r"database_connections: int = Field\(\s*default=(\d+)", text)
+    instances = [name for name in found if name.startswith("web-")]
+    assert len(instances) * (int(default) + 1) <= int(connections) - 20
+    example = (project / "deploy/compose/.env.example").read_text()
+    assert f"#DATABASE_CONNECTIONS={default}\n" in example
+    assert f"below {connections}," in example
+
+
+# Development
+
+
+@pytest.fixture(scope="module")
+def development(
+    framework: str, project: Path, engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """`docker compose up` in a copy of the project, whose owner has the number 1000; gives the URL."""
+    path = tmp_path_factory.mktemp("development") / "service"
+    shutil.copytree(project, path)
+    for file in (path, *path.rglob("*")):
+        shutil.chown(file, 1000, 1000)
+    (port,) = stacks.free_ports(1)
+    name = f"groundplan-development-{port}"
+    env = {"PORT": str(port), "COMPOSE_PROJECT_NAME": name}
+    if override := os.environ.get("GROUNDPLAN_DEVELOPMENT_OVERRIDE"):
+        shutil.copy(override, path / "compose.override.yaml")
+    try:
+        docker("compose", "up", "--detach", "--build", cwd=path, env=env)
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: answers(f"{url}/health/ready"))
+        yield url, path
+    finally:
+        docker("compose", "down", "--volumes", "--rmi=local", "--timeout=1", cwd=path, env=env)
+
+
+def answers(url: str) -> bool:
+    try:
+        return ask(url).status == 200
+    except (OSError, HTTPException):
+        return False
+
+
+def test_development_is_one_command_with_data_and_reloads(development: tuple[str, Path], framework: str) -> None:
+    url, path = development
+    assert {item["name"] for item in ask(f"{url}/api/items").json["results"]} == {"Chair", "Lamp", "Table"}
+    assert ask(f"{url}/api/version").status == 404
+    stacks.show_its_version(path, framework)
+    until(lambda: answers(f"{url}/api/version"))
+
+
+def test_development_runs_commands_on_postgresql_as_the_owner(development: tuple[str, Path], framework: str) -> None:
+    url, path = development
+    port = url.rpartition(":")[2]
+    env = {"PORT": port, "COMPOSE_PROJECT_NAME": f"groundplan-development-{port}"}
+    command = ("compose", "run", "--rm", "-T", "web", "poe")
+    printed = docker(*command, "test", "-k", "seed or test_items", cwd=path, env=env)
+    assert re.search(r"\d\d passed", printed)
+    docker(*command, "lint", cwd=path, env=env)
+    replace(path / "service/items/models.py", "1000", "2000")
+    docker(*command, "migrations", *(["longer"] if framework == "fastapi" else []), cwd=path, env=env)
+    written = {file for file in path.rglob("*.py") if "igrations" in str(file) and "0002" in file.name}
+    assert len(written) == 1
+    assert {file.stat().st_uid for file in path.rglob("*")} == {1000}
+
+
+# Production
+
+
+@pytest.fixture(scope="module")
+def stack(framework: str, project: Path, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The production stack, deployed by its script."""
+    path = tmp_path_factory.mktemp("production") / "service"
+    shutil.copytree(project, path)
+    stacks.show_its_version(path, framework)
+    stacks.lift_the_limits(path)
+    image = f"groundplan-compose-{framework}-{path.parent.parent.name}"
+    stacks.build(engine, path, image, "v1")
+    try:
+        with stacks.deployed(stacks.configure(path, framework, image), "v1") as running:
+            yield running
+    finally:
+        engine.run("rmi", "--force", f"{image}:v1")
+
+
+def test_it_answers_through_nginx_and_keeps_to_itself_what_is_not_public(stack: Stack) -> None:
+    assert stack.get("/api/items").json["total"] >= 0
+    assert stack.get("/health/ready").status == 200
+    assert stack.get("/metrics").status == 404
+    assert docker("port", stack.container("nginx").id).count("8080") == 1
+    for service in ("web-a", "web-b", "database"):
+        assert docker("port", stack.container(service).id) == ""
+    # The service knows whom to believe: nginx, and not whoever asks.
+    assert stack.container("web-a").execute("printenv", "FORWARDED_ALLOW_IPS").strip() == f"{stack.network}.10"
+    assert (
+        stack.container("nginx").execute("sh", "-c", "wget -q -T 2 -O - http://database:5432 || echo none").strip()
+        == "none"
+    )
+
+
+def test_it_serves_files(stack: Stack, framework: str) -> None:
+    stack.container("web-a").execute("sh", "-c", "echo picture > /srv/media/picture.png")
+    answer = stack.get("/media/picture.png")
+    assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, "image/png", b"picture\n")
+    if framework == "django":
+        page = stack.get("/admin/login/").body.decode()
+        (path,) = re.findall(r'href="(/static/admin/css/base\.\w+\.css)"', page)
+        answer = stack.get(path)
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/css")
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert "X-Request-ID" not in answer.headers  # nginx has it, and did not ask
+
+
+def test_containers_are_as_restricted_as_the_file_says(stack: Stack) -> None:
+    for service in ("nginx", "web-a", "web-b", "database"):
+        details = stack.container(service).inspect()
+        host = details["HostConfig"]
+        assert host["ReadonlyRootfs"], service
+        assert host["CapDrop"] == ["ALL"], service
+        assert host["Memory"] > 0, service
+        assert host["NanoCpus"] > 0, service
+        assert host["PidsLimit"] > 0, service
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", service
+        assert stack.container(service).execute("id", "-u").strip() != "0", service
+
+
+def test_an_instance_makes_one_process_a_cpu(stack: Stack) -> None:
+    metrics = stack.container("web-a").execute(
+        "python", "-c", "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/metrics').read().decode())"
+    )
+    assert re.search(r"^http_server_workers 1\.0$", metrics, re.MULTILINE)
+
+
+def test_starting_it_again_by_hand_changes_nothing(stack: Stack) -> None:
+    before = {service: stack.container(service).id for service in ("nginx", "web-a", "web-b", "database")}
+    for service in before:  # Compose before 2.30 takes what was made without dependencies for something else
+        stack.compose("up", "--detach", "--no-deps", service)
+    assert {service: stack.container(service).id for service in before} == before
+    assert {stack.container(service).inspect()["RestartCount"] for service in before} == {0}
+
+
+def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack: Stack) -> None:
+    before = stack.items()
+    with load(stack.url, tagged("killed"), clients=CLIENTS) as clients:
+        clients.wait_for(200)
+        stacks.kill(stack.container("web-a"))
+        clients.wait_for(200)
+        until(lambda: stack.container("web-a").state["Health"]["Status"] == "healthy")
+        clients.wait_for(200)
+    print(f"killed instance: {Counter((o.method, o.status, o.error) for o in clients.outcomes)}")
+    assert {outcome.method for outcome in clients.failures} <= {"POST"}  # others are sent to the other instance
+    assert len(clients.failures) <= CLIENTS
+    assert stack.container("web-a").inspect()["RestartCount"] >= 1
+    made = sum(outcome.status == 201 for outcome in clients.outcomes)
+    found = stack.items() - before
+    assert made <= found <= made + len(clients.failures)
+
+
+def test_a_restarted_database_is_found_again(stack: Stack) -> None:
+    before = stack.items()
+    started = {service: stack.container(service).state["StartedAt"] for service in ("web-a", "web-b")}
+    with load(stack.url, tagged("database"), clients=CLIENTS) as clients:
+        clients.wait_for(200)
+        stack.compose("restart", "database")
+        until(lambda: stack.get("/health/ready").status == 200)
+        count = len(clients.outcomes)
+        clients.wait_for(300)
+        after = clients.outcomes[count + 4 * CLIENTS :]
+    print(f"restarted database: {Counter((o.method, o.status, o.error) for o in clients.outcomes)}")
+    assert {outcome.status for outcome in clients.failures} <= {500, 503}
+    assert [outcome for outcome in after if outcome.failed] == []
+    assert {service: stack.container(service).state["StartedAt"] for service in started} == started
+    made = sum(outcome.status == 201 for outcome in clients.outcomes)
+    assert made <= stack.items() - before <= made + len(clients.failures)
+
+
+def tagged(tag: str) -> Callable[[int], tuple[str, str, object]]:
+    """Names that no other test makes."""
+
+    def make(number: int) -> tuple[str, str, object]:
+        method, path, body = read_or_write(number)
+        return method, path, {**body, "name": f"{tag} {number}"} if isinstance(body, dict) else body
+
+    return make
+
+
+def test_a_backup_brings_everything_back_after_all_is_lost(stack: Stack) -> None:
+    assert ask(f"{stack.url}/api/items", "POST", {"name": "kept", "description": "ü"}).status == 201
+    stack.container("web-a").execute("sh", "-c", "mkdir -p /srv/media/a && echo kept > /srv/media/a/kept.txt")
+    before = stack.dump()
+    backup = Path(stack.directory, stack.script("backup.sh").splitlines()[-1])
+    assert {file.name for file in backup.iterdir()} == {"database.dump", "media.tar", "SHA256SUMS"}
+    assert {file.stat().st_mode & 0o77 for file in (backup, *backup.iterdir())} == {0}
+    with tarfile.open(backup / "media.tar") as archive:
+        assert "./a/kept.txt" in archive.getnames()
+
+    stack.compose("down", "--volumes")
+    stack.script("deploy.sh", "--no-backup", "v1")
+    assert stack.get("/api/items").json["total"] == 0
+    ask(f"{stack.url}/api/items", "POST", {"name": "lost"})
+    assert "--yes is missing" in run_without_terminal(stack, backup)
+    stack.script("restore.sh", "--yes", str(backup))
+
+    assert stack.dump() == before
+    assert stack.get("/media/a/kept.txt").body == b"kept\n"
+    assert stack.query("SELECT datname FROM pg_database WHERE datname LIKE 'service%'") == "service"
+    assert stack.container("web-a").execute("ls", "-A", "/srv/media").split() == sorted(["a", *others(stack)])
+
+
+def others(stack: Stack) -> list[str]:
+    found = stack.container("web-a").execute("ls", "/srv/media").split()
+    return [name for name in found if name != "a"]
+
+
+def run_without_terminal(stack: Stack, backup: Path) -> str:
+    command: list[str | Path] = [stack.directory / "restore.sh", backup]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    return result.stderr
+
+
+def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: Stack, tmp_path: Path) -> None:
+    backup = Path(stack.directory, stack.script("backup.sh").splitlines()[-1])
+    before = stack.dump()
+    with (backup / "database.dump").open("r+b") as file:
+        file.seek(2000)
+        file.write(b"damaged")
+    assert "is damaged" in stack.script("restore.sh", "--yes", str(backup), code=1)
+    sums = run("sha256sum", "database.dump", "media.tar", cwd=backup)
+    (backup / "SHA256SUMS").write_text(sums)
+    assert "what was there before is there still" in stack.script("restore.sh", "--yes", str(backup), code=1)
+    assert stack.dump() == before
+    assert stack.get("/health/ready").status == 200
+    assert stack.query("SELECT datname FROM pg_database WHERE datname LIKE 'service%'") == "service"
+
+
+def test_as_many_backups_are_kept_as_are_asked_for(stack: Stack) -> None:
+    directory = stack.directory / "backups"
+    old = {directory / f"2020010{day}T000000Z-scheduled" for day in range(1, 10)}
+    other = directory / "20200101T000000Z-deploy"
+    for path in (*old, other):
+        path.mkdir(parents=True)
+    file = stack.directory / ".env"
+    text = file.read_text()
+    file.write_text(text + "BACKUPS_KEPT=2\n")
+    newest = stack.script("backup.sh").splitlines()[-1]
+    file.write_text(text)
+    left = sorted(path.name for path in directory.iterdir())
+    assert Path(newest).name in left
+    assert len([name for name in left if name.endswith("-scheduled")]) == 2
+    assert other.name in left
+    other.rmdir()
+
+
+def test_two_scripts_do_not_run_at_once(stack: Stack) -> None:
+    command = ["flock", "--nonblock", str(stack.directory), "sh", "-c", "echo locked; read -r end"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "locked\n"
+        for script, arguments in (("deploy.sh", ["v1"]), ("backup.sh", [])):
+            assert "another script is at work here" in stack.script(script, *arguments, code=1)
+        holder.communicate("end\n")
+
+
+def test_what_cannot_be_deployed_is_refused_before_anything_changes(stack: Stack) -> None:
+    before = {service: stack.container(service).id for service in ("web-a", "web-b")}
+    assert "latest is no version" in stack.script("deploy.sh", "latest", code=1)
+    assert "cannot be the tag" in stack.script("deploy.sh", "v1;true", code=1)
+    assert "there is no image" in stack.script("deploy.sh", "v0", code=1)
+    file = stack.directory / ".env"
+    text = file.read_text()
+    file.write_text(text + "LOG_LEVEL=LOUD\n")
+    printed = stack.script("deploy.sh", "v1", code=1)
+    file.write_text(text)
+    assert "LOG_LEVEL: DEBUG, INFO" in printed
+    assert "does not accept the variables in .env" in printed
+    assert {service: stack.container(service).id for service in before} == before

@@ -1,0 +1,202 @@
+"""Versions follow each other on one machine, with changes of the tables, and no client notices."""
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.deployment import stacks
+from tests.deployment.engine import Engine
+from tests.deployment.stacks import Stack, read_or_write, watch
+from tests.load import Load, load
+from tests.owner import replace
+from tests.projects import Project, set_up
+from tests.tools import FRAMEWORKS, render
+
+pytestmark = [pytest.mark.slow]
+CLIENTS = 8
+
+# What the second version keeps in `label`, the first has in `description`.
+MIGRATION = {
+    "django": """{comment}from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("items", "{previous}")]
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunSQL({sql!r})],
+            state_operations=[
+                migrations.AlterField(
+                    "item",
+                    "description",
+                    models.CharField(blank=True, default="", max_length=1000, db_column="label"),
+                )
+            ],
+        )
+    ]
+""",
+    "fastapi": '''{comment}"""{name}"""
+
+from alembic import op
+
+revision = "{name}"
+down_revision = "{previous}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute({sql!r})
+
+
+def downgrade() -> None:
+    raise NotImplementedError
+''',
+}
+FIRST = {"django": "0001_initial", "fastapi": "0001"}
+EXPAND = (
+    "ALTER TABLE {table} ADD COLUMN label varchar(1000) NOT NULL DEFAULT '', ALTER COLUMN description SET DEFAULT ''"
+)
+CONTRACT = "ALTER TABLE {table} DROP COLUMN description"
+EXCUSE = "# squawk-ignore-file ban-drop-column: no version since v2 knows it\n"
+UNSAFE = "ALTER TABLE {table} RENAME COLUMN description TO label"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"rolling-{name}")) for name in FRAMEWORKS],
+)
+def framework(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@dataclass
+class Source:
+    """The source, as its versions follow each other."""
+
+    project: Project
+    framework: str
+
+    def migrate(self, name: str, previous: str, sql: str, comment: str = "") -> Path:
+        """Writes a migration."""
+        table = {"django": "items_item", "fastapi": "items"}[self.framework]
+        directory = {"django": "service/items/migrations", "fastapi": "migrations/versions"}[self.framework]
+        text = MIGRATION[self.framework].format(
+            name=name, previous=previous, sql=sql.format(table=table), comment=comment
+        )
+        file = self.project.path / directory / f"{name}.py"
+        file.write_text(text)
+        return file
+
+    def rename_the_column(self) -> None:
+        """The model, as of the second version."""
+        models = self.project.path / "service" / "items" / "models.py"
+        if self.framework == "django":
+            replace(models, 'default="")', 'default="", db_column="label")')
+        else:
+            replace(models, "mapped_column(String(1000))", 'mapped_column("label", String(1000), server_default="")')
+
+    def call_it(self, version: str) -> None:
+        """Lets it answer with another version."""
+        main = self.project.path / "service" / stacks.MAIN[self.framework]
+        main.write_text(re.sub(r'return "v\w+"', f'return "{version}"', main.read_text()))
+
+    def lint(self, code: int) -> str:
+        """What the pipeline says of its migrations."""
+        printed = self.project.poe("--quiet", "lint-migrations", code=code)
+        return re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;;.*?\x1b\\", "", printed)
+
+
+@pytest.fixture(scope="module")
+def source(framework: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    path = tmp_path_factory.mktemp(framework) / "service"
+    project = set_up(render(template, path, framework=framework, slug="service", target=["compose"]))
+    stacks.show_its_version(path, framework)
+    return Source(project, framework)
+
+
+@pytest.fixture(scope="module")
+def stack(source: Source, framework: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The first version serves; the images of those that follow are there."""
+    image = f"groundplan-rolling-{framework}-{tmp_path_factory.getbasetemp().name}"
+    path = tmp_path_factory.mktemp("machine") / "service"
+    shutil.copytree(source.project.path, path, ignore=shutil.ignore_patterns(".venv"))
+    stacks.lift_the_limits(path)
+    stacks.build(engine, source.project.path, image, "v1")
+
+    unsafe = source.migrate("0002", FIRST[framework], UNSAFE)
+    assert "renaming-column" in source.lint(code=1)
+    unsafe.unlink()
+    source.migrate("0002", FIRST[framework], EXPAND)
+    source.lint(code=0)
+    source.rename_the_column()
+    source.call_it("v2")
+    stacks.build(engine, source.project.path, image, "v2")
+
+    main = source.project.path / "service" / stacks.MAIN[framework]
+    good = main.read_text()
+    main.write_text(good + '\nraise RuntimeError("this version cannot start")\n')
+    stacks.build(engine, source.project.path, image, "broken")
+    main.write_text(good)
+
+    source.migrate("0003", "0002", CONTRACT, EXCUSE)
+    source.lint(code=0)
+    source.call_it("v3")
+    stacks.build(engine, source.project.path, image, "v3")
+    try:
+        with stacks.deployed(stacks.configure(path, framework, image), "v1") as running:
+            yield running
+    finally:
+        engine.run("rmi", "--force", *(f"{image}:{version}" for version in ("v1", "v2", "v3", "broken")))
+
+
+def test_versions_follow_each_other_and_no_client_notices(stack: Stack) -> None:
+    """Expand, a version that never starts, contract, and back: one load from the first to the last."""
+    with load(stack.url, read_or_write, clients=CLIENTS) as clients:
+        clients.wait_for(100)
+        advance(stack, clients, "v1", "v2", "v2")
+
+        with watch(stack) as watching:
+            printed = stack.script("deploy.sh", "broken", code=1)
+            clients.wait_for(50)
+        assert "this version cannot start" in printed
+        assert "version broken was not brought into use; v2 serves" in printed
+        assert set(watching.seen) == {"v2"}
+        assert stack.recorded("VERSION") == "v2"
+        assert clients.failures == []
+
+        advance(stack, clients, "v2", "v3", "v3")
+        assert f"{stack.table}|label" in columns(stack)
+        assert f"{stack.table}|description" not in columns(stack)
+        # The version before knows neither the last migration nor a column that is gone.
+        advance(stack, clients, "v3", "v2", "--rollback")
+        assert stack.recorded("MIGRATED_VERSION") == "v3"
+
+    statuses = Counter((outcome.method, outcome.status) for outcome in clients.outcomes)
+    print(f"rolling: {statuses}")
+    assert clients.failures == []
+    assert set(statuses) == {("GET", 200), ("POST", 201)}
+    # No write is lost, none was done twice.
+    assert stack.items() == statuses["POST", 201]
+
+
+def advance(stack: Stack, clients: Load, old: str, new: str, argument: str) -> None:
+    """Deploys under load, and looks at who answers meanwhile: both in turn, then the new one alone."""
+    with watch(stack) as watching:
+        stack.script("deploy.sh", argument)
+        clients.wait_for(50)
+    assert set(watching.seen) == {old, new}, Counter(watching.seen)
+    assert old in watching.seen[watching.seen.index(new) :]
+    assert set(watching.seen[-5:]) == {new}
+    assert (stack.recorded("VERSION"), stack.recorded("PREVIOUS_VERSION")) == (new, old)
+    assert clients.failures == []
+
+
+def columns(stack: Stack) -> list[str]:
+    """Every column: its table's name and its own."""
+    return stack.query("SELECT table_name, column_name FROM information_schema.columns").split()
