@@ -8,6 +8,7 @@ import sys
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
@@ -162,27 +163,49 @@ def test_instances_leave_connections_for_others(project: Path) -> None:
 # Development
 
 
+@dataclass(frozen=True)
+class Development:
+    """The development stack of a copy of the project."""
+
+    path: Path
+    port: int
+    owner: int
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def name(self) -> str:
+        """What its containers are called after."""
+        return f"groundplan-development-{self.port}"
+
+    def compose(self, *arguments: str) -> str:
+        """Runs `docker compose` in the project."""
+        variables = {"PORT": str(self.port), "USER_ID": str(self.owner), "GROUP_ID": str(self.owner)}
+        return docker("compose", *arguments, cwd=self.path, env={"COMPOSE_PROJECT_NAME": self.name} | variables)
+
+
 @pytest.fixture(scope="module")
-def development(
-    framework: str, project: Path, engine: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Path]]:
-    """`docker compose up` in a copy of the project, whose owner has the number 1000; gives the URL."""
+def development(project: Path, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Development]:
+    """`docker compose up`, in a project that root does not own."""
     path = tmp_path_factory.mktemp("development") / "service"
     shutil.copytree(project, path)
-    for file in (path, *path.rglob("*")):
-        shutil.chown(file, 1000, 1000)
     (port,) = stacks.free_ports(1)
-    name = f"groundplan-development-{port}"
-    env = {"PORT": str(port), "COMPOSE_PROJECT_NAME": name}
+    stack = Development(path, port, os.getuid() or 1000)
     if override := os.environ.get("GROUNDPLAN_DEVELOPMENT_OVERRIDE"):
         shutil.copy(override, path / "compose.override.yaml")
+    if os.getuid() == 0:
+        for file in (path, *path.rglob("*")):
+            shutil.chown(file, stack.owner, stack.owner)
     try:
-        docker("compose", "up", "--detach", "--build", cwd=path, env=env)
-        url = f"http://127.0.0.1:{port}"
-        until(lambda: answers(f"{url}/health/ready"))
-        yield url, path
+        stack.compose("up", "--detach", "--build")
+        until(lambda: answers(f"{stack.url}/health/ready"))
+        yield stack
     finally:
-        docker("compose", "down", "--volumes", "--rmi=local", "--timeout=1", cwd=path, env=env)
+        stack.compose("down", "--volumes", "--timeout=1")
+        engine.run("rmi", "--force", f"{stack.name}:development")
 
 
 def answers(url: str) -> bool:
@@ -192,27 +215,23 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_development_is_one_command_with_data_and_reloads(development: tuple[str, Path], framework: str) -> None:
-    url, path = development
+def test_development_is_one_command_with_data_and_reloads(development: Development, framework: str) -> None:
+    url = development.url
     assert {item["name"] for item in ask(f"{url}/api/items").json["results"]} == {"Chair", "Lamp", "Table"}
     assert ask(f"{url}/api/version").status == 404
-    stacks.show_its_version(path, framework)
+    stacks.show_its_version(development.path, framework)
     until(lambda: answers(f"{url}/api/version"))
 
 
-def test_development_runs_commands_on_postgresql_as_the_owner(development: tuple[str, Path], framework: str) -> None:
-    url, path = development
-    port = url.rpartition(":")[2]
-    env = {"PORT": port, "COMPOSE_PROJECT_NAME": f"groundplan-development-{port}"}
-    command = ("compose", "run", "--rm", "-T", "web", "poe")
-    printed = docker(*command, "test", "-k", "seed or test_items", cwd=path, env=env)
-    assert re.search(r"\d\d passed", printed)
-    docker(*command, "lint", cwd=path, env=env)
-    replace(path / "service/items/models.py", "1000", "2000")
-    docker(*command, "migrations", *(["longer"] if framework == "fastapi" else []), cwd=path, env=env)
-    written = {file for file in path.rglob("*.py") if "igrations" in str(file) and "0002" in file.name}
-    assert len(written) == 1
-    assert {file.stat().st_uid for file in path.rglob("*")} == {1000}
+def test_development_runs_commands_on_postgresql_as_the_owner(development: Development, framework: str) -> None:
+    poe = ("run", "--rm", "-T", "web", "poe")
+    assert re.search(r"\d\d passed", development.compose(*poe, "test", "-k", "seed or test_items"))
+    development.compose(*poe, "lint")
+    replace(development.path / "service/items/models.py", "1000", "2000")
+    development.compose(*poe, "migrations", *(["longer"] if framework == "fastapi" else []))
+    (written,) = development.path.rglob("*igrations/**/0002*.py")
+    assert {file.stat().st_uid for file in development.path.rglob("*")} == {development.owner}
+    assert "2000" in written.read_text()
 
 
 # Production
