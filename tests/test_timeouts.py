@@ -168,3 +168,8 @@ def test_no_timeout_stands_elsewhere(project: Path) -> None:
     for path in next(project.glob("*/core/timeouts.py")).parent.glob("*.py"):
         if path.name != "timeouts.py":
             assert not re.search(r"(?i)(timeout|keep_?alive|grace)\w*\"?\s*[=:]\s*[1-9]", path.read_text()), path
+
+
+def test_the_pipeline_waits_as_long_as_an_orchestrator(project: Path, promised: SimpleNamespace) -> None:
+    script = (project / "deploy/pipeline/smoke.sh").read_text()
+    assert re.findall(r"docker stop -t (\d+)", script) == [str(promised.orchestrator)]
