@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment.conftest import Image, Images
+from tests.deployment.conftest import Image
 from tests.deployment.engine import HARDENED, Container, Engine, docker
 from tests.postgres import Server
 from tests.projects import ask
@@ -204,14 +204,13 @@ def test_only_a_place_for_uploads_is_the_users_own(engine: Engine, image: Image)
     find = "find / -xdev -not -type l -writable 2>/dev/null || true"
     found = engine.once(image.tag, "sh", "-c", find, options=[])
     everybodys = {"/tmp", "/var/tmp", "/run/lock", "/dev", "/dev/console", "/dev/core"}  # noqa: S108
-    own = {"/srv/media"} if image.framework == "django" else set()
-    assert set(found.splitlines()) - everybodys == own
+    assert set(found.splitlines()) - everybodys == {"/srv/media"}
 
 
-def test_a_new_volume_for_uploads_is_the_users_own(engine: Engine, images: Images) -> None:
+def test_a_new_volume_for_uploads_is_the_users_own(engine: Engine, image: Image) -> None:
     options = [*HARDENED, "--mount=type=volume,destination=/srv/media"]
-    engine.once(images("django").tag, "touch", "/srv/media/upload.txt", options=options)
-    engine.once(images("django").tag, "touch", "/srv/static/upload.txt", options=options, code=1)
+    engine.once(image.tag, "touch", "/srv/media/upload.txt", options=options)
+    engine.once(image.tag, "touch", "/srv/service/upload.txt", options=options, code=1)
 
 
 def test_everything_is_compiled(engine: Engine, image: Image) -> None:
