@@ -283,7 +283,7 @@ def test_the_server_can_be_answered_anew(clone: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_path: Path) -> None:
-    """Files come and go with their answer, the owner's among them, which a later update finds as the owner left them."""
+    """Files come and go with their answer, the owner's among them: a later update leaves those alone."""
     project = render(clone, tmp_path / "service", framework=framework)
     assert (project / "compose.yaml").exists()
     assert not (project / "deploy" / "kubernetes").exists()
