@@ -371,7 +371,7 @@ def test_changes_that_are_not_committed_stay_out_of_a_project(template: Path, tm
     """Copier would record a commit that exists nowhere, and no update could follow."""
     clone = tmp_path / "clone"
     run("git", "clone", "--quiet", template, clone)
-    (clone / "template_shared" / "gitignore").write_text("changed\n")
+    (clone / "template_shared" / "gitignore.jinja").write_text("changed\n")
     assert groundplan("new", tmp_path / "service", "--template", clone, *NEW).returncode == 0
     assert (tmp_path / "service" / ".gitignore").read_text() != "changed\n"
     commit_all(tmp_path / "service", "Start", init=True)

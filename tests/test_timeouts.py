@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.slow]
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
 def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render(template, tmp_path_factory.mktemp(request.param) / "service", framework=request.param)
+    directory = tmp_path_factory.mktemp(request.param)
+    return render(template, directory / "service", framework=request.param, target=["compose", "kubernetes"])
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +85,56 @@ def test_only_connections_that_stay_open_may_be_silent(proxy: SimpleNamespace) -
     assert proxy.live > proxy.read
 
 
+def test_a_cluster_waits_for_what_a_pod_takes_to_end(project: Path, service: SimpleNamespace) -> None:
+    text = (project / "deploy/kubernetes/base/web.yaml").read_text()
+    (deployment, *_) = yaml.safe_load_all(text)
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    total = pause + service.DRAIN + service.GRACE + service.FLUSH + 1
+    assert total < pod["terminationGracePeriodSeconds"]
+    # The comment adds up, the page says the same, and no variable says otherwise.
+    assert (
+        f"preStop ({pause}) + DRAIN_SECONDS ({service.DRAIN}) + what is running ({service.GRACE}) "
+        f"+ traces ({service.FLUSH}) + the parent process (1) = {total}\n"
+    ) in text
+    assert f"serves for {pause} more seconds" in (project / "docs/cluster.md").read_text()
+    assert not any("DRAIN_SECONDS=" in path.read_text() for path in (project / "deploy/kubernetes").rglob("*.yaml"))
+
+
+def test_a_cluster_gives_probes_and_migrations_their_time(project: Path, service: SimpleNamespace) -> None:
+    base = project / "deploy/kubernetes/base"
+    text = (base / "web.yaml").read_text()
+    (deployment, *_) = yaml.safe_load_all(text)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["timeoutSeconds"] > service.PROBE
+    assert f"the service waits {service.PROBE} seconds" in text
+    start = container["startupProbe"]
+    assert start["periodSeconds"] * start["failureThreshold"] < deployment["spec"]["progressDeadlineSeconds"]
+
+    job = yaml.safe_load((base / "migrate.yaml").read_text())
+    limits = next(project.glob("*/core/migration.py")).read_text()
+    statement = 60 * int(re.findall(r'^STATEMENT_TIMEOUT = "(\d+)min"', limits, re.MULTILINE)[0])
+    assert job["spec"]["activeDeadlineSeconds"] > service.TURN + statement
+    comment = f"A turn ({service.TURN // 60} minutes), and a statement ({statement // 60} minutes)"
+    assert comment in (base / "migrate.yaml").read_text()
+
+
+def test_a_gateway_is_told_what_the_proxy_of_ours_knows(project: Path, service: SimpleNamespace) -> None:
+    text = " ".join((project / "docs/cluster.md").read_text().split())
+    assert f"wait {service.GRACE} seconds for an answer" in text
+    assert f"idle connections to the service for less than {service.KEEP_ALIVE} seconds" in text
+
+
 def test_the_proxy_itself_stops_no_earlier(project: Path, service: SimpleNamespace) -> None:
     main = (project / "deploy/nginx/nginx.conf").read_text()
     (shutdown,) = re.findall(r"^worker_shutdown_timeout (\d+)s;", main, re.MULTILINE)
     assert int(shutdown) == service.DRAIN + service.GRACE
+
+
+def test_the_images_check_waits_for_longer_than_a_probe_takes(project: Path, service: SimpleNamespace) -> None:
+    (timeout,) = re.findall(r"--timeout=(\d+)s", (project / "Dockerfile").read_text())
+    assert int(timeout) > service.PROBE
 
 
 def test_the_machine_waits_until_each_has_stopped(
@@ -121,3 +168,8 @@ def test_no_timeout_stands_elsewhere(project: Path) -> None:
     for path in next(project.glob("*/core/timeouts.py")).parent.glob("*.py"):
         if path.name != "timeouts.py":
             assert not re.search(r"(?i)(timeout|keep_?alive|grace)\w*\"?\s*[=:]\s*[1-9]", path.read_text()), path
+
+
+def test_the_pipeline_waits_as_long_as_an_orchestrator(project: Path, promised: SimpleNamespace) -> None:
+    script = (project / "deploy/pipeline/smoke.sh").read_text()
+    assert re.findall(r"docker stop -t (\d+)", script) == [str(promised.orchestrator)]

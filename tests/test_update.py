@@ -40,7 +40,7 @@ def improve(clone: Path, framework: str) -> None:
     replace(root / "pyproject.toml.jinja", '"structlog>=26.1,', '"structlog>=26.1.0,')
     replace(root / "pyproject.toml.jinja", '"mypy>=2.4,', '"mypy>=2.4.0,')
     replace(root / "pyproject.toml.jinja", 'requires-python = ">=3.12"', 'requires-python = ">=3.12.0"')
-    replace(clone / "template_shared" / "gitignore", "\n# Yours", ".coverage\n\n# Yours")
+    replace(clone / "template_shared" / "gitignore.jinja", "\n# Yours", ".coverage\n\n# Yours")
     replace(root / "mypy.ini.jinja", "\n# Yours", "pretty = true\n\n# Yours")
     replace(root / "poe_tasks.toml.jinja", "\n# Yours", '\n[tasks.hello]\nhelp = "Hello"\ncmd = "echo"\n\n# Yours')
     replace(clone / "template_shared" / "core" / "logging.py", '"""', '"""Improved. ')
@@ -137,7 +137,7 @@ def test_an_update_that_fails_changes_nothing(clone: Path, tmp_path: Path) -> No
     commit_all(project, "Start", init=True)
     (project / ".env").write_text("GREETING=ignored by git\n")
     before = tree(project)
-    (clone / "template_shared" / "gitignore").write_text("new\n")
+    (clone / "template_shared" / "gitignore.jinja").write_text("new\n")
     (clone / "template_fastapi" / "broken.txt.jinja").write_text("{{ nowhere }}")
     commit_all(clone, "A broken version")
     result = groundplan("update", project)
@@ -279,6 +279,29 @@ def test_the_server_can_be_answered_anew(clone: Path, tmp_path: Path) -> None:
     used.uv("sync", "--quiet")
     used.run("python", "-c", "import granian")
     used.run("python", "-c", "import gunicorn", code=1)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_path: Path) -> None:
+    """Files come and go with their answer, the owner's among them: a later update leaves those alone."""
+    project = render(clone, tmp_path / "service", framework=framework)
+    assert (project / "compose.yaml").exists()
+    assert not (project / "deploy" / "kubernetes").exists()
+    commit_all(project, "Start", init=True)
+    improve(clone, framework)
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", "--data", "target=[kubernetes]", "--data", "ci=gitlab", project)
+    found = tree(project)
+    assert not [name for name in found if "compose" in name or name.startswith(".github")]
+    assert {".gitlab-ci.yml", "deploy/kubernetes/base/web.yaml", "docs/cluster.md"} <= set(found)
+    overlay = project / "deploy" / "kubernetes" / "overlays" / "production" / "kustomization.yaml"
+    replace(overlay, "registry.example.com/my-service", "images.example.com/shop")
+    commit_all(project, "To a cluster")
+    (clone / f"template_{framework}" / "LATER.md").write_text("# Later\n")
+    commit_all(clone, "One more version")
+    run(copier, "update", "--defaults", project)
+    assert (project / "LATER.md").exists()
+    assert "images.example.com/shop" in overlay.read_text()
 
 
 def test_fastapi_has_no_choice_of_servers(clone: Path, tmp_path: Path) -> None:

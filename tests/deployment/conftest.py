@@ -83,7 +83,8 @@ def images(engine: Engine, template: Path, tmp_path_factory: pytest.TempPathFact
     images.remove()
 
 
-@pytest.fixture(scope="session", params=FRAMEWORKS)
+# A worker for each framework, lest both start what the tests of one share.
+@pytest.fixture(scope="session", params=[pytest.param(f, marks=pytest.mark.xdist_group(f)) for f in FRAMEWORKS])
 def image(images: Images, request: pytest.FixtureRequest) -> Image:
     """The image of each framework in turn."""
     return images(request.param)

@@ -64,7 +64,7 @@ class Container:
 
     def stop(self, seconds: int = 30) -> int:
         """Sends SIGTERM, and SIGKILL after `seconds` as orchestrators do; returns the exit code."""
-        docker("stop", f"--time={seconds}", self.id)
+        docker("stop", "-t", str(seconds), self.id)
         code: int = self.state["ExitCode"]
         return code
 

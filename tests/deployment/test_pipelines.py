@@ -1,0 +1,282 @@
+"""The pipelines as they are rendered: valid, careful, and about this project. test_pipeline_runs.py runs them."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.owner import replace
+from tests.tools import commit_all, render, run
+
+TOOLS = Path(sys.executable).parent
+COMBINATIONS = [
+    (framework, ci, targets)
+    for framework, several in {
+        "django": ((), ("compose",), ("kubernetes",), ("compose", "kubernetes")),
+        "fastapi": (("compose", "kubernetes"),),
+    }.items()
+    for ci in ("github", "gitlab")
+    for targets in several
+]
+pytestmark = [pytest.mark.xdist_group("pipelines")]
+# What zizmor says beyond its usual, and why it does not count here.
+ZIZMOR = """
+rules:
+  unpinned-images: {disable: true} # a tag is enough for the database that tests run on
+  secrets-outside-env: {disable: true} # the token of template updates is no environment's
+"""
+YAMLLINT = "{extends: default, rules: {line-length: {max: 120}, document-start: disable, truthy: {check-keys: false}, \
+comments: {min-spaces-from-content: 1}, braces: {max-spaces-inside: 0}}}"
+PIN = re.compile(r"uses: (\S+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$", re.MULTILINE)
+
+
+class Rendered:
+    """Projects of each combination of answers, rendered when one is asked for."""
+
+    def __init__(self, template: Path, directory: Path) -> None:
+        self._template, self._directory = template, directory
+
+    def __call__(self, framework: str, ci: str, targets: tuple[str, ...]) -> Path:
+        project = self._directory / "-".join((framework, ci, *targets))
+        if not project.exists():
+            render(self._template, project, framework=framework, ci=ci, target=list(targets))
+            commit_all(project, "Start", init=True)  # zizmor and actionlint look for the repository
+        return project
+
+    def copy(self, framework: str, ci: str, targets: tuple[str, ...], destination: Path) -> Path:
+        run("git", "clone", "--quiet", self(framework, ci, targets), destination)
+        return destination
+
+
+@pytest.fixture(scope="module")
+def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    return Rendered(template, tmp_path_factory.mktemp("pipelines"))
+
+
+@pytest.fixture(params=COMBINATIONS, ids=lambda combination: "-".join((*combination[:2], *combination[2])))
+def project(request: pytest.FixtureRequest, rendered: Rendered) -> Path:
+    return rendered(*request.param)
+
+
+# Which files a validator reads, and how it is called.
+VALIDATORS: dict[str, tuple[str, list[str]]] = {
+    "actionlint": (".github/workflows/*", ["actionlint"]),
+    "zizmor": (".github", ["zizmor", "--quiet", "--offline", "--persona=auditor", "--config=zizmor.yml"]),
+    "workflows": (".github/workflows/*", ["check-jsonschema", "--builtin-schema=vendor.github-workflows"]),
+    "dependabot": (".github/dependabot.yml", ["check-jsonschema", "--builtin-schema=vendor.dependabot"]),
+    "gitlab": (
+        ".gitlab-ci.yml",
+        ["check-jsonschema", *["--data-transform=gitlab-ci", "--builtin-schema=vendor.gitlab-ci"]],
+    ),
+    "renovate": ("renovate.json", ["check-jsonschema", "--builtin-schema=vendor.renovate"]),
+    "yamllint": ("**/.*/**/*.yml", ["yamllint", "--strict", f"--config-data={YAMLLINT}"]),
+    "yamllint-gitlab": (".gitlab-ci.yml", ["yamllint", "--strict", f"--config-data={YAMLLINT}"]),
+    "shellcheck": ("deploy/pipeline/*", ["shellcheck"]),
+}
+
+
+def complaints(validator: str, *projects: Path) -> str:
+    """What a validator says of the files that it reads; nothing where all is well."""
+    pattern, (name, *options) = VALIDATORS[validator]
+    files = [path for project in projects for path in sorted(project.glob(pattern))]
+    assert files
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "zizmor.yml").write_text(ZIZMOR)
+        # actionlint starts shellcheck for what workflows run.
+        environment = os.environ | {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
+        command: list[str | Path] = [TOOLS / name, *options, *files]
+        result = subprocess.run(command, cwd=directory, env=environment, stdout=-1, stderr=-2, text=True, check=False)
+    return result.stdout if result.returncode else ""
+
+
+def texts(project: Path) -> dict[str, str]:
+    """The files that are the platform's."""
+    files = [*sorted(project.glob(".github/**/*.yml")), *project.glob(".gitlab-ci.yml")]
+    return {file.name: file.read_text() for file in files}
+
+
+def commands(project: Path) -> dict[str, list[str]]:
+    """What the jobs run, by job."""
+    found: dict[str, list[str]] = {}
+    for name, text in texts(project).items():
+        content = yaml.safe_load(text)
+        if name == ".gitlab-ci.yml":
+            for job, body in content.items():
+                if isinstance(body, dict):
+                    parts = [body.get(key, []) for key in ("before_script", "script", "after_script")]
+                    found[job] = [line for part in parts for line in part]
+        else:
+            for job, body in content.get("jobs", {}).items():
+                found[f"{name}/{job}"] = [step["run"] for step in body.get("steps", []) if "run" in step]
+    return found
+
+
+@pytest.mark.parametrize("validator", VALIDATORS)
+def test_every_validator_is_content(validator: str, rendered: Rendered) -> None:
+    ci = "gitlab" if validator in {"gitlab", "renovate", "yamllint-gitlab"} else "github"
+    projects = [rendered(*combination) for combination in COMBINATIONS if combination[1] == ci]
+    assert complaints(validator, *projects) == ""
+
+
+WORKFLOWS = ".github/workflows"
+BROKEN = [
+    ("actionlint", f"{WORKFLOWS}/check.yml", "run: uv run --no-sync poe check",
+     "run: echo '${{ github.event.pull_request.title }}'", "potentially untrusted"),
+    ("zizmor", f"{WORKFLOWS}/deploy.yml", '"$ENVIRONMENT" "$GITHUB_REF_NAME"',
+     '"${{ inputs.environment }}" "${{ github.ref_name }}"', "template-injection"),
+    ("zizmor", f"{WORKFLOWS}/check.yml", "checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
+     "checkout@v7", "unpinned-uses"),
+    ("zizmor", f"{WORKFLOWS}/release.yml", "permissions: {}", "permissions: write-all", "excessive-permissions"),
+    ("zizmor", f"{WORKFLOWS}/check.yml", "persist-credentials: false", "fetch-depth: 1", "artipacked"),
+    ("zizmor", f"{WORKFLOWS}/release.yml", "enable-cache: false", "enable-cache: true", "cache-poisoning"),
+    ("actionlint", f"{WORKFLOWS}/release.yml", "needs: image", "needs: images", "images"),
+    ("actionlint", f"{WORKFLOWS}/check.yml", "        run: uv sync", "        runs: uv sync", "must run script"),
+    ("workflows", f"{WORKFLOWS}/check.yml", "    runs-on: ubuntu-24.04\n", "", "runs-on"),
+    ("actionlint", f"{WORKFLOWS}/release.yml", '"$image" "$GITHUB_REF_NAME"', "$image $GITHUB_REF_NAME", "SC2086"),
+    ("dependabot", ".github/dependabot.yml", "package-ecosystem: uv", "package-ecosystem: uvx", "uvx"),
+    ("zizmor", ".github/dependabot.yml", "    cooldown:\n      default-days: 7\n", "", "dependabot-cooldown"),
+    ("yamllint", ".github/dependabot.yml", "    directory: /\n", "    directory: /\n    directory: /\n", "duplication"),
+    ("shellcheck", "deploy/pipeline/publish.sh", '"$image@$digest" >&2', "$image@$digest >&2", "SC2086"),
+    ("gitlab", ".gitlab-ci.yml", "  stage: check\n", "  stages: check\n", "stages"),
+    ("gitlab", ".gitlab-ci.yml", "  needs: []\n", "  needs: 7\n", "needs"),
+    ("yamllint-gitlab", ".gitlab-ci.yml", "\naudit:\n", "\ncheck:\n", "duplication"),
+    ("renovate", "renovate.json", '"minimumReleaseAge": "7 days"', '"minimumReleaseAge": 7', "minimumReleaseAge"),
+]  # fmt: skip
+
+
+def test_every_kind_of_file_is_broken_once() -> None:
+    assert {row[0] for row in BROKEN} == set(VALIDATORS)
+
+
+@pytest.mark.parametrize(
+    ("validator", "file", "old", "new", "complaint"), BROKEN, ids=[f"{row[0]}-{row[4]}" for row in BROKEN]
+)
+def test_a_broken_copy_is_found(
+    validator: str, file: str, old: str, new: str, complaint: str, rendered: Rendered, tmp_path: Path
+) -> None:
+    ci = "gitlab" if "gitlab" in file or "renovate" in file else "github"
+    copy = rendered.copy("django", ci, ("compose", "kubernetes"), tmp_path / "service")
+    replace(copy / file, old, new)
+    assert complaint in complaints(validator, copy)
+
+
+def test_actions_are_pinned_and_their_release_stands_beside(rendered: Rendered) -> None:
+    pins: dict[str, set[tuple[str, str]]] = {}
+    for framework, ci, targets in COMBINATIONS:
+        for text in texts(rendered(framework, ci, targets)).values():
+            used = [line for line in text.splitlines() if re.search(r"\buses:(?! \$/)", line)]
+            assert len(used) == len(PIN.findall(text))
+            for action, commit, release in PIN.findall(text):
+                pins.setdefault(action, set()).add((commit, release))
+    assert set(pins) == {"actions/checkout", "actions/attest", "astral-sh/setup-uv"}
+    assert all(len(pinned) == 1 for pinned in pins.values()), "one action, two releases"
+
+
+def test_each_job_has_the_permissions_that_it_needs_and_no_others(rendered: Rendered) -> None:
+    project = rendered("django", "github", ("compose", "kubernetes"))
+    given: dict[str, Any] = {}
+    for name, text in texts(project).items():
+        content = yaml.safe_load(text)
+        for job, body in content.get("jobs", {}).items():
+            assert content["permissions"] == {}
+            assert "concurrency" in content
+            assert "timeout-minutes" in body or "uses" in body
+            assert body.get("runs-on", "ubuntu-24.04") == "ubuntu-24.04"
+            given[f"{name}/{job}"] = body["permissions"]
+    reads = {"contents": "read"}
+    signs = {"packages": "write", "attestations": "write", "id-token": "write"}
+    assert given == {
+        **{f"check.yml/{job}": reads for job in ("check", "postgresql", "audit", "image")},
+        "release.yml/check": reads,
+        "release.yml/image": reads | signs,
+        "release.yml/staging": {"actions": "write"},
+        "deploy.yml/deploy": reads,
+        "template-update.yml/update": reads,
+    }
+
+
+def test_without_a_target_a_release_ends_with_the_image(rendered: Rendered) -> None:
+    github, gitlab = rendered("django", "github", ()), rendered("django", "gitlab", ())
+    assert not (github / ".github/workflows/deploy.yml").exists()
+    assert set(yaml.safe_load(texts(github)["release.yml"])["jobs"]) == {"check", "image"}
+    assert not {job for job in commands(gitlab) if "staging" in job or "production" in job}
+    for project in (github, gitlab):
+        assert not (project / "deploy/pipeline/compose.sh").exists()
+        assert "staging" not in (project / "docs/pipeline.md").read_text()
+
+
+def test_who_has_pipelines_of_their_own_gets_none(template: Path, tmp_path: Path) -> None:
+    project = render(template, tmp_path / "service", framework="django", ci="none")
+    for name in (".github", ".gitlab-ci.yml", "renovate.json", "deploy/pipeline", "docs/pipeline.md"):
+        assert not (project / name).exists()
+    assert "pipeline.md" not in (project / "README.md").read_text()
+
+
+def test_production_waits_for_a_person(rendered: Rendered) -> None:
+    github = texts(rendered("django", "github", ("compose", "kubernetes")))
+    assert yaml.safe_load(github["deploy.yml"])[True].keys() == {"workflow_dispatch"}
+    assert "environment=staging" in github["release.yml"]
+    assert "production" not in github["release.yml"]
+    gitlab = yaml.safe_load(texts(rendered("django", "gitlab", ("compose", "kubernetes")))[".gitlab-ci.yml"])
+    production = {
+        job: body for job, body in gitlab.items() if isinstance(body, dict) and body.get("stage") == "production"
+    }
+    assert set(production) == {"production-machine", "production-cluster"}
+    for body in production.values():
+        assert [rule["when"] for rule in body["rules"]] == ["manual"]
+
+
+def test_jobs_call_the_projects_own_commands(project: Path) -> None:
+    verbs = tomllib.loads((project / "poe_tasks.toml").read_text())["tasks"]
+    called, scripts = set[str](), set[str]()
+    for lines in commands(project).values():
+        called |= set(re.findall(r"\bpoe (\S+)", "\n".join(lines)))
+        scripts |= set(re.findall(r"\bdeploy/\S+\.sh\b", "\n".join(lines)))
+    assert called == {"check", "test"} <= set(verbs)
+    ours = {f"deploy/pipeline/{path.name}" for path in (project / "deploy/pipeline").iterdir()}
+    assert {script for script in scripts if "/pipeline/" in script} == ours
+    for script in ours:
+        assert os.access(project / script, os.X_OK)
+        assert run(project / script, "--help").startswith(f"Usage: {Path(script).name}")
+    for script in scripts - ours:
+        assert (project / script).is_file(), f"nobody renders {script}"
+
+
+def test_what_the_owner_has_to_set_is_documented_and_nothing_else(project: Path) -> None:
+    text = "\n".join(texts(project).values())
+    page = (project / "docs/pipeline.md").read_text()
+    used = set(re.findall(r"(?:secrets|vars)\.(\w+)", text))
+    if "gitlab" in project.name:  # there, a variable reaches every script under its own name
+        for script in (project / "deploy/pipeline").iterdir():
+            used |= set(re.findall(r'"\$\{(\w+):\?\}"', script.read_text()))
+        used |= {"TEMPLATE_UPDATE_TOKEN"} | set(re.findall(r'"\$(KUBECONFIG)"', text))
+        used -= {"SERVER_URL"}
+    assert set(re.findall(r"^ +\| `([A-Z_]+)` \|", page, re.MULTILINE)) == used
+    environments = set(re.findall(r"environment(?:=|: )(staging|production)\b", text)) | set(
+        re.findall(r"options: \[(\w+), (\w+)\]", text)[0] if "options: [" in text else ()
+    )
+    assert set(re.findall(r"`(staging|production)`", page)) == environments
+    for name in re.findall(r"`(\w[\w-]+\.yml)`", page):
+        assert name in texts(project)
+
+
+def test_one_version_of_each_tool(project: Path) -> None:
+    image = (project / "Dockerfile").read_text()
+    python = re.findall(r"^FROM python:(\d+\.\d+)", image, re.MULTILINE)[0]
+    uv = re.findall(r"\buv==([\d.]+)", image)[0]
+    text = "\n".join(texts(project).values())
+    said = re.findall(r'UV_VERSION: "(.+)"', text) + re.findall(r"astral-sh/uv:([\d.]+)-", text)
+    assert set(said) == {uv}
+    said = re.findall(r'PYTHON_VERSION: "(.+)"', text) + re.findall(r"astral-sh/uv:\S+-python([\d.]+)-", text)
+    assert set(said) == {python}
+    everywhere = [path.read_text() for path in project.rglob("*") if path.is_file() and ".git" not in path.parts]
+    assert len(set(re.findall(r"\bpostgres:\d[\w.-]*", "\n".join(everywhere)))) == 1
+    copier = re.findall(r"copier==(\S+)", (project / "deploy/pipeline/template-update.sh").read_text())[0]
+    assert tuple(map(int, copier.split("."))) >= (9, 19, 0)
