@@ -332,6 +332,16 @@ def test_who_is_killed_leaves_no_lock(
     assert columns(postgres, url) == "c"
 
 
+def test_a_version_that_came_back_leaves_what_a_later_one_did(
+    url: str, postgres: Server, write: Callable[..., Path], migrate: Callable[..., Migration]
+) -> None:
+    later = write("0002_nullable", *SAFE[0][1:])
+    assert migrate().end() == 0
+    later.unlink()
+    assert migrate().end() == 0
+    assert columns(postgres, url) == "c"
+
+
 @pytest.mark.parametrize(
     ("bodies", "reason"),
     [
