@@ -19,11 +19,15 @@ export DOCKER_HOST=unix://$directory/socket DOCKER_CONFIG=$directory/config PATH
 
 say() { printf '[%3ss] %s\n' "$SECONDS" "$*" >&2; }
 
-# Runs a step; shows what it wrote only if it failed.
+# Runs a step, which ends at its first error; shows what it wrote only then.
 quiet() {
-    local log=$directory/$1.log
+    local log=$directory/$1.log code
     shift
-    "$@" >"$log" 2>&1 || { tail -n 30 "$log" >&2; return 1; }
+    set +e # in a condition, the step would not end at an error either
+    (set -e && "$@") >"$log" 2>&1
+    code=$?
+    set -e
+    [ "$code" = 0 ] || { tail -n 30 "$log" >&2; return "$code"; }
 }
 
 install_packages() {
@@ -79,15 +83,17 @@ make_root() {
     mmdebstrap --variant=minbase --include=ca-certificates,python3,python3-pip \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
         --customize-hook='cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
-        "$NEXT" "$directory/root.tar" "$(mirror)"
+        "$NEXT" "$directory/root.new.tar" "$(mirror)"
+    mv "$directory/root.new.tar" "$directory/root.tar"
 }
 
 make_images() {
     docker import "$directory/root.tar" groundplan-root
-    rm "$directory/root.tar"
     docker buildx build --load --target python --tag "$PYTHON" "$here"
     docker buildx build --load --target nginx --tag "$NGINX" "$here"
-    docker buildx build --load --target postgres --tag "$POSTGRES" "$here" # last: its presence tells that all are there
+    docker buildx build --load --target postgres --tag "$POSTGRES" "$here"
+    touch "$directory/images"
+    rm "$directory/root.tar"
 }
 
 start() {
@@ -99,7 +105,7 @@ start() {
         quiet unpack unpack_engine &
         jobs+=($!)
     fi
-    if [ ! -e "$directory/data" ]; then
+    if [ ! -e "$directory/images" ] && [ ! -e "$directory/root.tar" ]; then
         quiet root make_root &
         jobs+=($!)
     fi
@@ -107,7 +113,7 @@ start() {
     say "the engine and a root file system are there"
     docker version >/dev/null 2>&1 || start_daemon "$@"
     say "the engine answers: $(docker version --format '{{.Server.Version}}')"
-    docker image inspect "$POSTGRES" >/dev/null 2>&1 || quiet images make_images
+    [ -e "$directory/images" ] || quiet images make_images
     say "the images are there: $PYTHON, $NGINX, $POSTGRES"
     # shellcheck disable=SC2016 # whoever evaluates it has a PATH
     printf 'export DOCKER_HOST=%q DOCKER_CONFIG=%q PATH=%q:"$PATH" GROUNDPLAN_ENGINE=required\n' \
@@ -118,6 +124,7 @@ stop() {
     local pid
     [ -e "$directory/pid" ] || return 0
     pid=$(cat "$directory/pid")
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] || return 0 # it ended by itself, and the number is another's
     kill "$pid"
     tail --pid="$pid" --follow /dev/null # until it has ended
 }

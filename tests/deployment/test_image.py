@@ -318,9 +318,7 @@ def files_with(text: bytes, image: Path) -> set[str]:
 
 @pytest.mark.parametrize("leaks", [False, True])
 def test_gitleaks_finds_no_secret_in_it(image: Image, files: Path, tmp_path: Path, leaks: bool) -> None:
-    with tarfile.open(files) as archive:
-        members = [member for member in archive if member.name.startswith("srv/") and member.isfile()]
-        archive.extractall(tmp_path, members, filter="data")
+    run("tar", "--extract", "--file", files, "--directory", tmp_path, "--no-same-owner", "srv")
     if leaks:
         key = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(36))
         (tmp_path / "srv/service/my_service/token.py").write_text(f'TOKEN = "ghp_{key}"\n')
