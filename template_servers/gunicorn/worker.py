@@ -18,7 +18,7 @@ from ..environment import environment
 from .logging import standard_library
 from .sizing import REQUESTS
 from .timeouts import FLUSH, GRACE, KEEP_ALIVE
-from .workers import shared_memory
+from .workers import refuse_later, shared_memory
 
 SETTINGS: dict[str, Any] = {
     "worker_class": f"{__name__}.Worker",
@@ -125,11 +125,14 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 
     def stop(self, graceful: bool = True) -> None:
         self.is_stopping = True
+        sockets = [listener.sock for listener in self.LISTENERS]
+        self.refuse = refuse_later(sockets, environment.drain_seconds if graceful else 0)
         super().stop(graceful)
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
         """Let a second SIGTERM end the drain."""
         if self.is_stopping and sig == signal.SIGTERM:
+            self.refuse()
             for pid in list(self.WORKERS):
                 os.kill(pid, signal.SIGUSR2)
         else:

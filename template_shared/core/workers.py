@@ -1,12 +1,20 @@
 """What the process that starts the workers prepares for them."""
 
 import atexit
+import ctypes
 import os
 import shutil
+import socket
+import struct
+import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from threading import Timer
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+SO_ATTACH_FILTER = 26  # Linux's, which Python does not name
+NOTHING = struct.pack("HBBI", 6, 0, 0, 0)  # a packet filter of one instruction: keep 0 bytes
 
 
 def shared_memory() -> str | None:
@@ -27,3 +35,32 @@ def share_metrics() -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
     atexit.register(remove)
+
+
+def refuse_connections(listener: socket.socket) -> None:
+    """Take no more connections, for all processes that have the socket, but leave those that wait.
+
+    Closing resets who came after the last was taken. Packets that are dropped are sent again, and
+    then refused, so that a proxy can turn to another instance.
+    """
+    if sys.platform == "linux":
+        program = ctypes.create_string_buffer(NOTHING)
+        pointer = struct.pack("HP", 1, ctypes.addressof(program))
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
+
+
+def refuse_later(listeners: Iterable[socket.socket], seconds: float) -> Callable[[], None]:
+    """Refuse connections when the drain is all but over; what this returns does it at once."""
+    # The originals may be closed meanwhile. (Their `dup` would change how they block, for all.)
+    copies = [socket.socket(fileno=os.dup(listener.fileno())) for listener in listeners]
+
+    def refuse() -> None:
+        while copies:
+            copy = copies.pop()
+            refuse_connections(copy)
+            copy.close()
+
+    timer = Timer(max(0.0, seconds - 0.05), refuse)
+    timer.daemon = True
+    timer.start()
+    return refuse

@@ -19,6 +19,7 @@ from uvicorn.supervisors import multiprocess
 
 from ..environment import environment
 from .timeouts import GRACE, LINGER
+from .workers import refuse_connections, refuse_later
 
 CLOSE = (b"connection", b"close")
 
@@ -85,6 +86,9 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Take no more connections, and let what is running end."""
         # Closing a socket refuses connections, but resets those that wait on it: take them first.
+        if not self.is_worker:  # for workers, the supervisor does it
+            for listener in sockets or []:
+                refuse_connections(listener)
         waiting = [connection for listener in sockets or [] for connection in accepted(listener)]
         for server in self.servers:
             server.close()
@@ -134,6 +138,7 @@ class Supervisor(multiprocess.Multiprocess):
         super().handle_int()
 
     def terminate_all(self) -> None:
+        self.refuse = refuse_later(self.sockets, environment.drain_seconds)
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
@@ -145,6 +150,7 @@ class Supervisor(multiprocess.Multiprocess):
             if self.is_hurried or {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
                 self.is_hurried = False
                 self.signal_queue.clear()
+                self.refuse()
                 for pid in filter(None, [worker.pid for worker in alive]):
                     os.kill(pid, signal.SIGUSR2)
             elif time.monotonic() > deadline:
