@@ -233,6 +233,19 @@ def test_production_waits_for_a_person(rendered: Rendered) -> None:
         assert [rule["when"] for rule in body["rules"]] == ["manual"]
 
 
+def test_a_builder_that_can_push_by_digest_is_made_first(rendered: Rendered) -> None:
+    """Docker's own cannot. Behind a service of GitLab's, buildx finds the certificates only by a context."""
+    for ci, job in {"github": "release.yml/image", "gitlab": "publish"}.items():
+        lines = "\n".join(commands(rendered("django", ci, ("compose",)))[job]).splitlines()
+        (made,) = [place for place, line in enumerate(lines) if "buildx create" in line]
+        (published,) = [place for place, line in enumerate(lines) if "publish.sh" in line]
+        assert "--use --driver docker-container" in lines[made]
+        assert made < published
+        if ci == "gitlab":
+            context = lines[made].split()[-1]
+            assert f"docker context create {context}" in lines[made - 1]
+
+
 def test_jobs_call_the_projects_own_commands(project: Path) -> None:
     verbs = tomllib.loads((project / "poe_tasks.toml").read_text())["tasks"]
     called, scripts = set[str](), set[str]()
