@@ -43,7 +43,8 @@ image=$(sed -n 's/^ *newName: *//p' "$overlay/kustomization.yaml")
 kubectl kustomize "$overlay" | sed "s|\( image: $image\)[:@].*|\1$version|" >"$manifests"
 grep -q " image: $image$version\$" "$manifests" || fail "no container of $overlay has the image $image"
 
-# What is not the server's (configuration, policies, the migration) comes first, and does not touch what runs.
+# What is not the server's (configuration, policies, the migration) comes first, and does not touch what runs. The
+# namespace is there: an administrator has made it.
 # Ours counts, whatever a rollback or a person has changed meanwhile.
 apply() {
     kubectl apply --server-side --force-conflicts --filename "$manifests" --selector "$1"
@@ -52,7 +53,7 @@ apply() {
 active=$(in_namespace get job migrate --ignore-not-found --output 'jsonpath={.status.active}')
 [ "${active:-0}" = 0 ] || fail "a migration is running: wait for it, or end it with: kubectl -n $namespace delete job migrate"
 in_namespace delete job migrate --ignore-not-found
-apply 'app.kubernetes.io/component!=web'
+apply 'app.kubernetes.io/component!=web,app.kubernetes.io/component!=namespace'
 
 give_up() {
     in_namespace logs job/migrate --tail=50 >&2 || true
