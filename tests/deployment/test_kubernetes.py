@@ -569,7 +569,7 @@ def test_targets_and_dashboard_are_found(manifests: dict[tuple[str, str], str], 
     objects = parse(manifests[framework, "complete"])
     (dashboard,) = named(objects, "ConfigMap", "dashboard")
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert dashboard["data"]["dashboard.json"] == (project / "deploy/grafana/dashboard.json").read_text()
+    assert dashboard["data"] == {"my_service.json": (project / "deploy/grafana/dashboard.json").read_text()}
     (monitor,) = of_kind(objects, "ServiceMonitor")
     example = yaml.safe_load((project / "deploy/prometheus/prometheus.yml").read_text())
     (endpoint,) = monitor["spec"]["endpoints"]
