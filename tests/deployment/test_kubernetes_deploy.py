@@ -83,6 +83,9 @@ def cluster(script: Path, tmp_path: Path) -> Cluster:
 BEFORE = ["delete job migrate --ignore-not-found", f"{APPLY}!=web,app.kubernetes.io/component!=namespace"]
 SERVER = [f"{APPLY}=web", "rollout status deployment/web"]
 BACK = ["rollout undo deployment/web", "rollout status deployment/web"]
+REVISION = "get deployment web .*revision"
+RUNNING = {REVISION: [[0, "7"]]}
+BACK_TO_IT = [f"{BACK[0]} --to-revision=7", BACK[1]]
 
 
 @pytest.mark.parametrize(
@@ -132,18 +135,32 @@ def test_a_running_migration_is_not_taken_away(cluster: Cluster) -> None:
 
 def test_a_rollout_that_fails_is_taken_back(cluster: Cluster) -> None:
     failing = [[1, "error: deployment exceeded its progress deadline\n"], [0, "successfully rolled out\n"]]
-    result = cluster.deploy("production", "1.4.0", answers={**DONE, "rollout status": failing})
+    result = cluster.deploy("production", "1.4.0", answers={**DONE, **RUNNING, "rollout status": failing})
     assert result.returncode == 1
     assert "what ran before runs again" in result.stderr
-    assert cluster.calls == [*BEFORE, *SERVER, *BACK]
+    assert cluster.calls == [*BEFORE, *SERVER, *BACK_TO_IT]
+
+
+def test_what_was_applied_in_part_is_taken_back(cluster: Cluster) -> None:
+    answers = {**DONE, **RUNNING, "component=web": [[1, "error: the route was refused\n"]]}
+    result = cluster.deploy("production", "1.4.0", answers=answers)
+    assert result.returncode == 1
+    assert "what ran before runs again" in result.stderr
+    assert cluster.calls == [*BEFORE, SERVER[0], *BACK_TO_IT]
+
+
+def test_it_says_so_where_taking_back_fails_too(cluster: Cluster) -> None:
+    result = cluster.deploy("production", "1.4.0", answers={**DONE, **RUNNING, "rollout status": [[1, ""]]})
+    assert result.returncode == 1
+    assert "taking it back did not either" in result.stderr
+    assert cluster.calls == [*BEFORE, *SERVER, *BACK_TO_IT]
 
 
 def test_a_first_rollout_that_fails_has_nothing_to_go_back_to(cluster: Cluster) -> None:
-    answers = {**DONE, "rollout status": [[1, ""]], "rollout undo": [[1, "error: no rollout history found\n"]]}
-    result = cluster.deploy("production", "1.4.0", answers=answers)
+    result = cluster.deploy("production", "1.4.0", answers={**DONE, "rollout status": [[1, ""]]})
     assert result.returncode == 1
     assert "there is nothing to go back to" in result.stderr
-    assert cluster.calls == [*BEFORE, *SERVER, BACK[0]]
+    assert cluster.calls == [*BEFORE, *SERVER]
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -204,8 +221,9 @@ def test_kubectl_knows_the_options_of_the_script(script: Path) -> None:
         "delete": ["--ignore-not-found"],
         "logs": ["--tail", "--all-pods"],
         "describe": ["--selector"],
+        "rollout undo": ["--to-revision"],
     }.items():
-        help_text = run(BIN / "kubectl", command, "--help")
+        help_text = run(BIN / "kubectl", *command.split(), "--help")
         for option in options:
             assert option in text
             assert f"{option}=" in help_text
@@ -219,7 +237,7 @@ def test_kubectl_tells_the_server_from_the_rest_by_the_labels(script: Path, tmp_
     applies = re.findall(
         r"^    kubectl apply (.*) --filename \"\$manifests\" --selector \"\$1\"$", script.read_text(), re.M
     )
-    selectors = re.findall(r"^apply '(.*)'$", script.read_text(), re.MULTILINE)
+    selectors = re.findall(r"\bapply '([^']*)'", script.read_text())
     (options,), steps = applies, []
     with apiserver.serve({(each["apiVersion"], each["kind"]) for each in objects}) as (address, applied):
         for selector in selectors:

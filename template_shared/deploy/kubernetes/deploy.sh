@@ -22,7 +22,7 @@ in_namespace() {
 }
 
 roll_back() {
-    in_namespace rollout undo deployment/web && in_namespace rollout status deployment/web
+    in_namespace rollout undo deployment/web "$@" && in_namespace rollout status deployment/web
 }
 
 if [ "$version" = --rollback ]; then
@@ -80,10 +80,13 @@ while true; do
 done
 in_namespace logs job/migrate
 
-apply 'app.kubernetes.io/component=web'
-if ! in_namespace rollout status deployment/web; then
+# Not every attempt makes a revision, so that the one before the last may be older than what runs now.
+before=$(in_namespace get deployment web --ignore-not-found \
+    --output 'jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}')
+if ! { apply 'app.kubernetes.io/component=web' && in_namespace rollout status deployment/web; }; then
     in_namespace get pods --selector app.kubernetes.io/component=web >&2 || true
     in_namespace logs deployment/web --all-pods --tail=20 >&2 || true
-    roll_back || fail "the rollout did not succeed, and there is nothing to go back to"
+    [ -n "$before" ] || fail "the rollout did not succeed, and there is nothing to go back to"
+    roll_back --to-revision="$before" || fail "the rollout did not succeed, and taking it back did not either"
     fail "the rollout did not succeed; what ran before runs again"
 fi
