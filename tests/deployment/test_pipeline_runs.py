@@ -66,9 +66,10 @@ class Owner:
         )
         self.gh = executable(
             directory / "bin/gh",
-            f'printf "%s\\n" "$@" >>{self.asked}; test "$GH_TOKEN" = t0ken\n[ "$2" != list ] || cat {directory}/number',
+            f'printf "%s\\n" "$@" >>{self.asked}; test "$GH_TOKEN" = t0ken\n'
+            f'if [ "$2" = list ]; then for last; do :; done; jq "$last" {directory}/open.json; fi',
         )
-        (directory / "number").touch()
+        (directory / "open.json").write_text("[]")
         render(self.template, self.project, framework="fastapi")
         commit_all(self.project, "Start", init=True)
         run("git", "remote", "add", "origin", self.remote, cwd=self.project)
@@ -130,7 +131,9 @@ def test_what_is_new_is_proposed_once(platform: str, owner: Owner) -> None:
     assert owner.asked.read_text() == ""
 
     owner.improve("trim = 1")
-    (owner.directory / "number").write_text("7\n")
+    (owner.directory / "open.json").write_text(
+        '[{"number": 6, "isCrossRepository": true}, {"number": 7, "isCrossRepository": false}]'
+    )
     owner.update(platform)
     assert "trim = 1" in owner.proposed(".editorconfig")
     assert run("git", "rev-list", "--count", "main..template-update", cwd=owner.remote).strip() == "1"

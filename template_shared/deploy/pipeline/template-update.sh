@@ -89,7 +89,9 @@ fi
 propose_on_github() {
     git push --quiet --force-with-lease="$branch:$proposed" origin "$branch"
     export GH_TOKEN="$TEMPLATE_UPDATE_TOKEN"
-    number=$(gh pr list --head "$branch" --base "$target" --state open --json number --jq '.[].number')
+    # A fork may have a branch of this name as well.
+    number=$(gh pr list --head "$branch" --base "$target" --state open --json number,isCrossRepository \
+        --jq '.[] | select(.isCrossRepository | not) | .number')
     if [ -n "$number" ]; then
         gh pr edit "$number" --title "$title" --body "$text"
     else
