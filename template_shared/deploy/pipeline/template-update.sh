@@ -55,7 +55,7 @@ if [ -n "$proposed" ]; then
 fi
 
 git switch --quiet --force-create "$branch" "$base"
-uvx --from copier==9.19.1 copier update --defaults --quiet
+uvx --exclude-newer "7 days" --from copier==9.19.1 copier update --defaults --quiet
 conflicts=$(git diff --name-only --diff-filter=U)
 git add --all
 if git diff --cached --quiet -- . ':!.copier-answers.yml'; then
