@@ -191,6 +191,21 @@ def test_only_the_named_server_gets_the_token(owner: Owner) -> None:
     assert [host for host, answer in asked.items() if "password=a-secret" in answer] == ["github.com"]
 
 
+def test_the_templates_address_for_ssh_becomes_the_servers(owner: Owner) -> None:
+    """Git says where it would go, once the script has set it up."""
+    script = owner.project / "deploy/pipeline/template-update.sh"
+    text = script.read_text()
+    script.write_text(text[: text.index("\nbase=")] + '\ngit ls-remote --get-url "$1"\n')
+    replace(script, "platform=$1", "platform=$1 && shift")
+    token = {"TEMPLATE_UPDATE_TOKEN": "a-secret", "SERVER_URL": "https://git.example.com:8443/git"}
+    for address, reached in {
+        "git@git.example.com:team/template.git": "https://git.example.com:8443/git/team/template.git",
+        "ssh://git@git.example.com/team/template.git": "https://git.example.com:8443/git/team/template.git",
+        "git@example.com:team/template.git": "git@example.com:team/template.git",
+    }.items():
+        assert attempt(script, "github", address, cwd=owner.project, env=token).stdout == f"{reached}\n"
+
+
 # --- A release ----------------------------------------------------------------------------------------------------
 
 

@@ -36,12 +36,16 @@ case $source in
 esac
 
 # Git asks for the token when that server wants one, and nobody else gets it: it is in no URL and no file.
-export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=3
+export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=5
 export GIT_CONFIG_KEY_0="credential.$SERVER_URL.helper"
 # shellcheck disable=SC2016 # git's shell fills it in
 export GIT_CONFIG_VALUE_0='!f() { echo username=oauth2; echo "password=$TEMPLATE_UPDATE_TOKEN"; }; f'
 export GIT_CONFIG_KEY_1=user.name GIT_CONFIG_VALUE_1="Template update"
 export GIT_CONFIG_KEY_2=user.email GIT_CONFIG_VALUE_2="$bot"
+# A template on that server may be recorded with its address for SSH, for which there is no key here.
+host=${SERVER_URL#*://} && host=${host%%[:/]*}
+export GIT_CONFIG_KEY_3="url.$SERVER_URL/.insteadOf" GIT_CONFIG_VALUE_3="git@$host:"
+export GIT_CONFIG_KEY_4="url.$SERVER_URL/.insteadOf" GIT_CONFIG_VALUE_4="ssh://git@$host/"
 
 base=$(git rev-parse HEAD)
 target=${DEFAULT_BRANCH:-main}
