@@ -197,7 +197,7 @@ def test_each_job_has_the_permissions_that_it_needs_and_no_others(rendered: Rend
         "release.yml/check": reads,
         "release.yml/image": reads | signs,
         "release.yml/staging": {"actions": "write"},
-        "deploy.yml/deploy": reads,
+        **{f"deploy.yml/{job}": reads for job in ("machine", "cluster")},
         "template-update.yml/update": reads,
     }
 
