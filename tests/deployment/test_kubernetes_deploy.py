@@ -14,6 +14,7 @@ import pytest
 
 from tests.deployment import apiserver
 from tests.deployment.cluster import COMPONENT, Object, of_kind, parse, title, workloads
+from tests.owner import replace
 from tests.tools import render, run
 
 HERE = Path(__file__).parent
@@ -202,6 +203,22 @@ def test_an_image_that_is_not_there_is_refused(cluster: Cluster, tmp_path: Path)
     assert result.returncode == 1
     assert "no container" in result.stderr
     assert cluster.calls == []
+
+
+def test_the_version_is_that_of_the_service_alone(cluster: Cluster, tmp_path: Path) -> None:
+    """Whatever else runs in the cluster, and however the owner quotes."""
+    copied = shutil.copytree(cluster.script.parents[1], tmp_path / "deploy") / "kubernetes"
+    overlay = copied / "overlays/production/kustomization.yaml"
+    replace(
+        overlay, "    newName: registry.example.com/my-service\n", "    newName: 'registry.example.com/shop' # ours\n"
+    )
+    other = "  - name: proxy\n    newName: registry.example.com/proxy\n    newTag: '2'\n"
+    replace(overlay, "configMapGenerator:", f"{other}configMapGenerator:")
+    result = Cluster(copied / "deploy.sh", cluster.directory).deploy("production", "1.4.0", answers=DONE)
+    assert (result.returncode, result.stderr) == (0, "")
+    objects = parse((cluster.directory / "applied.yaml").read_text())
+    images = {container["image"] for pods in workloads(objects) for container in pods.containers}
+    assert images == {"registry.example.com/shop:1.4.0"}
 
 
 def test_shellcheck_accepts_the_script(script: Path, tmp_path: Path) -> None:

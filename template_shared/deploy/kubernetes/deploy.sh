@@ -39,7 +39,8 @@ case $version in
 esac
 manifests=$(mktemp)
 trap 'rm -f "$manifests"' EXIT
-image=$(sed -n 's/^ *newName: *//p' "$overlay/kustomization.yaml")
+image=$(tr -d "\"'" <"$overlay/kustomization.yaml" \
+    | awk '$1 == "-" { ours = $2 == "name:" && $3 == "service" } ours && $1 == "newName:" { print $2 }')
 kubectl kustomize "$overlay" | sed "s|\( image: $image\)[:@].*|\1$version|" >"$manifests"
 grep -q " image: $image$version\$" "$manifests" || fail "no container of $overlay has the image $image"
 
