@@ -46,7 +46,8 @@ grep -q " image: $image$version\$" "$manifests" || fail "no container of $overla
 
 # What is not the server's (configuration, policies, the migration) comes first, and does not touch what runs. The
 # namespace is there: an administrator has made it.
-# Ours counts, whatever a rollback or a person has changed meanwhile.
+# What the manifests say counts, whatever a rollback or a person has changed meanwhile. What they no longer say goes,
+# unless one of these has written it too.
 apply() {
     kubectl apply --server-side --force-conflicts --filename "$manifests" --selector "$1"
 }
