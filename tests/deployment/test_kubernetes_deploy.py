@@ -78,10 +78,14 @@ def cluster(script: Path, tmp_path: Path) -> Cluster:
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "kubectl.py"} "$@"\n')
     kubectl.chmod(0o755)
+    shutil.copy2(shutil.which("true") or "true", tmp_path / "sleep")  # nothing comes later here
     return Cluster(script, tmp_path)
 
 
-BEFORE = ["delete job migrate --ignore-not-found", f"{APPLY}!=web,app.kubernetes.io/component!=namespace"]
+BEFORE = [
+    "delete job migrate --ignore-not-found --cascade=foreground",
+    f"{APPLY}!=web,app.kubernetes.io/component!=namespace",
+]
 SERVER = [f"{APPLY}=web", "rollout status deployment/web"]
 BACK = ["rollout undo deployment/web", "rollout status deployment/web"]
 REVISION = "get deployment web .*revision"
@@ -124,7 +128,32 @@ def test_a_migration_that_cannot_start_is_not_waited_for(cluster: Cluster, reaso
     result = cluster.deploy("production", "1.4.0", answers=answers)
     assert result.returncode == 1
     assert f"could not start ({reason})" in result.stderr
-    assert cluster.calls == [*BEFORE, "delete job migrate"]
+    assert cluster.calls == [*BEFORE, "delete job migrate --cascade=foreground"]
+
+
+def test_a_cluster_that_does_not_answer_is_asked_again(cluster: Cluster) -> None:
+    lost = [1, ""]
+    result = cluster.deploy("production", "1.4.0", answers={CONDITIONS: [lost, lost, [0, ""], lost, [0, "Complete"]]})
+    assert result.returncode == 0
+    assert cluster.calls == [*BEFORE, *SERVER]
+
+
+def test_a_cluster_that_is_gone_is_not_asked_for_ever(cluster: Cluster) -> None:
+    result = cluster.deploy("production", "1.4.0", answers={CONDITIONS: [[1, ""]]})
+    assert result.returncode == 1
+    assert "the cluster does not answer" in result.stderr
+    assert cluster.calls == BEFORE
+
+
+def test_it_says_once_why_a_pod_waits(cluster: Cluster) -> None:
+    answers = {
+        CONDITIONS: [*[[0, ""]] * 4, [0, "Complete"]],
+        "job-name=migrate .*Unschedulable": [[0, "0/3 nodes"], [0, "0/3 nodes"], [0, ""]],
+        "logs job/migrate": [[1, ""]],  # the log is nice to have
+    }
+    result = cluster.deploy("production", "1.4.0", answers=answers)
+    assert (result.returncode, result.stderr) == (0, "deploy.sh: the migration waits for a node: 0/3 nodes\n")
+    assert cluster.calls == [*BEFORE, *SERVER]
 
 
 def test_a_running_migration_is_not_taken_away(cluster: Cluster) -> None:
@@ -235,7 +264,7 @@ def test_kubectl_knows_the_options_of_the_script(script: Path) -> None:
     for command, options in {
         "apply": ["--server-side", "--force-conflicts", "--filename", "--selector"],
         "get": ["--ignore-not-found", "--output", "--selector"],
-        "delete": ["--ignore-not-found"],
+        "delete": ["--ignore-not-found", "--cascade"],
         "logs": ["--tail", "--all-pods"],
         "describe": ["--selector"],
         "rollout undo": ["--to-revision"],

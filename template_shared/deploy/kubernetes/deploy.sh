@@ -21,6 +21,15 @@ in_namespace() {
     kubectl --namespace "$namespace" "$@"
 }
 
+# Asks once more where the cluster does not answer: for half a minute, it may be replacing its own servers.
+ask() {
+    for _ in {1..15}; do
+        in_namespace get "$@" && return
+        sleep 2
+    done
+    fail "the cluster does not answer: look there what became of the migration, before the next attempt"
+}
+
 roll_back() {
     in_namespace rollout undo deployment/web "$@" && in_namespace rollout status deployment/web
 }
@@ -54,7 +63,7 @@ apply() {
 
 active=$(in_namespace get job migrate --ignore-not-found --output 'jsonpath={.status.active}')
 [ "${active:-0}" = 0 ] || fail "a migration is running: wait for it, or end it with: kubectl -n $namespace delete job migrate"
-in_namespace delete job migrate --ignore-not-found
+in_namespace delete job migrate --ignore-not-found --cascade=foreground # with its pod
 apply 'app.kubernetes.io/component!=web,app.kubernetes.io/component!=namespace'
 
 give_up() {
@@ -62,31 +71,40 @@ give_up() {
     fail "the migration did not succeed ($1); what ran before runs on"
 }
 
+unscheduled='jsonpath={.items[*].status.conditions[?(@.reason=="Unschedulable")].message}'
+told=
 while true; do
-    conditions=$(in_namespace get job migrate --output 'jsonpath={.status.conditions[?(@.status=="True")].type}')
+    conditions=$(ask job migrate --output 'jsonpath={.status.conditions[?(@.status=="True")].type}')
     case " $conditions " in
         *" Complete "*) break ;;
-        *" Failed "*) give_up "$(in_namespace get job migrate --output 'jsonpath={.status.conditions[*].message}')" ;;
+        *" Failed "*) give_up "$(ask job migrate --output 'jsonpath={.status.conditions[*].message}')" ;;
     esac
     # These do not pass by themselves, though Kubernetes would try on until the Job's deadline.
-    waiting=$(in_namespace get pods --selector batch.kubernetes.io/job-name=migrate \
+    waiting=$(ask pods --selector batch.kubernetes.io/job-name=migrate \
         --output 'jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}')
     case $waiting in
         *ImagePullBackOff* | *InvalidImageName* | *CreateContainerConfigError*)
             in_namespace describe pods --selector batch.kubernetes.io/job-name=migrate >&2 || true
-            in_namespace delete job migrate
+            in_namespace delete job migrate --cascade=foreground
             fail "the migration could not start ($waiting); what ran before runs on"
             ;;
     esac
+    # This one may pass: a node comes, or has room again.
+    why=$(ask pods --selector batch.kubernetes.io/job-name=migrate --output "$unscheduled")
+    if [ -n "$why" ] && [ "$why" != "$told" ]; then
+        echo "deploy.sh: the migration waits for a node: $why" >&2
+        told=$why
+    fi
     sleep 1
 done
-in_namespace logs job/migrate
+in_namespace logs job/migrate || true
 
 # Not every attempt makes a revision, so that the one before the last may be older than what runs now.
 before=$(in_namespace get deployment web --ignore-not-found \
     --output 'jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}')
 if ! { apply 'app.kubernetes.io/component=web' && in_namespace rollout status deployment/web; }; then
     in_namespace get pods --selector app.kubernetes.io/component=web >&2 || true
+    in_namespace get pods --selector app.kubernetes.io/component=web --output "$unscheduled" >&2 || true
     in_namespace logs deployment/web --all-pods --tail=20 >&2 || true
     [ -n "$before" ] || fail "the rollout did not succeed, and there is nothing to go back to"
     roll_back --to-revision="$before" || fail "the rollout did not succeed, and taking it back did not either"
