@@ -1,5 +1,6 @@
 """The pipelines as they are rendered: valid, careful, and about this project. test_pipeline_runs.py runs them."""
 
+import json
 import os
 import re
 import subprocess
@@ -278,6 +279,17 @@ def test_what_the_owner_has_to_set_is_documented_and_nothing_else(project: Path)
     assert set(re.findall(r"`(staging|production)`", page)) == environments
     for name in re.findall(r"`(\w[\w-]+\.yml)`", page):
         assert name in texts(project)
+
+
+def test_another_python_is_not_proposed(rendered: Rendered) -> None:
+    """Its version stands in several files, which change together: see test_one_version_of_each_tool."""
+    dependabot = yaml.safe_load((rendered("django", "github", ()) / ".github/dependabot.yml").read_text())
+    ignored = [rule for update in dependabot["updates"] for rule in update.get("ignore", [])]
+    steps = [f"version-update:semver-{step}" for step in ("minor", "major")]
+    assert ignored == [{"dependency-name": "python", "update-types": steps}]
+    renovate = json.loads((rendered("django", "gitlab", ()) / "renovate.json").read_text())
+    (rule,) = [rule for rule in renovate["packageRules"] if rule.get("enabled") is False]
+    assert (rule["matchPackageNames"], rule["matchUpdateTypes"]) == (["python"], ["minor", "major"])
 
 
 def test_one_version_of_each_tool(project: Path) -> None:
