@@ -303,9 +303,11 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
         "DEPLOY_SSH_KEY": str(tmp_path / "key"),
     }
     script = copy / "deploy/pipeline/compose.sh"
+    (copy / "deploy/compose/compose.yaml").chmod(0o666)  # as GitLab's runner checks out
     result = attempt(script, "v1.2.3", cwd=tmp_path, path=ssh.parent, env=variables)
     assert result.returncode == 0, result.stdout
     assert f"deploy v1.2.3 in {machine}/service with IMAGE=ours" in result.stdout
+    assert (machine / "service/deploy/compose/compose.yaml").stat().st_mode & 0o777 == 0o644
     assert "600\na key\n" in result.stdout
     assert "machine.example.com ssh-ed25519 AAAA\n" in result.stdout
     assert (tmp_path / "asked").read_text().count("StrictHostKeyChecking=yes") == 2
