@@ -2,7 +2,7 @@
 # Deploys a version to the cluster and with the rights that kubectl has: first the migrations, and only where these
 # succeed the rest. A rollout that does not succeed is taken back.
 #
-#   deploy.sh OVERLAY VERSION       such as: deploy.sh production 1.4.0 (or sha256:…, the image's digest)
+#   deploy.sh OVERLAY VERSION       such as: deploy.sh production v1.4.0 (or sha256:…, the image's digest)
 #   deploy.sh OVERLAY --rollback    back to what ran before, without migrations
 set -euo pipefail
 
