@@ -173,3 +173,21 @@ def test_no_timeout_stands_elsewhere(project: Path) -> None:
 def test_the_pipeline_waits_as_long_as_an_orchestrator(project: Path, promised: SimpleNamespace) -> None:
     script = (project / "deploy/pipeline/smoke.sh").read_text()
     assert re.findall(r"docker stop -t (\d+)", script) == [str(promised.orchestrator)]
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_a_job_that_deploys_outlasts_what_it_waits_for(ci: str, template: Path, tmp_path: Path) -> None:
+    """The migration, the rollout, and the one that takes it back."""
+    project = render(template, tmp_path / "service", framework="django", target=["compose", "kubernetes"], ci=ci)
+    base = project / "deploy/kubernetes/base"
+    migration = yaml.safe_load((base / "migrate.yaml").read_text())["spec"]["activeDeadlineSeconds"]
+    (deployment, *_) = yaml.safe_load_all((base / "web.yaml").read_text())
+    longest = migration + 2 * deployment["spec"]["progressDeadlineSeconds"]
+    if ci == "github":
+        jobs = yaml.safe_load((project / ".github/workflows/deploy.yml").read_text())["jobs"].values()
+        minutes = [job["timeout-minutes"] for job in jobs]
+    else:
+        jobs = yaml.safe_load((project / ".gitlab-ci.yml").read_text())
+        minutes = [int(body["timeout"].split()[0]) for name, body in jobs.items() if name.startswith(".deploy-")]
+    assert len(minutes) == 2
+    assert all(60 * each > longest for each in minutes)

@@ -297,11 +297,18 @@ def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_pat
     overlay = project / "deploy" / "kubernetes" / "overlays" / "production" / "kustomization.yaml"
     replace(overlay, "registry.example.com/my-service", "images.example.com/shop")
     commit_all(project, "To a cluster")
-    (clone / f"template_{framework}" / "LATER.md").write_text("# Later\n")
-    commit_all(clone, "One more version")
-    run(copier, "update", "--defaults", project)
-    assert (project / "LATER.md").exists()
-    assert "images.example.com/shop" in overlay.read_text()
+    before = tree(overlay.parents[1])
+    for line in ("newName: registry.example.com", "newTag: "):  # the line that the owner changed, and another
+        (clone / f"template_{framework}" / "LATER.md").write_text(line)
+        replace(clone / "template_shared/deploy/kubernetes/overlays/kustomization.yaml.jinja", line, f"{line}new-")
+        replace(clone / "template_shared/deploy/kubernetes/overlays/surroundings.yaml.jinja", "/8}", "/8 }")
+        commit_all(clone, "One more version")
+        run(copier, "update", "--defaults", project)
+        assert (project / "LATER.md").read_text() == line
+        assert tree(overlay.parents[1]) == before
+        assert "UU" not in run("git", "status", "--porcelain", cwd=project)
+        commit_all(project, "Update")
+        replace(clone / "template_shared/deploy/kubernetes/overlays/surroundings.yaml.jinja", "/8 }", "/8}")
 
 
 def test_fastapi_has_no_choice_of_servers(clone: Path, tmp_path: Path) -> None:

@@ -414,7 +414,9 @@ def gate(objects: list[Object], _: Promises) -> Iterator[str]:
         wave = int(each["metadata"].get("annotations", {}).get(WAVE, "0"))
         if each["kind"] == "Job":
             wanted: tuple[str | None, int] = ("migration", -1)
-        elif each["kind"] in {"Namespace", "ServiceAccount", "NetworkPolicy", "ExternalSecret"} or (
+        elif each["kind"] == "Namespace":
+            wanted = ("namespace", -2)  # which deploy.sh leaves to an administrator
+        elif each["kind"] in {"ServiceAccount", "NetworkPolicy", "ExternalSecret"} or (
             each["kind"] == "ConfigMap" and "ENVIRONMENT" in each["data"]
         ):
             wanted = (None, -2)

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests import prometheus
-from tests.deployment import cluster
+from tests.deployment import apiserver, cluster
 from tests.deployment.cluster import CHECKS, Object, Promises, named, of_kind, parse
 from tests.deployment.conftest import Images
 from tests.deployment.engine import Engine
@@ -505,7 +505,7 @@ def test_an_update_leaves_overlays_alone(template: Path, framework: str, tmp_pat
     commit_all(project, "Start", init=True)
     before = tree(overlays)
     shared = clone / "template_shared/deploy/kubernetes"
-    replace(shared / "overlays/kustomization.yaml.jinja", "newTag: 0.1.0", "newTag: 0.2.0")
+    replace(shared / "overlays/kustomization.yaml.jinja", "newTag: v0.1.0", "newTag: v0.2.0")
     replace(shared / "overlays/surroundings.yaml.jinja", "10.0.0.0/8", "172.16.0.0/12")
     replace(shared / "base/web.yaml", "revisionHistoryLimit: 5", "revisionHistoryLimit: 9")
     commit_all(clone, "The next version")
@@ -526,11 +526,50 @@ def test_rules_are_those_of_the_file(manifests: dict[tuple[str, str], str], proj
     assert written == (component / "rules.yaml").read_text()
 
 
+def refused_by_role(objects: list[Object], project: Path) -> set[str]:
+    """What deploying applies or looks at, and the Role of docs/cluster.md does not allow."""
+    role = yaml.safe_load((project / "deploy/kubernetes/deployer.yaml").read_text())
+    allowed = {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    writes, reads = ["get", "list", "watch", "create", "patch", "update", "delete"], ["get", "list", "watch"]
+    needed = {
+        (each["apiVersion"].rpartition("/")[0], apiserver.plural(each["kind"]), verb)
+        for each in objects
+        if each["kind"] != "Namespace"
+        for verb in writes
+    }
+    needed |= {(group, resource, verb) for group, resource in (("", "pods"), ("", "events"), ("apps", "replicasets"))
+               for verb in reads}  # fmt: skip
+    needed.add(("", "pods/log", "get"))
+    return {" ".join(each) for each in needed - allowed}
+
+
+def test_the_role_allows_what_deploying_takes(
+    manifests: dict[tuple[str, str], str], project: Path, framework: str, tmp_path: Path
+) -> None:
+    objects = parse(manifests[framework, "complete"])
+    assert refused_by_role(objects, project) == set()
+    file = project / "deploy/kubernetes/deployer.yaml"
+    assert refused_by_schema([yaml.safe_load(file.read_text())], VERSIONS[-1], tmp_path) == ""
+    less = shutil.copytree(project / "deploy", tmp_path / "less/deploy").parent
+    replace(less / "deploy/kubernetes/deployer.yaml", "[jobs]", "[cronjobs]")
+    assert "batch jobs patch" in refused_by_role(objects, less)
+    page = (project / "docs/cluster.md").read_text()
+    assert "--filename deploy/kubernetes/deployer.yaml" in page
+    (namespace,) = of_kind(objects, "Namespace")
+    assert f"--selector {cluster.COMPONENT}={namespace['metadata']['labels'][cluster.COMPONENT]}" in page
+
+
 def test_targets_and_dashboard_are_found(manifests: dict[tuple[str, str], str], project: Path, framework: str) -> None:
     objects = parse(manifests[framework, "complete"])
     (dashboard,) = named(objects, "ConfigMap", "dashboard")
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert dashboard["data"]["dashboard.json"] == (project / "deploy/grafana/dashboard.json").read_text()
+    assert dashboard["data"] == {"my_service.json": (project / "deploy/grafana/dashboard.json").read_text()}
     (monitor,) = of_kind(objects, "ServiceMonitor")
     example = yaml.safe_load((project / "deploy/prometheus/prometheus.yml").read_text())
     (endpoint,) = monitor["spec"]["endpoints"]

@@ -14,6 +14,7 @@ import pytest
 
 from tests.deployment import apiserver
 from tests.deployment.cluster import COMPONENT, Object, of_kind, parse, title, workloads
+from tests.owner import replace
 from tests.tools import render, run
 
 HERE = Path(__file__).parent
@@ -77,12 +78,19 @@ def cluster(script: Path, tmp_path: Path) -> Cluster:
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "kubectl.py"} "$@"\n')
     kubectl.chmod(0o755)
+    shutil.copy2(shutil.which("true") or "true", tmp_path / "sleep")  # nothing comes later here
     return Cluster(script, tmp_path)
 
 
-BEFORE = ["delete job migrate --ignore-not-found", f"{APPLY}!=web"]
+BEFORE = [
+    "delete job migrate --ignore-not-found --cascade=foreground",
+    f"{APPLY}!=web,app.kubernetes.io/component!=namespace",
+]
 SERVER = [f"{APPLY}=web", "rollout status deployment/web"]
 BACK = ["rollout undo deployment/web", "rollout status deployment/web"]
+REVISION = "get deployment web .*revision"
+RUNNING = {REVISION: [[0, "7"]]}
+BACK_TO_IT = [f"{BACK[0]} --to-revision=7", BACK[1]]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +128,32 @@ def test_a_migration_that_cannot_start_is_not_waited_for(cluster: Cluster, reaso
     result = cluster.deploy("production", "1.4.0", answers=answers)
     assert result.returncode == 1
     assert f"could not start ({reason})" in result.stderr
-    assert cluster.calls == [*BEFORE, "delete job migrate"]
+    assert cluster.calls == [*BEFORE, "delete job migrate --cascade=foreground"]
+
+
+def test_a_cluster_that_does_not_answer_is_asked_again(cluster: Cluster) -> None:
+    lost = [1, ""]
+    result = cluster.deploy("production", "1.4.0", answers={CONDITIONS: [lost, lost, [0, ""], lost, [0, "Complete"]]})
+    assert result.returncode == 0
+    assert cluster.calls == [*BEFORE, *SERVER]
+
+
+def test_a_cluster_that_is_gone_is_not_asked_for_ever(cluster: Cluster) -> None:
+    result = cluster.deploy("production", "1.4.0", answers={CONDITIONS: [[1, ""]]})
+    assert result.returncode == 1
+    assert "the cluster does not answer" in result.stderr
+    assert cluster.calls == BEFORE
+
+
+def test_it_says_once_why_a_pod_waits(cluster: Cluster) -> None:
+    answers = {
+        CONDITIONS: [*[[0, ""]] * 4, [0, "Complete"]],
+        "job-name=migrate .*Unschedulable": [[0, "0/3 nodes"], [0, "0/3 nodes"], [0, ""]],
+        "logs job/migrate": [[1, ""]],  # the log is nice to have
+    }
+    result = cluster.deploy("production", "1.4.0", answers=answers)
+    assert (result.returncode, result.stderr) == (0, "deploy.sh: the migration waits for a node: 0/3 nodes\n")
+    assert cluster.calls == [*BEFORE, *SERVER]
 
 
 def test_a_running_migration_is_not_taken_away(cluster: Cluster) -> None:
@@ -132,18 +165,32 @@ def test_a_running_migration_is_not_taken_away(cluster: Cluster) -> None:
 
 def test_a_rollout_that_fails_is_taken_back(cluster: Cluster) -> None:
     failing = [[1, "error: deployment exceeded its progress deadline\n"], [0, "successfully rolled out\n"]]
-    result = cluster.deploy("production", "1.4.0", answers={**DONE, "rollout status": failing})
+    result = cluster.deploy("production", "1.4.0", answers={**DONE, **RUNNING, "rollout status": failing})
     assert result.returncode == 1
     assert "what ran before runs again" in result.stderr
-    assert cluster.calls == [*BEFORE, *SERVER, *BACK]
+    assert cluster.calls == [*BEFORE, *SERVER, *BACK_TO_IT]
+
+
+def test_what_was_applied_in_part_is_taken_back(cluster: Cluster) -> None:
+    answers = {**DONE, **RUNNING, "component=web": [[1, "error: the route was refused\n"]]}
+    result = cluster.deploy("production", "1.4.0", answers=answers)
+    assert result.returncode == 1
+    assert "what ran before runs again" in result.stderr
+    assert cluster.calls == [*BEFORE, SERVER[0], *BACK_TO_IT]
+
+
+def test_it_says_so_where_taking_back_fails_too(cluster: Cluster) -> None:
+    result = cluster.deploy("production", "1.4.0", answers={**DONE, **RUNNING, "rollout status": [[1, ""]]})
+    assert result.returncode == 1
+    assert "taking it back did not either" in result.stderr
+    assert cluster.calls == [*BEFORE, *SERVER, *BACK_TO_IT]
 
 
 def test_a_first_rollout_that_fails_has_nothing_to_go_back_to(cluster: Cluster) -> None:
-    answers = {**DONE, "rollout status": [[1, ""]], "rollout undo": [[1, "error: no rollout history found\n"]]}
-    result = cluster.deploy("production", "1.4.0", answers=answers)
+    result = cluster.deploy("production", "1.4.0", answers={**DONE, "rollout status": [[1, ""]]})
     assert result.returncode == 1
     assert "there is nothing to go back to" in result.stderr
-    assert cluster.calls == [*BEFORE, *SERVER, BACK[0]]
+    assert cluster.calls == [*BEFORE, *SERVER]
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -187,6 +234,22 @@ def test_an_image_that_is_not_there_is_refused(cluster: Cluster, tmp_path: Path)
     assert cluster.calls == []
 
 
+def test_the_version_is_that_of_the_service_alone(cluster: Cluster, tmp_path: Path) -> None:
+    """Whatever else runs in the cluster, and however the owner quotes."""
+    copied = shutil.copytree(cluster.script.parents[1], tmp_path / "deploy") / "kubernetes"
+    overlay = copied / "overlays/production/kustomization.yaml"
+    replace(
+        overlay, "    newName: registry.example.com/my-service\n", "    newName: 'registry.example.com/shop' # ours\n"
+    )
+    other = "  - name: proxy\n    newName: registry.example.com/proxy\n    newTag: '2'\n"
+    replace(overlay, "configMapGenerator:", f"{other}configMapGenerator:")
+    result = Cluster(copied / "deploy.sh", cluster.directory).deploy("production", "1.4.0", answers=DONE)
+    assert (result.returncode, result.stderr) == (0, "")
+    objects = parse((cluster.directory / "applied.yaml").read_text())
+    images = {container["image"] for pods in workloads(objects) for container in pods.containers}
+    assert images == {"registry.example.com/shop:1.4.0"}
+
+
 def test_shellcheck_accepts_the_script(script: Path, tmp_path: Path) -> None:
     assert os.access(script, os.X_OK)
     run(BIN / "shellcheck", script)
@@ -201,11 +264,12 @@ def test_kubectl_knows_the_options_of_the_script(script: Path) -> None:
     for command, options in {
         "apply": ["--server-side", "--force-conflicts", "--filename", "--selector"],
         "get": ["--ignore-not-found", "--output", "--selector"],
-        "delete": ["--ignore-not-found"],
+        "delete": ["--ignore-not-found", "--cascade"],
         "logs": ["--tail", "--all-pods"],
         "describe": ["--selector"],
+        "rollout undo": ["--to-revision"],
     }.items():
-        help_text = run(BIN / "kubectl", command, "--help")
+        help_text = run(BIN / "kubectl", *command.split(), "--help")
         for option in options:
             assert option in text
             assert f"{option}=" in help_text
@@ -219,7 +283,7 @@ def test_kubectl_tells_the_server_from_the_rest_by_the_labels(script: Path, tmp_
     applies = re.findall(
         r"^    kubectl apply (.*) --filename \"\$manifests\" --selector \"\$1\"$", script.read_text(), re.M
     )
-    selectors = re.findall(r"^apply '(.*)'$", script.read_text(), re.MULTILINE)
+    selectors = re.findall(r"\bapply '([^']*)'", script.read_text())
     (options,), steps = applies, []
     with apiserver.serve({(each["apiVersion"], each["kind"]) for each in objects}) as (address, applied):
         for selector in selectors:
@@ -228,7 +292,7 @@ def test_kubectl_tells_the_server_from_the_rest_by_the_labels(script: Path, tmp_
             run(BIN / "kubectl", "apply", *server, *command)
             steps.append(set(applied))
             applied.clear()
-    assert set.union(*steps) == {title(each) for each in objects}
+    assert set.union(*steps) == {title(each) for each in objects if each["kind"] != "Namespace"}
     before, server_itself = steps
     assert "Job migrate" in before
     assert server_itself == {title(each) for each in objects if component(each) == "web"}

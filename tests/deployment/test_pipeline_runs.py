@@ -66,9 +66,10 @@ class Owner:
         )
         self.gh = executable(
             directory / "bin/gh",
-            f'printf "%s\\n" "$@" >>{self.asked}; test "$GH_TOKEN" = t0ken\n[ "$2" != list ] || cat {directory}/number',
+            f'printf "%s\\n" "$@" >>{self.asked}; test "$GH_TOKEN" = t0ken\n'
+            f'if [ "$2" = list ]; then for last; do :; done; jq "$last" {directory}/open.json; fi',
         )
-        (directory / "number").touch()
+        (directory / "open.json").write_text("[]")
         render(self.template, self.project, framework="fastapi")
         commit_all(self.project, "Start", init=True)
         run("git", "remote", "add", "origin", self.remote, cwd=self.project)
@@ -130,7 +131,9 @@ def test_what_is_new_is_proposed_once(platform: str, owner: Owner) -> None:
     assert owner.asked.read_text() == ""
 
     owner.improve("trim = 1")
-    (owner.directory / "number").write_text("7\n")
+    (owner.directory / "open.json").write_text(
+        '[{"number": 6, "isCrossRepository": true}, {"number": 7, "isCrossRepository": false}]'
+    )
     owner.update(platform)
     assert "trim = 1" in owner.proposed(".editorconfig")
     assert run("git", "rev-list", "--count", "main..template-update", cwd=owner.remote).strip() == "1"
@@ -186,6 +189,21 @@ def test_only_the_named_server_gets_the_token(owner: Owner) -> None:
         for host in ("github.com", "github.com.example.org", "example.org")
     }
     assert [host for host, answer in asked.items() if "password=a-secret" in answer] == ["github.com"]
+
+
+def test_the_templates_address_for_ssh_becomes_the_servers(owner: Owner) -> None:
+    """Git says where it would go, once the script has set it up."""
+    script = owner.project / "deploy/pipeline/template-update.sh"
+    text = script.read_text()
+    script.write_text(text[: text.index("\nbase=")] + '\ngit ls-remote --get-url "$1"\n')
+    replace(script, "platform=$1", "platform=$1 && shift")
+    token = {"TEMPLATE_UPDATE_TOKEN": "a-secret", "SERVER_URL": "https://git.example.com:8443/git"}
+    for address, reached in {
+        "git@git.example.com:team/template.git": "https://git.example.com:8443/git/team/template.git",
+        "ssh://git@git.example.com/team/template.git": "https://git.example.com:8443/git/team/template.git",
+        "git@example.com:team/template.git": "git@example.com:team/template.git",
+    }.items():
+        assert attempt(script, "github", address, cwd=owner.project, env=token).stdout == f"{reached}\n"
 
 
 # --- A release ----------------------------------------------------------------------------------------------------
@@ -285,9 +303,11 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
         "DEPLOY_SSH_KEY": str(tmp_path / "key"),
     }
     script = copy / "deploy/pipeline/compose.sh"
+    (copy / "deploy/compose/compose.yaml").chmod(0o666)  # as GitLab's runner checks out
     result = attempt(script, "v1.2.3", cwd=tmp_path, path=ssh.parent, env=variables)
     assert result.returncode == 0, result.stdout
     assert f"deploy v1.2.3 in {machine}/service with IMAGE=ours" in result.stdout
+    assert (machine / "service/deploy/compose/compose.yaml").stat().st_mode & 0o777 == 0o644
     assert "600\na key\n" in result.stdout
     assert "machine.example.com ssh-ed25519 AAAA\n" in result.stdout
     assert (tmp_path / "asked").read_text().count("StrictHostKeyChecking=yes") == 2

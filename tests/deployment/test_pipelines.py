@@ -1,5 +1,6 @@
 """The pipelines as they are rendered: valid, careful, and about this project. test_pipeline_runs.py runs them."""
 
+import json
 import os
 import re
 import subprocess
@@ -197,7 +198,7 @@ def test_each_job_has_the_permissions_that_it_needs_and_no_others(rendered: Rend
         "release.yml/check": reads,
         "release.yml/image": reads | signs,
         "release.yml/staging": {"actions": "write"},
-        "deploy.yml/deploy": reads,
+        **{f"deploy.yml/{job}": reads for job in ("machine", "cluster")},
         "template-update.yml/update": reads,
     }
 
@@ -233,6 +234,19 @@ def test_production_waits_for_a_person(rendered: Rendered) -> None:
         assert [rule["when"] for rule in body["rules"]] == ["manual"]
 
 
+def test_a_builder_that_can_push_by_digest_is_made_first(rendered: Rendered) -> None:
+    """Docker's own cannot. Behind a service of GitLab's, buildx finds the certificates only by a context."""
+    for ci, job in {"github": "release.yml/image", "gitlab": "publish"}.items():
+        lines = "\n".join(commands(rendered("django", ci, ("compose",)))[job]).splitlines()
+        (made,) = [place for place, line in enumerate(lines) if "buildx create" in line]
+        (published,) = [place for place, line in enumerate(lines) if "publish.sh" in line]
+        assert "--use --driver docker-container" in lines[made]
+        assert made < published
+        if ci == "gitlab":
+            context = lines[made].split()[-1]
+            assert f"docker context create {context}" in lines[made - 1]
+
+
 def test_jobs_call_the_projects_own_commands(project: Path) -> None:
     verbs = tomllib.loads((project / "poe_tasks.toml").read_text())["tasks"]
     called, scripts = set[str](), set[str]()
@@ -265,6 +279,17 @@ def test_what_the_owner_has_to_set_is_documented_and_nothing_else(project: Path)
     assert set(re.findall(r"`(staging|production)`", page)) == environments
     for name in re.findall(r"`(\w[\w-]+\.yml)`", page):
         assert name in texts(project)
+
+
+def test_another_python_is_not_proposed(rendered: Rendered) -> None:
+    """Its version stands in several files, which change together: see test_one_version_of_each_tool."""
+    dependabot = yaml.safe_load((rendered("django", "github", ()) / ".github/dependabot.yml").read_text())
+    ignored = [rule for update in dependabot["updates"] for rule in update.get("ignore", [])]
+    steps = [f"version-update:semver-{step}" for step in ("minor", "major")]
+    assert ignored == [{"dependency-name": "python", "update-types": steps}]
+    renovate = json.loads((rendered("django", "gitlab", ()) / "renovate.json").read_text())
+    (rule,) = [rule for rule in renovate["packageRules"] if rule.get("enabled") is False]
+    assert (rule["matchPackageNames"], rule["matchUpdateTypes"]) == (["python"], ["minor", "major"])
 
 
 def test_one_version_of_each_tool(project: Path) -> None:

@@ -37,5 +37,7 @@ on_machine() {
 }
 
 cd "$(dirname "$0")/../.."
-tar --create --file - deploy | on_machine "mkdir -p '$DEPLOY_DIRECTORY' && tar -x -f - -C '$DEPLOY_DIRECTORY'"
+# With that user as the owner, and for others to read, whatever the pipeline's checkout looks like.
+tar --create --file - deploy | on_machine "umask 022 && mkdir -p '$DEPLOY_DIRECTORY' &&
+    tar -x --no-same-owner --no-same-permissions -f - -C '$DEPLOY_DIRECTORY'"
 on_machine "cd '$DEPLOY_DIRECTORY' && deploy/compose/deploy.sh '$1'"

@@ -6,8 +6,8 @@ usage() {
 Usage: publish.sh IMAGE VERSION
 
 Builds the image, tries it with smoke.sh, and only then gives it its version in the registry, which you are logged in
-to. The image carries its provenance and the list of its packages, for which the builder must be able to attach them
-(the driver docker-container, or Docker with containerd's image store). Its digest is all that goes to stdout.
+to. The image carries its provenance and the list of its packages, which takes a builder of the driver
+docker-container. Its digest is all that goes to stdout.
 
   publish.sh ghcr.io/example/service v1.2.3
 END

@@ -36,12 +36,16 @@ case $source in
 esac
 
 # Git asks for the token when that server wants one, and nobody else gets it: it is in no URL and no file.
-export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=3
+export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=5
 export GIT_CONFIG_KEY_0="credential.$SERVER_URL.helper"
 # shellcheck disable=SC2016 # git's shell fills it in
 export GIT_CONFIG_VALUE_0='!f() { echo username=oauth2; echo "password=$TEMPLATE_UPDATE_TOKEN"; }; f'
 export GIT_CONFIG_KEY_1=user.name GIT_CONFIG_VALUE_1="Template update"
 export GIT_CONFIG_KEY_2=user.email GIT_CONFIG_VALUE_2="$bot"
+# A template on that server may be recorded with its address for SSH, for which there is no key here.
+host=${SERVER_URL#*://} && host=${host%%[:/]*}
+export GIT_CONFIG_KEY_3="url.$SERVER_URL/.insteadOf" GIT_CONFIG_VALUE_3="git@$host:"
+export GIT_CONFIG_KEY_4="url.$SERVER_URL/.insteadOf" GIT_CONFIG_VALUE_4="ssh://git@$host/"
 
 base=$(git rev-parse HEAD)
 target=${DEFAULT_BRANCH:-main}
@@ -55,7 +59,7 @@ if [ -n "$proposed" ]; then
 fi
 
 git switch --quiet --force-create "$branch" "$base"
-uvx --from copier==9.19.1 copier update --defaults --quiet
+uvx --exclude-newer "7 days" --from copier==9.19.1 copier update --defaults --quiet
 conflicts=$(git diff --name-only --diff-filter=U)
 git add --all
 if git diff --cached --quiet -- . ':!.copier-answers.yml'; then
@@ -89,7 +93,9 @@ fi
 propose_on_github() {
     git push --quiet --force-with-lease="$branch:$proposed" origin "$branch"
     export GH_TOKEN="$TEMPLATE_UPDATE_TOKEN"
-    number=$(gh pr list --head "$branch" --base "$target" --state open --json number --jq '.[].number')
+    # A fork may have a branch of this name as well.
+    number=$(gh pr list --head "$branch" --base "$target" --state open --json number,isCrossRepository \
+        --jq '.[] | select(.isCrossRepository | not) | .number')
     if [ -n "$number" ]; then
         gh pr edit "$number" --title "$title" --body "$text"
     else
