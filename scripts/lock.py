@@ -47,6 +47,8 @@ USUAL_NAMES = {
     *("locale", "logs", "media", "project", "scripts", "settings", "src", "static", "templates", "test", "tmp"),
     *("urls", "var", "venv"),
 }
+# A project's database and its user are called as its package is: these are PostgreSQL's own.
+DATABASE_NAMES = {"postgres", "public", "template0", "template1"}
 
 PRINT_PACKAGES = """
 import importlib.metadata, json
@@ -88,7 +90,7 @@ def main() -> int:
     names = {
         "python": slugs(words()) | LATER_MODULES | known["python"],  # another machine may know more
         "packages": slugs(packages),
-        "project": slugs(files | USUAL_NAMES) - {SLUG},
+        "project": slugs(files | USUAL_NAMES | DATABASE_NAMES) - {SLUG},
     }
     if not options.check:
         RESERVED.write_text(HEADER + yaml.safe_dump({kind: sorted(names[kind]) for kind in names}, sort_keys=False))

@@ -64,6 +64,13 @@ EXPAND = (
 )
 CONTRACT = "ALTER TABLE {table} DROP COLUMN description"
 EXCUSE = "# squawk-ignore-file ban-drop-column: no version since v2 knows it\n"
+# A version that does not start as the second instance, which is known by its address.
+HALF = """
+import pathlib, re
+
+if re.search(r"\\b10\\.\\d+\\.\\d+\\.12\\n", pathlib.Path("/proc/net/fib_trie").read_text()):
+    raise RuntimeError("this version cannot start twice")
+"""
 UNSAFE = "ALTER TABLE {table} RENAME COLUMN description TO label"
 
 
@@ -142,6 +149,9 @@ def stack(source: Source, framework: str, engine: Engine, tmp_path_factory: pyte
     good = main.read_text()
     main.write_text(good + '\nraise RuntimeError("this version cannot start")\n')
     stacks.build(engine, source.project.path, image, "broken")
+    main.write_text(good + HALF)
+    source.call_it("half")
+    stacks.build(engine, source.project.path, image, "half")
     main.write_text(good)
 
     source.migrate("0003", "0002", CONTRACT, EXCUSE)
@@ -152,11 +162,11 @@ def stack(source: Source, framework: str, engine: Engine, tmp_path_factory: pyte
         with stacks.deployed(stacks.configure(path, framework, image), "v1") as running:
             yield running
     finally:
-        engine.run("rmi", "--force", *(f"{image}:{version}" for version in ("v1", "v2", "v3", "broken")))
+        engine.run("rmi", "--force", *(f"{image}:{version}" for version in ("v1", "v2", "v3", "broken", "half")))
 
 
 def test_versions_follow_each_other_and_no_client_notices(stack: Stack) -> None:
-    """Expand, a version that never starts, contract, and back: one load from the first to the last."""
+    """Expand, versions that do not start, contract, and back: one load from the first to the last."""
     with load(stack.url, read_or_write, clients=CLIENTS) as clients:
         clients.wait_for(100)
         advance(stack, clients, "v1", "v2", "v2")
@@ -168,6 +178,19 @@ def test_versions_follow_each_other_and_no_client_notices(stack: Stack) -> None:
         assert "version broken was not brought into use; v2 serves" in printed
         assert set(watching.seen) == {"v2"}
         assert stack.recorded("VERSION") == "v2"
+        assert clients.failures == []
+
+        with watch(stack) as watching:
+            printed = stack.script("deploy.sh", "half", code=1)
+            clients.wait_for(50)
+        assert "this version cannot start twice" in printed
+        assert re.findall(r"(web-\w): version (\w+)", printed) == [
+            *(("web-a", "half"), ("web-b", "half")),
+            *(("web-b", "v2"), ("web-a", "v2")),
+        ]
+        assert "version half was not brought into use; v2 serves" in printed
+        assert "half" in watching.seen
+        assert set(watching.seen[-5:]) == {"v2"}
         assert clients.failures == []
 
         advance(stack, clients, "v2", "v3", "v3")

@@ -21,10 +21,13 @@ fi
 kept=$(recorded BACKUPS_KEPT)
 [[ ${kept:=14} =~ ^[1-9][0-9]*$ ]] || fail "BACKUPS_KEPT in .env: a number from 1"
 directory=$(recorded BACKUPS)
-directory=${directory:-./backups}
+[[ ${directory:=./backups} != *[[:space:]\'\"\#\$~]* ]] ||
+    fail "BACKUPS in .env: a path without quotes, spaces, #, $ and ~"
 lock
 
 mkdir -p "$directory"
+directory=$(realpath "$directory")
+rm -rf "$directory"/.unfinished-* # left by a power cut
 unfinished=$(mktemp --directory "$directory/.unfinished-XXXXXX")
 trap 'rm -rf "$unfinished"' EXIT
 trap 'exit 1' INT TERM HUP
@@ -32,7 +35,10 @@ trap 'exit 1' INT TERM HUP
 # shellcheck disable=SC2016 # the container's variables
 docker compose exec -T database sh -c \
     'exec pg_dump --username="$POSTGRES_USER" --format=custom "$POSTGRES_DB"' >"$unfinished/database.dump"
-docker compose run --rm --no-deps -T migrate tar --directory=/srv/media --create . >"$unfinished/media.tar"
+# tar ends with 1 if a file changed while it was read, as one that is being uploaded does.
+docker compose run --rm --no-deps -T migrate sh -c \
+    'tar --directory=/srv/media --exclude=./.restored --exclude=./.replac* --create . || [ $? = 1 ]' \
+    >"$unfinished/media.tar"
 
 # Read again, all of it.
 docker compose exec -T database pg_restore --file=/dev/null <"$unfinished/database.dump"

@@ -6,7 +6,8 @@
 #
 # VERSION is a tag of the IMAGE in .env, which is pulled where this machine does not have it. What fails before
 # the instances are replaced leaves the service as it was, with the tables as far as they were migrated. If a new
-# instance does not become healthy, those of the old version are put back, and the exit code is 1.
+# instance does not become healthy, those of the old version are put back, and the exit code is 1. What
+# compose.override.yaml adds follows the instances.
 #
 # --rollback   returns to the version before, without migrating: it ran on tables with what was added already
 # --no-backup  makes no backup before the migrations
@@ -43,13 +44,16 @@ fi
 [ "$version" != latest ] || fail "latest is no version: nobody could return to it"
 export VERSION=$version MIGRATED_VERSION=$migrated
 
+file=$(readlink -f .env)
+[ -w "$file" ] && [ -w "$(dirname "$file")" ] ||
+    fail "$file and its directory have to be writable: the version is recorded there"
 [ -z "$(find -L .env -perm /o=r)" ] || say "warning: everybody on this machine can read the secrets in $PWD/.env"
 
 # Nothing is changed before all of this holds.
 docker compose config --quiet || fail "see .env.example"
-image=$(recorded IMAGE):$version
-docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image" >&2 ||
-    fail "there is no image $image, neither here nor where it is pulled from"
+list
+docker compose pull --quiet --policy missing web-a >&2 ||
+    fail "there is no image of version $version, neither here nor where it is pulled from"
 MIGRATED_VERSION=$version docker compose run --rm --no-deps -T migrate python -m "$PACKAGE.environment" ||
     fail "version $version does not accept the variables in .env"
 docker compose up --detach --no-deps --wait database || fail "the database does not start"
@@ -62,35 +66,30 @@ if [ -z "$rollback" ]; then
     docker compose run --rm --no-deps -T migrate || fail "the migrations failed; ${old:-no version} goes on serving"
     record MIGRATED_VERSION "$version"
 fi
-if docker compose config --services | grep --quiet --line-regexp static; then
+if grep --quiet --line-regexp static <<<"$all"; then
     docker compose run --rm --no-deps -T static || fail "the static files could not be copied"
 fi
-
-# Starts an instance of a version, and waits until it is healthy.
-start() {
-    say "$1: version $2"
-    VERSION=$2 whole docker compose up --detach --no-deps --wait --wait-timeout 120 "$1"
-}
 
 replaced=()
 put_back() {
     trap '' INT TERM HUP # to stop half-way would leave an instance missing
-    if [ -z "$old" ]; then
-        fail "version $version does not become healthy"
-    fi
-    local instance
-    for instance in "${replaced[@]}"; do
-        start "$instance" "$old" || say "error: version $old does not become healthy either"
+    [ "$old" ] || fail "version $version was not brought into use, and there is none to return to"
+    [ "$old" != "$version" ] || fail "not brought into use everywhere: see docker compose ps, and what changed in .env"
+    for service in "${replaced[@]}"; do
+        say "$service: version $old"
+        VERSION=$old start "$service" ||
+            fail "version $version was not brought into use, and $service is not healthy with $old either"
     done
     fail "version $version was not brought into use; $old serves"
 }
 trap put_back INT TERM HUP
 
-for instance in $(docker compose config --services | grep '^web-' | sort); do
-    replaced+=("$instance")
-    if ! start "$instance" "$version"; then
-        say "$instance does not become healthy. The last lines of its log:"
-        docker compose logs --no-log-prefix --tail 30 "$instance" >&2
+for service in "${running[@]}"; do
+    replaced=("$service" "${replaced[@]}") # the last is put back first: those before it are healthy
+    say "$service: version $version"
+    if ! start "$service"; then
+        say "$service does not become healthy. The last lines of its log:"
+        docker compose logs --no-log-prefix --tail 30 "$service" >&2 || true
         put_back
     fi
 done
@@ -99,5 +98,7 @@ trap - INT TERM HUP
 if [ "$old" != "$version" ]; then
     record VERSION "$version" PREVIOUS_VERSION "$old"
 fi
-docker compose up --detach --no-deps --wait --wait-timeout 60 nginx || fail "nginx does not start; see docker compose logs nginx"
+# Compose makes nginx anew where this has changed.
+record NGINX_FILES "$(find ../nginx -type f -exec sha256sum {} + | sort | sha256sum | cut -c 1-16)"
+start nginx || fail "nginx does not start; see docker compose logs nginx"
 say "version $version serves"
