@@ -503,6 +503,7 @@ def test_what_was_there_returns_after_an_interruption(
         run("flock", stack.directory, "true")  # until what it started has ended
         assert "a restore was killed here" in stack.script("restore.sh", "--yes", str(before.backup), code=1)
         assert "what was there before the restore is back" in stack.script("restore.sh", "--yes", "--undo")
+        assert "there is nothing to put back" in stack.script("restore.sh", "--yes", "--undo", code=1)
     else:
         assert code == 1
         assert "error: nothing was restored; what was there before is there still" in log.read_text()

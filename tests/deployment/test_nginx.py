@@ -293,16 +293,15 @@ def test_http_still_answers_probes(tls: Nginx) -> None:
     assert get(tls.url, "/health/ready").json["path"] == "/health/ready"
 
 
-@pytest.mark.parametrize("listen", ["proxy", "tls"])
-def test_whoever_issues_certificates_is_answered_by_http(listen: str, request: pytest.FixtureRequest) -> None:
+def test_whoever_issues_certificates_is_answered_by_http(proxy: Nginx, tls: Nginx) -> None:
     """Without TLS as well: the first certificate is asked for while there is none."""
-    running: Nginx = request.getfixturevalue(listen)
-    challenges = running.directory / "srv/acme/.well-known/acme-challenge"
-    challenges.mkdir(parents=True)
-    (challenges / "token").write_text("proof")
-    answer = get(running.url, "/.well-known/acme-challenge/token")
-    assert (answer.status, answer.body) == (200, b"proof")
-    assert get(running.url, "/.well-known/acme-challenge/").status in {403, 404}
+    for running in (proxy, tls):
+        challenges = running.directory / "srv/acme/.well-known/acme-challenge"
+        challenges.mkdir(parents=True)
+        (challenges / "token").write_text("proof")
+        answer = get(running.url, "/.well-known/acme-challenge/token")
+        assert (answer.status, answer.body) == (200, b"proof")
+        assert get(running.url, "/.well-known/acme-challenge/").status in {403, 404}
 
 
 def test_plain_http_to_the_port_of_https_is_a_problem(tls: Nginx) -> None:

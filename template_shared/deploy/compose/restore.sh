@@ -104,13 +104,14 @@ undo() {
 }
 
 docker compose --progress quiet up --detach --no-deps --wait database
+found=$(replaced)
 if [ "$undo" ]; then
     put_back || fail "what was there before is not all back"
     start "${running[@]}" || fail "what was there before is back, but not healthy"
+    [ "$found" ] || fail "there is nothing to put back; what a restore left is removed"
     say "what was there before the restore is back"
     exit
 fi
-found=$(replaced)
 [ -z "$found" ] || fail "a restore was killed here: see docs/one-machine.md"
 media '[ ! -e .replacing ]; [ ! -e .replaced ]' || fail "a restore was killed here: see docs/one-machine.md"
 trap undo EXIT
