@@ -1,6 +1,7 @@
 """What the process that starts the workers prepares for them."""
 
 import atexit
+import contextlib
 import ctypes
 import os
 import shutil
@@ -41,12 +42,14 @@ def refuse_connections(listener: socket.socket) -> None:
     """Take no more connections, for all processes that have the socket, but leave those that wait.
 
     Closing resets who came after the last was taken. Packets that are dropped are sent again, and
-    then refused, so that a proxy can turn to another instance.
+    then refused, so that a proxy can turn to another instance. A kernel that has no room for another
+    filter says no; the moment in which a connection can be lost is short even so.
     """
     if sys.platform == "linux":
         program = ctypes.create_string_buffer(NOTHING)
         pointer = struct.pack("HP", 1, ctypes.addressof(program))
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
+        with contextlib.suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
 
 
 def refuse_later(listeners: Iterable[socket.socket], seconds: float) -> Callable[[], None]:
