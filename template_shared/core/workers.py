@@ -42,8 +42,8 @@ def refuse_connections(listener: socket.socket) -> None:
     """Take no more connections, for all processes that have the socket, but leave those that wait.
 
     Closing resets who came after the last was taken. Packets that are dropped are sent again, and
-    then refused, so that a proxy can turn to another instance. A kernel that has no room for another
-    filter says no; the moment in which a connection can be lost is short even so.
+    then refused, so that a proxy can turn to another instance. Some kernels allow it only to who
+    has CAP_NET_ADMIN; the moment in which a connection can be lost is short even so.
     """
     if sys.platform == "linux":
         program = ctypes.create_string_buffer(NOTHING)
