@@ -177,12 +177,18 @@ def test_an_update_needs_a_token_and_a_reachable_template(owner: Owner) -> None:
     assert owner.branches == ["main"]
 
 
-def test_only_the_named_server_gets_the_token(owner: Owner) -> None:
-    """What git would answer, once the script has set it up, by its own question for credentials."""
+def set_up_git(owner: Owner, command: str) -> Path:
+    """The script as far as it tells git what it needs, and then a command in place of the rest."""
     script = owner.project / "deploy/pipeline/template-update.sh"
     text = script.read_text()
-    script.write_text(text[: text.index("\nbase=")] + '\nprintf "url=$1\\n\\n" | git credential fill\n')
+    script.write_text(f"{text[: text.index(chr(10) + 'base=')]}\n{command}\n")
     replace(script, "platform=$1", "platform=$1 && shift")
+    return script
+
+
+def test_only_the_named_server_gets_the_token(owner: Owner) -> None:
+    """What git would answer, once the script has set it up, by its own question for credentials."""
+    script = set_up_git(owner, 'printf "url=$1\\n\\n" | git credential fill')
     token = {"TEMPLATE_UPDATE_TOKEN": "a-secret", "SERVER_URL": "https://github.com"}
     asked = {
         host: attempt(script, "github", f"https://{host}/x/y.git", cwd=owner.project, env=token).stdout
@@ -193,10 +199,7 @@ def test_only_the_named_server_gets_the_token(owner: Owner) -> None:
 
 def test_the_templates_address_for_ssh_becomes_the_servers(owner: Owner) -> None:
     """Git says where it would go, once the script has set it up."""
-    script = owner.project / "deploy/pipeline/template-update.sh"
-    text = script.read_text()
-    script.write_text(text[: text.index("\nbase=")] + '\ngit ls-remote --get-url "$1"\n')
-    replace(script, "platform=$1", "platform=$1 && shift")
+    script = set_up_git(owner, 'git ls-remote --get-url "$1"')
     token = {"TEMPLATE_UPDATE_TOKEN": "a-secret", "SERVER_URL": "https://git.example.com:8443/git"}
     for address, reached in {
         "git@git.example.com:team/template.git": "https://git.example.com:8443/git/team/template.git",
