@@ -71,8 +71,10 @@ def code_of(project: Path, language: str) -> list[str]:
 
 def test_both_frameworks_get_the_same(project: Path, template: Path, tmp_path: Path) -> None:
     other = render(template, tmp_path / "service", framework="django")
-    assert tree(other / "deploy") == tree(project / "deploy")
-    assert (other / "docs/runbooks.md").read_text() == (project / "docs/runbooks.md").read_text()
+    for part in ("grafana", "prometheus"):
+        assert tree(other / "deploy" / part) == tree(project / "deploy" / part)
+    runbooks = (other / "docs/runbooks.md").read_text().replace("gunicorn", "uvicorn")
+    assert runbooks == (project / "docs/runbooks.md").read_text()
 
 
 def test_prometheus_accepts_its_configuration(project: Path) -> None:

@@ -68,6 +68,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
     def init_signals(self) -> None:
         super().init_signals()
         signal.signal(signal.SIGUSR2, self.handle_hurry)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain, once: SIGTERM may come from the parent process and from who stops all."""
@@ -122,6 +123,14 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     """The parent process, which closes its listening socket at SIGTERM: the workers have it too."""
 
     is_stopping = False
+
+    def spawn_worker(self) -> Any:
+        """Keep signals until the new process listens: with what it inherits it would lose them."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
 
     def stop(self, graceful: bool = True) -> None:
         self.is_stopping = True

@@ -111,8 +111,12 @@ class Subject:
     def workers(self) -> list[int]:
         """The processes that accept connections; the parent only where it has no such child."""
         listening = _rows(self.port, LISTENING)
-        children = [pid for pid in _descendants(self.process.pid) if listening & _sockets(pid)]
+        children = [pid for pid in self.descendants() if listening & _sockets(pid)]
         return sorted(children) or [self.process.pid]
+
+    def descendants(self) -> set[int]:
+        """The processes that the parent has started, whether they work yet or not."""
+        return set(_descendants(self.process.pid))
 
     def connections(self, *workers: int) -> int:
         """How many connections the workers hold, all of them unless some are named."""

@@ -6,6 +6,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from pathlib import Path
 
 from tests.conformance.conftest import Proxy, Start
 from tests.conformance.subject import eventually
@@ -68,6 +69,16 @@ def test_what_is_in_flight_ends_whole(start: Start) -> None:
         assert eventually(lambda: service.connections() >= 6)
         assert service.stop() == 0
         assert [answer.status if isinstance(answer, Answer) else answer for answer in slow.result()] == [200] * 6
+
+
+def test_a_worker_that_is_just_being_started_stops_as_well(start: Start, tmp_path: Path) -> None:
+    slowly = "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(1))\n"
+    (tmp_path / "sitecustomize.py").write_text(slowly)
+    with start(DRAIN_SECONDS="1", PYTHONPATH=str(tmp_path)) as service:
+        before = service.descendants()
+        os.kill(service.workers()[0], signal.SIGKILL)
+        assert eventually(lambda: service.descendants() - before, 10)
+        assert service.stop(seconds=10) == 0
 
 
 def test_a_killed_worker_is_replaced_and_only_its_requests_are_lost(start: Start) -> None:

@@ -224,7 +224,7 @@ def test_development_is_one_command_with_data_and_reloads(development: Developme
 
 
 def test_development_runs_commands_on_postgresql_as_the_owner(development: Development, framework: str) -> None:
-    poe = ("run", "--rm", "-T", "web", "poe")
+    poe = ("run", "--rm", "-T", "web", "poe", "--executor", "simple")
     assert re.search(r"\d\d passed", development.compose(*poe, "test", "-k", "seed or test_items"))
     development.compose(*poe, "lint")
     replace(development.path / "service/items/models.py", "1000", "2000")
