@@ -68,6 +68,7 @@ TAKEN = [
     *("class", "async", "match", "json", "types", "test"),
     *("django", "fastapi", "pydantic_settings", "sqlalchemy"),
     *("tests", "docs", "migrations", "conftest", "manage"),
+    *("postgres", "pg_backup"),
 ]
 
 
@@ -84,7 +85,7 @@ def test_the_list_knows_this_python() -> None:
     assert {name for name in run(PYTHON, "-c", program).split() if problem(name) == ""} == set()
 
 
-@given(st.text())
+@given(st.text() | st.from_regex(r"\A[ _]*(pg_?)+[_ a-z0-9]*\Z"))
 def test_the_suggestion_is_always_a_good_name(name: str) -> None:
     assert problem(suggested(name)) == ""
 
