@@ -270,6 +270,18 @@ def test_it_answers_through_nginx_and_keeps_to_itself_what_is_not_public(stack: 
     assert docker(*beside_nginx, "sh", "-c", f"{shlex.join(knock)} 2>/dev/null || echo none").strip() == "none"
 
 
+def test_the_service_is_no_superuser_of_its_database_and_cannot_become_one(stack: Stack) -> None:
+    assert stack.query("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == "f"
+    owner = "SELECT tableowner FROM pg_tables WHERE tablename = '{}'"
+    assert stack.query(owner.format(stack.table)) == "service"
+    as_superuser = (
+        "import os, psycopg; "
+        "psycopg.connect(os.environ['DATABASE_URL'].replace('//service:', '//postgres:'), connect_timeout=5)"
+    )
+    printed = stack.container("web-a").execute("python", "-c", as_superuser, code=1)
+    assert 'password authentication failed for user "postgres"' in printed
+
+
 def test_it_serves_files(stack: Stack, framework: str) -> None:
     stack.container("web-a").execute("sh", "-c", "echo picture > /srv/media/picture.png")
     answer = stack.get("/media/picture.png")

@@ -32,9 +32,7 @@ unfinished=$(mktemp --directory "$directory/.unfinished-XXXXXX")
 trap 'rm -rf "$unfinished"' EXIT
 trap 'exit 1' INT TERM HUP
 
-# shellcheck disable=SC2016 # the container's variables
-docker compose exec -T database sh -c \
-    'exec pg_dump --username="$POSTGRES_USER" --format=custom "$POSTGRES_DB"' >"$unfinished/database.dump"
+docker compose exec -T database pg_dump --username=postgres --format=custom "$PACKAGE" >"$unfinished/database.dump"
 # tar ends with 1 if a file changed while it was read, as one that is being uploaded does.
 docker compose run --rm --no-deps -T migrate sh -c \
     'tar --directory=/srv/media --exclude=./.restored --exclude=./.replac* --create . || [ $? = 1 ]' \

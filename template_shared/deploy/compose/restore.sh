@@ -119,9 +119,9 @@ trap 'exit 1' INT TERM HUP
 
 say "Bringing it back beside what is there ..."
 query "DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE)"
-query "CREATE DATABASE \"${name}_restored\""
-docker compose exec -T database pg_restore --username="$name" --dbname="${name}_restored" --no-owner \
-    --exit-on-error --single-transaction <"$backup/database.dump"
+query "CREATE DATABASE \"${name}_restored\" OWNER \"$name\""
+docker compose exec -T database pg_restore --username=postgres --dbname="${name}_restored" --exit-on-error \
+    --single-transaction <"$backup/database.dump"
 docker compose run --rm --no-deps -T migrate sh -c \
     "DATABASE_URL=\${DATABASE_URL}_restored exec python -m $PACKAGE.core.migrate"
 docker compose run --rm --no-deps -T migrate sh -euc \
