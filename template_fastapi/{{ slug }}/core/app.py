@@ -57,9 +57,9 @@ def create_app(
     logging.configure(environment.log_level)
     tracing.configure(PACKAGE)
     pool_size = sizing.pool_size(environment.database_connections)
-    engine = database.create_engine(environment.database_url, pool_size)
+    engine = database.create_engine(environment.database_url, pool_size, autocommit=True)
     # Not one of the requests' connections: a service that uses all of them is busy, not unready.
-    probe = database.create_engine(environment.database_url)
+    probe = database.create_engine(environment.database_url, autocommit=True)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -83,9 +83,11 @@ def create_app(
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
-    app.state.sessions = async_sessionmaker(database.transactional(engine), expire_on_commit=False)
+    app.state.sessions = async_sessionmaker(
+        engine, sync_session_class=database.WritingSession, expire_on_commit=False
+    )
     app.state.read_sessions = async_sessionmaker(
-        engine, sync_session_class=database.ReadOnly, expire_on_commit=False
+        engine, sync_session_class=database.ReadingSession, expire_on_commit=False
     )
     machines = FastAPI(openapi_url=None, telemetry=NO_TELEMETRY)
     health.add_probes(machines, {"database": partial(database.ping, probe)})

@@ -6,12 +6,22 @@ import select
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from logging import WARNING, getLogger
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
 from psycopg import AsyncConnection
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, event, make_url, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import (
@@ -20,7 +30,7 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, SessionTransaction, mapped_column
 from sqlalchemy.orm import Session as SyncSession
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
@@ -36,13 +46,19 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        """Leave to PostgreSQL what it does by itself: see `count_in_utc`."""
+        if dialect.name == "postgresql":
+            return None
+        return super().result_processor(dialect, coltype)
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        return None if value is None else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
@@ -91,17 +107,16 @@ def pool_of(engine: AsyncEngine) -> Pool:
     return Pool(pool.checkedin(), pool.checkedout(), pool.size(), pool.waiting)
 
 
-def create_engine(url: str, pool_size: int = 1) -> AsyncEngine:
+def create_engine(url: str, pool_size: int = 1, *, autocommit: bool = False) -> AsyncEngine:
     """Prepare up to `pool_size` connections to `url`, which names SQLite or PostgreSQL.
 
-    They begin no transaction unless `transactional` asks for it: to switch costs time, and most
-    requests read.
+    With `autocommit`, a session has a transaction on PostgreSQL only if it is a `WritingSession`: to
+    begin and end one costs time, and most requests read. With SQLite, whoever reads has none anyway.
     """
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         engine = create_async_engine(
             address.set(drivername="sqlite+aiosqlite"),
-            isolation_level="AUTOCOMMIT",
             poolclass=MeteredPool,
             hide_parameters=True,  # errors are logged, and clients' data is not
         )
@@ -109,7 +124,7 @@ def create_engine(url: str, pool_size: int = 1) -> AsyncEngine:
         return engine
     engine = create_async_engine(
         address.set(drivername="postgresql+psycopg"),
-        isolation_level="AUTOCOMMIT",
+        isolation_level="AUTOCOMMIT" if autocommit else None,
         poolclass=MeteredPool,
         pool_size=pool_size,
         max_overflow=0,
@@ -120,8 +135,17 @@ def create_engine(url: str, pool_size: int = 1) -> AsyncEngine:
             "prepare_threshold": None,  # prepared statements do not survive a transaction pooler
         },
     )
+    event.listen(engine.sync_engine, "connect", count_in_utc)
     event.listen(engine.sync_engine, "checkout", refuse_closed)
     return engine
+
+
+def count_in_utc(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Let PostgreSQL give every moment in UTC, whatever time zone the server is in."""
+    cursor = connection.cursor()
+    cursor.execute("SET TIME ZONE 'UTC'")
+    cursor.close()
+    connection.commit()
 
 
 def refuse_closed(
@@ -138,12 +162,6 @@ def refuse_closed(
         poll.register(connection.fileno(), select.POLLIN)
     if connection.closed or poll.poll(0):
         raise DisconnectionError
-
-
-def transactional(engine: AsyncEngine) -> AsyncEngine:
-    """Return the same connections, but with transactions."""
-    level = "SERIALIZABLE" if engine.dialect.name == "sqlite" else "READ COMMITTED"
-    return engine.execution_options(isolation_level=level)
 
 
 def enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -171,14 +189,29 @@ async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSes
     sessions: async_sessionmaker[AsyncSession] = connection.app.state.read_sessions
     async with sessions() as session:
         yield session
-        await session.flush()  # so that a change is an error rather than lost
+        if session.new or session.dirty or session.deleted:
+            await session.flush()  # so that a change is an error rather than lost
 
 
-class ReadOnly(SyncSession):
+class WritingSession(SyncSession):
+    """A session with a transaction, also on connections that begin none by themselves."""
+
+
+BEGIN = "BEGIN"
+
+
+@event.listens_for(WritingSession, "after_begin")
+def begin(_: SyncSession, transaction: SessionTransaction, connection: Connection) -> None:
+    """Begin the transaction; SQLite's driver does it before the first change."""
+    if connection.dialect.name == "postgresql" and not transaction.nested:
+        connection.exec_driver_sql(BEGIN)
+
+
+class ReadingSession(SyncSession):
     """A session that refuses to write. SQL that changes something is not noticed."""
 
 
-@event.listens_for(ReadOnly, "before_flush")
+@event.listens_for(ReadingSession, "before_flush")
 def refuse(*_: object) -> None:
     """Refuse changes."""
     raise RuntimeError("an endpoint that changes something needs Session, not ReadSession")
@@ -195,7 +228,7 @@ def trace_queries(engine: AsyncEngine) -> None:
 
     def traced(execute: Callable[..., object]) -> Callable[..., bool | None]:
         def execute_traced(cursor: object, statement: str, *arguments: object) -> bool | None:
-            if not tracing.is_recording():
+            if not tracing.is_recording() or statement == BEGIN:
                 return None  # let the dialect execute it
             with tracing.query_span(dialect.name, statement):
                 execute(cursor, statement, *arguments)

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..environment import environment
 from . import logging
-from .database import create_engine, transactional
+from .database import create_engine
 from .seeds import find, refuse_production
 
 PACKAGE = __package__.partition(".")[0]
@@ -14,7 +14,7 @@ PACKAGE = __package__.partition(".")[0]
 
 async def fill(url: str) -> None:
     """Call every `seed` of the service in one transaction."""
-    engine = transactional(create_engine(url))
+    engine = create_engine(url)
     async with AsyncSession(engine) as session, session.begin():
         for seed in find(PACKAGE):
             await seed(session)

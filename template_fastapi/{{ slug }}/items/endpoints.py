@@ -19,11 +19,8 @@ ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 async def list_items(session: ReadSession, page: PageQuery) -> Page[ItemRead]:
     """List the items in the order in which they were made."""
     items, total = await service.list_items(session, page)
-    return Page(
-        results=[ItemRead.model_validate(item) for item in items],
-        total=total,
-        limit=page.limit,
-        offset=page.offset,
+    return Page[ItemRead].model_validate(
+        {"results": items, "total": total, "limit": page.limit, "offset": page.offset}
     )
 
 
