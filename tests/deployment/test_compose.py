@@ -651,6 +651,12 @@ def test_what_cannot_be_deployed_is_refused_before_anything_changes(stack: Stack
     assert "latest is no version" in stack.script("deploy.sh", "latest", code=1)
     assert "cannot be the tag" in stack.script("deploy.sh", "v1;true", code=1)
     assert "there is no image of version v0" in stack.script("deploy.sh", "v0", code=1)
+    for closed, mode in (("../nginx/nginx.conf", 0o640), ("../nginx/templates", 0o754), ("database.sql", 0o640)):
+        path = stack.directory / closed
+        usual = path.stat().st_mode
+        path.chmod(mode)
+        assert f"cannot read {closed}: chmod -R o+rX" in stack.script("deploy.sh", "v1", code=1)
+        path.chmod(usual)
     file = stack.directory / ".env"
     text = file.read_text()
     file.write_text(text + "LOG_LEVEL=LOUD\n")

@@ -48,6 +48,9 @@ file=$(readlink -f .env)
 [ -w "$file" ] && [ -w "$(dirname "$file")" ] ||
     fail "$file and its directory have to be writable: the version is recorded there"
 [ -z "$(find -L .env -perm /o=r)" ] || say "warning: everybody on this machine can read the secrets in $PWD/.env"
+# Such as a checkout with a umask of 027. PostgreSQL would go on without what it could not read.
+closed=$(find database.sql ../nginx \( ! -perm -o=r -o -type d ! -perm -o=x \) -print -quit)
+[ -z "$closed" ] || fail "the containers' users cannot read $closed: chmod -R o+rX database.sql ../nginx"
 
 # Nothing is changed before all of this holds.
 docker compose config --quiet || fail "see .env.example"
