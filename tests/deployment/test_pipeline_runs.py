@@ -306,7 +306,9 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
         "DEPLOY_SSH_KEY": str(tmp_path / "key"),
     }
     script = copy / "deploy/pipeline/compose.sh"
+    commit_all(copy, "Say what it is told")
     (copy / "deploy/compose/compose.yaml").chmod(0o666)  # as GitLab's runner checks out
+    (copy / "deploy/compose/.env").write_text("IMAGE=tried here\n")
     result = attempt(script, "v1.2.3", cwd=tmp_path, path=ssh.parent, env=variables)
     assert result.returncode == 0, result.stdout
     assert f"deploy v1.2.3 in {machine}/service with IMAGE=ours" in result.stdout
@@ -315,6 +317,7 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
     assert "machine.example.com ssh-ed25519 AAAA\n" in result.stdout
     assert (tmp_path / "asked").read_text().count("StrictHostKeyChecking=yes") == 2
     deploy.write_text("#!/bin/sh\nexit 3\n")
+    commit_all(copy, "Fail")
     assert attempt(script, "v1.2.3", cwd=tmp_path, path=ssh.parent, env=variables).returncode == 3
     refused = attempt(script, "v1'; reboot '", cwd=tmp_path, path=ssh.parent, env=variables)
     assert refused.returncode == 2
