@@ -83,12 +83,10 @@ def create_app(
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
-    app.state.sessions = async_sessionmaker(
-        engine, sync_session_class=database.WritingSession, expire_on_commit=False
-    )
-    app.state.read_sessions = async_sessionmaker(
-        engine, sync_session_class=database.ReadingSession, expire_on_commit=False
-    )
+    # Closed for good: used after its request, a session would take a connection, and keep it.
+    sessions = partial(async_sessionmaker, engine, expire_on_commit=False, close_resets_only=False)
+    app.state.sessions = sessions(sync_session_class=database.WritingSession)
+    app.state.read_sessions = sessions(sync_session_class=database.ReadingSession)
     machines = FastAPI(openapi_url=None, telemetry=NO_TELEMETRY)
     health.add_probes(machines, {"database": partial(database.ping, probe)})
     machines.add_route(metrics.PATH, scrape)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -137,6 +138,7 @@ def create_engine(url: str, pool_size: int = 1, *, autocommit: bool = False) -> 
     )
     event.listen(engine.sync_engine, "connect", count_in_utc)
     event.listen(engine.sync_engine, "checkout", refuse_closed)
+    event.listen(engine.sync_engine, "commit", refuse_failed)
     return engine
 
 
@@ -162,6 +164,13 @@ def refuse_closed(
         poll.register(connection.fileno(), select.POLLIN)
     if connection.closed or poll.poll(0):
         raise DisconnectionError
+
+
+def refuse_failed(connection: Connection) -> None:
+    """Let a commit after a failed statement be an error: PostgreSQL undoes all, and says nothing."""
+    driver = cast("AsyncConnection", connection.connection.driver_connection)
+    if driver.info.transaction_status == TransactionStatus.INERROR:
+        raise RuntimeError("a statement has failed, and nothing can be committed after it")
 
 
 def enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -202,13 +211,14 @@ BEGIN = "BEGIN"
 
 @event.listens_for(WritingSession, "after_begin")
 def begin(_: SyncSession, transaction: SessionTransaction, connection: Connection) -> None:
-    """Begin the transaction; SQLite's driver does it before the first change."""
-    if connection.dialect.name == "postgresql" and not transaction.nested:
+    """Begin the transaction, where the driver does not do it before the first statement or change."""
+    driver = cast("DBAPIConnection", connection.connection.dbapi_connection)
+    if not transaction.nested and connection.dialect.detect_autocommit_setting(driver):
         connection.exec_driver_sql(BEGIN)
 
 
 class ReadingSession(SyncSession):
-    """A session that refuses to write. SQL that changes something is not noticed."""
+    """A session that refuses to write objects. SQL that changes something is not noticed."""
 
 
 @event.listens_for(ReadingSession, "before_flush")

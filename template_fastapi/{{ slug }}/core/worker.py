@@ -18,7 +18,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from ..environment import environment
-from .timeouts import GRACE, LINGER
+from .timeouts import FLUSH, GRACE, LINGER
 from .workers import refuse_connections, refuse_later
 
 CLOSE = (b"connection", b"close")
@@ -61,7 +61,7 @@ class Server(uvicorn.Server):
         if sig == signal.SIGTERM and self.drain_until is None:
             self.drain_until = time.monotonic() + environment.drain_seconds
         elif sig != signal.SIGTERM or not self.is_worker:
-            self.force_exit = self.should_exit and sig == signal.SIGINT
+            self.force_exit |= self.should_exit and sig == signal.SIGINT
             self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
@@ -109,7 +109,7 @@ class Server(uvicorn.Server):
 
 def accepted(listener: socket) -> Iterator[socket]:
     """Accept the connections that are waiting."""
-    with contextlib.suppress(BlockingIOError):
+    with contextlib.suppress(OSError):
         while True:
             connection, _ = listener.accept()
             connection.setblocking(False)
@@ -132,6 +132,11 @@ class Supervisor(multiprocess.Multiprocess):
 
     is_hurried = False
 
+    def handle_hup(self) -> None:
+        """Do nothing. Uvicorn would replace its workers, and hear no signal until all have drained."""
+
+    handle_ttin = handle_ttou = handle_hup
+
     def handle_int(self) -> None:
         """Let SIGINT end the workers without draining."""
         self.is_hurried = True
@@ -145,7 +150,7 @@ class Supervisor(multiprocess.Multiprocess):
 
     def join_all(self) -> None:
         """Wait for the workers. Another signal ends their drain; who outlasts every limit is killed."""
-        deadline = time.monotonic() + environment.drain_seconds + GRACE + 1
+        deadline = time.monotonic() + environment.drain_seconds + GRACE + FLUSH + 1
         while alive := [worker for worker in self.processes if worker.process.is_alive()]:
             if self.is_hurried or {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
                 self.is_hurried = False
