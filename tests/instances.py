@@ -54,6 +54,10 @@ class Instance:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
 
+    def requests(self) -> int:
+        """How many its log has of those that were answered; probes are not among them."""
+        return self.log.read_text().count('"event": "request"')
+
     def workers(self) -> set[int]:
         """The processes that answer, at least as far as their names tell."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()

@@ -53,6 +53,27 @@ IMPORTS = {
     "fastapi": "from sqlalchemy import text\nfrom .core.database import Session\n",
 }
 
+REFUSE = """
+import os
+from socket import create_connection, create_server
+
+from {package}.core.workers import refuse_connections
+
+with create_server(("127.0.0.1", 0)) as listener:
+    with create_connection(listener.getsockname()) as client:
+        if os.getuid() == 0:
+            os.setuid(65534)
+        refuse_connections(listener)
+        try:
+            create_connection(listener.getsockname(), timeout=3)
+        except ConnectionRefusedError:
+            client.sendall(b"request")
+            with listener.accept()[0] as accepted:
+                assert accepted.recv(7) == b"request"
+        else:
+            raise AssertionError("it is not refused")
+"""
+
 
 @pytest.fixture(
     scope="module",
@@ -111,8 +132,11 @@ def test_restarting_one_instance_after_the_other_loses_no_request(
             assert instance.stop() == 0
             assert [answer.result() for answer in slow] == [Outcome("GET", "/api/slow", 200)] * len(slow)
             clients.wait_for(100)
+            before = instance.requests()
             instance.start()
-            clients.wait_for(100)
+            # nginx sends it nothing for some seconds: not before it does is the other one dispensable.
+            while instance.requests() < before + 10:
+                clients.wait_for(10)
     assert clients.failures == []
     statuses = Counter((outcome.method, outcome.status) for outcome in clients.outcomes)
     assert set(statuses) == {("GET", 200), ("POST", 201)}
@@ -133,6 +157,11 @@ def test_every_process_says_so_while_it_drains(two: list[Instance]) -> None:
     assert {ask(f"{instance.url}/api/items").status for _ in range(20)} == {200}
     instance.process.send_signal(signal.SIGTERM)  # the second one ends the drain
     assert instance.process.wait(timeout=4) == 0
+
+
+def test_who_waits_is_taken_and_who_comes_later_refused(project: Project) -> None:
+    """At the end of a drain, by a process that has no privilege."""
+    project.run("python", "-c", REFUSE.format(package=next(project.path.glob("*/core/workers.py")).parents[1].name))
 
 
 def test_a_killed_process_is_replaced_and_only_what_it_held_is_lost(two: list[Instance]) -> None:

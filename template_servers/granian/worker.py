@@ -26,6 +26,7 @@ from ..environment import environment
 from . import logging
 from .sizing import REQUESTS
 from .timeouts import FLUSH, GRACE, KEEP_ALIVE, LINGER
+from .workers import refuse_connections
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -69,7 +70,9 @@ def address_of(host: str, port: int) -> str:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server((host, port), family=family) as trial:
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
             return str(trial.getsockname()[0])
     except OSError as error:
         raise SystemExit(f"{host}:{port}: {error.strerror}") from None
@@ -138,7 +141,8 @@ def obey(signals: socket.socket, _: socket.socket, listener: int, the_end: Worke
 
     def stop_listening() -> None:
         """Refuse connections before the end, which closes those on which no request has come yet."""
-        close(listener)
+        with socket.socket(fileno=os.dup(listener)) as copy:
+            refuse_connections(copy)
         later(LINGER, the_end.set)
         later(GRACE, give_up)
 
@@ -151,13 +155,6 @@ def obey(signals: socket.socket, _: socket.socket, listener: int, the_end: Worke
         elif number[0] == signal.SIGTERM and not health.draining:
             health.draining = True
             later(environment.drain_seconds, stop_listening)
-
-
-def close(listener: int) -> None:
-    """Refuse connections. Granian, which cannot, goes on to listen where nobody calls."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        other.setblocking(False)
-        os.dup2(other.fileno(), listener, inheritable=False)
 
 
 def later(seconds: float, action: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ Its own workers stop accepting connections at SIGTERM, while the proxy still sen
 
 import os
 import signal
+import socket
 from functools import partial
 from time import monotonic
 from types import FrameType
@@ -42,11 +43,35 @@ SETTINGS: dict[str, Any] = {
 
 def serve(host: str, port: int, workers: int) -> None:
     """Serve until a signal."""
-    Application(
-        bind=f"{host}:{port}",
-        workers=workers,
-        worker_tmp_dir=shared_memory(),  # for the file by which workers show that they live
-    ).run()
+    settings = {
+        "workers": workers,
+        "worker_tmp_dir": shared_memory(),  # for the file by which workers show that they live
+    }
+    try:
+        listener = Listener(host, port)
+    except OSError as error:
+        raise SystemExit(f"{host}:{port}: {error.strerror}") from None
+    Arbiter(Application(SETTINGS | settings), listener).run()
+
+
+class Listener(socket.socket):
+    """A socket that is bound, and on which the workers listen once they can answer.
+
+    Gunicorn listens before it has loaded the application. Should that fail, the connections that
+    wait are reset, with the requests on them.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.setblocking(False)
+        self.bind((host, port))
+
+    def __str__(self) -> str:
+        """Be readable in the log."""
+        host, port = self.getsockname()[:2]
+        return f"{host}:{port}"
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
@@ -114,6 +139,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
     def run(self) -> None:
         from . import database, tracing  # likewise
 
+        for listener in self.sockets:
+            listener.listen(self.cfg.backlog)
         super().run()
         database.close_pools()
         tracing.stop()
@@ -123,6 +150,10 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     """The parent process, which closes its listening socket at SIGTERM: the workers have it too."""
 
     is_stopping = False
+
+    def __init__(self, application: BaseApplication, listener: Listener) -> None:
+        super().__init__(application)
+        self.LISTENERS = [listener]
 
     def spawn_worker(self) -> Any:
         """Keep signals until the new process listens: with what it inherits it would lose them."""
@@ -134,8 +165,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 
     def stop(self, graceful: bool = True) -> None:
         self.is_stopping = True
-        sockets = [listener.sock for listener in self.LISTENERS]
-        self.refuse = refuse_later(sockets, environment.drain_seconds if graceful else 0)
+        self.refuse = refuse_later(self.LISTENERS, environment.drain_seconds if graceful else 0)
         super().stop(graceful)
 
     def signal(self, sig: int, frame: FrameType | None) -> None:
@@ -151,8 +181,8 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 class Application(BaseApplication):  # type: ignore[misc]
     """What Gunicorn is told."""
 
-    def __init__(self, **settings: object) -> None:
-        self.settings = SETTINGS | settings
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
         super().__init__()
 
     def load_config(self) -> None:
@@ -163,6 +193,3 @@ class Application(BaseApplication):  # type: ignore[misc]
         from .wsgi import application
 
         return application
-
-    def run(self) -> None:
-        Arbiter(self).run()

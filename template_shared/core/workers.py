@@ -2,11 +2,9 @@
 
 import atexit
 import contextlib
-import ctypes
 import os
 import shutil
 import socket
-import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -14,8 +12,8 @@ from pathlib import Path
 from threading import Timer
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
-SO_ATTACH_FILTER = 26  # Linux's, which Python does not name
-NOTHING = struct.pack("HBBI", 6, 0, 0, 0)  # a packet filter of one instruction: keep 0 bytes
+SO_BINDTOIFINDEX = 62  # Linux's, which Python does not name
+NO_INTERFACE = 2**31 - 1
 
 
 def shared_memory() -> str | None:
@@ -41,15 +39,12 @@ def share_metrics() -> None:
 def refuse_connections(listener: socket.socket) -> None:
     """Take no more connections, for all processes that have the socket, but leave those that wait.
 
-    Closing resets who came after the last was taken. Packets that are dropped are sent again, and
-    then refused, so that a proxy can turn to another instance. Some kernels allow it only to who
-    has CAP_NET_ADMIN; the moment in which a connection can be lost is short even so.
+    Closing it would reset those, with the requests on them. A proxy turns to another instance when
+    it is refused, but must not send again what is not safe to be done twice.
     """
     if sys.platform == "linux":
-        program = ctypes.create_string_buffer(NOTHING)
-        pointer = struct.pack("HP", 1, ctypes.addressof(program))
         with contextlib.suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
+            listener.setsockopt(socket.SOL_SOCKET, SO_BINDTOIFINDEX, NO_INTERFACE)
 
 
 def refuse_later(listeners: Iterable[socket.socket], seconds: float) -> Callable[[], None]:

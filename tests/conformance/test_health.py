@@ -1,6 +1,7 @@
 """Whether it lives is a matter of the process alone; whether it is ready is one of its database too."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,30 @@ from tests.conformance.conftest import Start
 from tests.conformance.scrape import scrape
 from tests.conformance.subject import PASSWORD, Subject, eventually
 from tests.postgres import Server
+
+# Knocks at its port while the service imports what an owner wrote, and notes what came of it.
+KNOCK = """
+import errno, os, pathlib, socket, sys
+
+
+class Knock:
+    @staticmethod
+    def find_spec(name, *_):
+        if name.endswith(".items.models"):
+            with socket.socket() as client, pathlib.Path(__file__).with_name("heard").open("a") as file:
+                print(errno.errorcode.get(client.connect_ex(("127.0.0.1", int(os.environ["PORT"])))), file=file)
+
+
+sys.meta_path.insert(0, Knock)
+"""
+
+
+def test_it_takes_no_connection_before_it_can_answer(start: Start, tmp_path: Path) -> None:
+    """Were the application then not to start, the requests that wait would be lost."""
+    (tmp_path / "sitecustomize.py").write_text(KNOCK)
+    with start(PYTHONPATH=str(tmp_path), WEB_CONCURRENCY="1") as service:
+        assert service.ask("/api/items").status == 200
+        assert set((tmp_path / "heard").read_text().split()) == {"ECONNREFUSED"}
 
 
 def test_it_lives_and_is_ready(service: Subject) -> None:

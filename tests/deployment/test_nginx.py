@@ -763,11 +763,11 @@ def test_only_nginxs_own_answers_leave_a_line(project: Path, upstream: Upstream,
         with websocket(running.url):
             pass
         check_problem(get(running.url, "/media/none.png", X_Request_ID="mine"), 404)
-        check_problem(get(running.url, "/metrics"), 404)
+        check_problem(ask(f"{running.url}/metrics", "POST", {}), 404)
         running.process.send_signal(signal.SIGQUIT)
         running.process.wait(10)
     lines = [json.loads(line) for line in (tmp_path / "stdout").read_text().splitlines()]
-    assert [line["status"] for line in lines] == [404, 404]
+    assert [(line["method"], line["status"]) for line in lines] == [("GET", 404), ("POST", 404)]
     assert lines[0]["request_id"] == "mine"
 
 

@@ -4,14 +4,15 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.deployment import stacks
-from tests.deployment.engine import Engine
-from tests.deployment.stacks import Stack, read_or_write, watch
+from tests.deployment.engine import Container, Engine
+from tests.deployment.stacks import Stack, read_or_write, until, watch
 from tests.load import Load, load
 from tests.owner import replace
 from tests.projects import Project, set_up
@@ -178,7 +179,7 @@ def test_versions_follow_each_other_and_no_client_notices(stack: Stack) -> None:
         assert "version broken was not brought into use; v2 serves" in printed
         assert set(watching.seen) == {"v2"}
         assert stack.recorded("VERSION") == "v2"
-        assert clients.failures == []
+        assert clients.failures == [], nginx_says(stack)
 
         with watch(stack) as watching:
             printed = stack.script("deploy.sh", "half", code=1)
@@ -191,7 +192,7 @@ def test_versions_follow_each_other_and_no_client_notices(stack: Stack) -> None:
         assert "version half was not brought into use; v2 serves" in printed
         assert "half" in watching.seen
         assert set(watching.seen[-5:]) == {"v2"}
-        assert clients.failures == []
+        assert clients.failures == [], nginx_says(stack)
 
         advance(stack, clients, "v2", "v3", "v3")
         assert f"{stack.table}|label" in columns(stack)
@@ -202,10 +203,34 @@ def test_versions_follow_each_other_and_no_client_notices(stack: Stack) -> None:
 
     statuses = Counter((outcome.method, outcome.status) for outcome in clients.outcomes)
     print(f"rolling: {statuses}")
-    assert clients.failures == []
+    assert clients.failures == [], nginx_says(stack)
     assert set(statuses) == {("GET", 200), ("POST", 201)}
     # No write is lost, none was done twice.
     assert stack.items() == statuses["POST", 201]
+
+
+def test_nobody_notices_who_comes_after_a_silence(stack: Stack) -> None:
+    """Many at once, while the second instance starts, and none since the first one did."""
+    first, second = (stack.container(service) for service in ("web-a", "web-b"))
+    with ThreadPoolExecutor(16) as clients:
+        deployment = clients.submit(stack.script, "deploy.sh", "v3" if stack.recorded("VERSION") == "v2" else "v2")
+        until(lambda: is_being_replaced(stack, "web-a", first))
+        assert {stack.get("/api/version").status for _ in range(4)} == {200}  # nginx knows that it is away
+        until(lambda: is_being_replaced(stack, "web-b", second))
+        answers = list(clients.map(stack.get, ["/api/version"] * 15))
+        deployment.result()
+    assert [answer.status for answer in answers] == [200] * 15, nginx_says(stack)
+
+
+def is_being_replaced(stack: Stack, service: str, before: Container) -> bool:
+    """Whether another container of the service's runs; it starts to listen some time later."""
+    identifier = stack.output("ps", "--quiet", service).strip()
+    return identifier not in ("", before.id)
+
+
+def nginx_says(stack: Stack) -> str:
+    """The end of nginx's log, for who wants to know why."""
+    return "\n".join(stack.output("logs", "--no-log-prefix", "nginx").splitlines()[-50:])
 
 
 def advance(stack: Stack, clients: Load, old: str, new: str, argument: str) -> None:
@@ -217,7 +242,7 @@ def advance(stack: Stack, clients: Load, old: str, new: str, argument: str) -> N
     assert old in watching.seen[watching.seen.index(new) :]
     assert set(watching.seen[-5:]) == {new}
     assert (stack.recorded("VERSION"), stack.recorded("PREVIOUS_VERSION")) == (new, old)
-    assert clients.failures == []
+    assert clients.failures == [], nginx_says(stack)
 
 
 def columns(stack: Stack) -> list[str]:

@@ -85,10 +85,11 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Take no more connections, and let what is running end."""
-        # Closing a socket refuses connections, but resets those that wait on it: take them first.
         if not self.is_worker:  # for workers, the supervisor does it
             for listener in sockets or []:
                 refuse_connections(listener)
+            await asyncio.sleep(0.05)  # connections that are just being made, too, come to wait
+        # Closing a socket resets the connections that wait on it: take them first.
         waiting = [connection for listener in sockets or [] for connection in accepted(listener)]
         for server in self.servers:
             server.close()

@@ -73,6 +73,15 @@ if grep --quiet --line-regexp static <<<"$all"; then
     docker compose run --rm --no-deps -T static || fail "the static files could not be copied"
 fi
 
+# nginx tries an instance that was away with a single request, fail_timeout (2 s) after it failed, and uses it again when
+# that is answered. Who came while the next one is away already, and before that answer, would find none.
+be_found() {
+    case $1 in web-*) ;; *) return 0 ;; esac
+    [ -z "$old" ] || docker compose exec -T nginx sh -c \
+        'sleep 4; for _ in 1 2 3 4; do wget -q -O /dev/null http://127.0.0.1:8080/health/live; done' ||
+        say "warning: nginx did not answer"
+}
+
 replaced=()
 put_back() {
     trap '' INT TERM HUP # to stop half-way would leave an instance missing
@@ -82,6 +91,7 @@ put_back() {
         say "$service: version $old"
         VERSION=$old start "$service" ||
             fail "version $version was not brought into use, and $service is not healthy with $old either"
+        be_found "$service"
     done
     fail "version $version was not brought into use; $old serves"
 }
@@ -95,6 +105,7 @@ for service in "${running[@]}"; do
         docker compose logs --no-log-prefix --tail 30 "$service" >&2 || true
         put_back
     fi
+    be_found "$service"
 done
 trap - INT TERM HUP
 
