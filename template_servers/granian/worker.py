@@ -4,6 +4,7 @@ Its own workers stop accepting connections at SIGTERM, while the proxy still sen
 """
 
 import contextlib
+import importlib
 import os
 import signal
 import socket
@@ -52,6 +53,7 @@ SETTINGS: dict[str, Any] = {
     "workers_kill_timeout": environment.drain_seconds + GRACE + FLUSH + 1,
 }
 
+CANNOT_START = 3  # an exit code
 CLOSE = ("Connection", "close")
 
 
@@ -91,6 +93,12 @@ class Server(MPServer):
                     os.kill(worker.inner.pid, signal.SIGUSR2)
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
+    def _respawn_workers(self, workers: list[int], *rest: Any, **options: Any) -> None:
+        """Replace workers, or end where one could not load the application: no other could."""
+        if any(self.wrks[index].inner.exitcode == CANNOT_START for index in workers):
+            self.shutdown(CANNOT_START)  # type: ignore[no-untyped-call]
+        super()._respawn_workers(workers, *rest, **options)
+
 
 def work(*arguments: Any) -> None:
     """Be a worker."""
@@ -99,11 +107,14 @@ def work(*arguments: Any) -> None:
     before, ((spec, holder), handed_on), after = arguments[:3], arguments[3], arguments[4:]
     holder = holder or spec.build()  # which Granian would do, but not tell of its socket
     _signals.set_sync_signals = partial(listen_to_signals, holder.get_fd())
+    code = CANNOT_START
     try:
+        importlib.import_module(".wsgi", __package__)
+        code = 1
         MPServer._spawn_wsgi_worker(*before, ((None, holder), handed_on), *after)
     except Exception:
         structlog.get_logger(__name__).exception("worker failed")
-        raise SystemExit(1) from None
+        raise SystemExit(code) from None
     say_goodbye()
 
 

@@ -29,7 +29,7 @@ DETAILS = {
     503: "The service cannot answer at the moment.",
 }
 
-UNREADABLE = "There was an error parsing the body"  # in FastAPI's words
+UNREADABLE = "There was an error parsing the body"
 
 
 class ServiceError(Exception):

@@ -152,8 +152,8 @@ def started(project: Project, log: Path, **variables: str) -> Iterator[Subject]:
         )
     subject = Subject(process, port, log)
     try:
-        assert eventually(lambda: subject.is_up() or process.poll() is not None, 60), log.read_text()
-        assert process.poll() is None, log.read_text()
+        assert eventually(lambda: subject.is_up() or process.poll() is not None, 60), f"not up:\n{log.read_text()}"
+        assert process.poll() is None, f"ended with {process.returncode}:\n{log.read_text()}"
         assert eventually(lambda: len(subject.workers()) == int(variables.get("WEB_CONCURRENCY", "1")), 10)
         yield subject
     finally:

@@ -35,6 +35,29 @@ def test_it_takes_no_connection_before_it_can_answer(start: Start, tmp_path: Pat
         assert set((tmp_path / "heard").read_text().split()) == {"ECONNREFUSED"}
 
 
+BROKEN = """
+import sys
+
+
+class Broken:
+    @staticmethod
+    def find_spec(name, *_):
+        if name.endswith(".items.models"):
+            raise RuntimeError("this version cannot start")
+
+
+sys.meta_path.insert(0, Broken)
+"""
+
+
+def test_it_ends_where_it_cannot_start(start: Start, tmp_path: Path) -> None:
+    """It says why, and does not go on to start workers for ever."""
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    reason = r"^ended with [1-9]\d*:(?s:.*)RuntimeError: this version cannot start"
+    with pytest.raises(AssertionError, match=reason), start(PYTHONPATH=str(tmp_path)):
+        pass
+
+
 def test_it_lives_and_is_ready(service: Subject) -> None:
     assert service.ask("/health/live").status == 200
     ready = service.ask("/health/ready")

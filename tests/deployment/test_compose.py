@@ -282,6 +282,14 @@ def test_the_service_is_no_superuser_of_its_database_and_cannot_become_one(stack
     assert 'password authentication failed for user "postgres"' in printed
 
 
+def test_prometheus_reaches_every_part(stack: Stack) -> None:
+    """From this machine, as the documents have it, though none of these ports is published."""
+    for address in (".11:8000", ".12:8000"):
+        answer = ask(f"http://{stack.network}{address}/metrics")
+        assert "http_server_queue_duration_seconds" in answer.body.decode()
+    assert "nginx_connections" in ask(f"http://{stack.network}.10:8081/metrics").body.decode()
+
+
 def test_it_serves_files(stack: Stack, framework: str) -> None:
     stack.container("web-a").execute("sh", "-c", "echo picture > /srv/media/picture.png")
     answer = stack.get("/media/picture.png")
@@ -416,6 +424,8 @@ def test_a_backup_brings_everything_back_after_all_is_lost(stack: Stack) -> None
     stack.script("restore.sh", "--yes", str(made))
 
     assert (stack.dump(), media(stack)) == before
+    # PostgreSQL knows what there is, without which it would guess how to find it.
+    assert float(stack.query(f"SELECT reltuples FROM pg_class WHERE relname = '{stack.table}'")) == stack.items()  # noqa: S608
     assert stack.get("/media/a/kept.txt").body == b"kept\n"
     assert nothing_is_left(stack)
     assert (stack.recorded("MIGRATED_VERSION"), stack.recorded("PREVIOUS_VERSION")) == ("v1", "")
@@ -647,7 +657,7 @@ def test_an_interrupted_deployment_is_undone(stack: Stack, engine: Engine, tmp_p
 
 
 def test_what_cannot_be_deployed_is_refused_before_anything_changes(stack: Stack) -> None:
-    before = {service: stack.container(service).id for service in ("web-a", "web-b")}
+    before = {service: stack.container(service).id for service in ("nginx", "web-a", "web-b")}
     assert "latest is no version" in stack.script("deploy.sh", "latest", code=1)
     assert "cannot be the tag" in stack.script("deploy.sh", "v1;true", code=1)
     assert "there is no image of version v0" in stack.script("deploy.sh", "v0", code=1)
@@ -657,6 +667,10 @@ def test_what_cannot_be_deployed_is_refused_before_anything_changes(stack: Stack
         path.chmod(mode)
         assert f"cannot read {closed}: chmod -R o+rX" in stack.script("deploy.sh", "v1", code=1)
         path.chmod(usual)
+    nginx = stack.project / "deploy/nginx/nginx.conf"
+    replace(nginx, "worker_connections 1024;", "worker_connections some;")
+    assert 'invalid number "some"' in stack.script("deploy.sh", "v1", code=1)
+    replace(nginx, "worker_connections some;", "worker_connections 1024;")
     file = stack.directory / ".env"
     text = file.read_text()
     file.write_text(text + "LOG_LEVEL=LOUD\n")

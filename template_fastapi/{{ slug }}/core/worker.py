@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from socket import socket
 from types import FrameType
@@ -119,6 +120,16 @@ def accepted(listener: socket) -> Iterator[socket]:
 
 class Process(multiprocess.Process):
     """A worker of the supervisor's."""
+
+    def target(self, sockets: list[socket] | None = None) -> None:
+        """Serve. Let the supervisor end if the application cannot be imported, as no worker could."""
+        try:
+            super().target(sockets)
+        except Exception:
+            if self.server.started:
+                raise
+            traceback.print_exc()
+            sys.exit(STARTUP_FAILURE)
 
     @property
     def server(self) -> Server:

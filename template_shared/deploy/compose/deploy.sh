@@ -59,6 +59,8 @@ docker compose pull --quiet --policy missing web-a >&2 ||
     fail "there is no image of version $version, neither here nor where it is pulled from"
 MIGRATED_VERSION=$version docker compose run --rm --no-deps -T migrate python -m "$PACKAGE.environment" ||
     fail "version $version does not accept the variables in .env"
+printed=$(docker compose run --rm --no-deps -T check-nginx 2>&1) ||
+    fail "nginx would not start with the files in deploy/nginx, and with its variables:"$'\n'"$printed"
 docker compose up --detach --no-deps --wait database || fail "the database does not start"
 
 if [ -z "$rollback" ]; then
@@ -73,13 +75,17 @@ if grep --quiet --line-regexp static <<<"$all"; then
     docker compose run --rm --no-deps -T static || fail "the static files could not be copied"
 fi
 
-# nginx tries an instance that was away with a single request, fail_timeout (2 s) after it failed, and uses it again when
-# that is answered. Who came while the next one is away already, and before that answer, would find none.
-be_found() {
-    case $1 in web-*) ;; *) return 0 ;; esac
-    [ -z "$old" ] || docker compose exec -T nginx sh -c \
-        'sleep 4; for _ in 1 2 3 4; do wget -q -O /dev/null http://127.0.0.1:8080/health/live; done' ||
-        say "warning: nginx did not answer"
+# Brings a service into use. nginx tries an instance that was away with a single request, fail_timeout (2 s) after it
+# failed, and uses it again when that is answered. Who came before, while the next one is away already, would find none.
+bring() {
+    local before
+    before=$(docker compose ps --quiet "$1")
+    start "$1" || return
+    if [[ $1 = web-* ]] && [ "$old" ] && [ "$(docker compose ps --quiet "$1")" != "$before" ]; then
+        docker compose exec -T nginx sh -c \
+            'sleep 4; for _ in 1 2 3 4; do wget -q -O /dev/null http://127.0.0.1:8080/health/live; done' ||
+            say "warning: nginx did not answer"
+    fi
 }
 
 replaced=()
@@ -89,9 +95,8 @@ put_back() {
     [ "$old" != "$version" ] || fail "not brought into use everywhere: see docker compose ps, and what changed in .env"
     for service in "${replaced[@]}"; do
         say "$service: version $old"
-        VERSION=$old start "$service" ||
+        VERSION=$old bring "$service" ||
             fail "version $version was not brought into use, and $service is not healthy with $old either"
-        be_found "$service"
     done
     fail "version $version was not brought into use; $old serves"
 }
@@ -100,18 +105,19 @@ trap put_back INT TERM HUP
 for service in "${running[@]}"; do
     replaced=("$service" "${replaced[@]}") # the last is put back first: those before it are healthy
     say "$service: version $version"
-    if ! start "$service"; then
+    if ! bring "$service"; then
         say "$service does not become healthy. The last lines of its log:"
         docker compose logs --no-log-prefix --tail 30 "$service" >&2 || true
         put_back
     fi
-    be_found "$service"
 done
-trap - INT TERM HUP
 
+trap '' INT TERM HUP # the new version serves, and that is not recorded yet
 if [ "$old" != "$version" ]; then
     record VERSION "$version" PREVIOUS_VERSION "$old"
 fi
+trap - INT TERM HUP
+
 # Compose makes nginx anew where this has changed.
 record NGINX_FILES "$(find ../nginx -type f -exec sha256sum {} + | sort | sha256sum | cut -c 1-16)"
 start nginx || fail "nginx does not start; see docker compose logs nginx"
