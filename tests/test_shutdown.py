@@ -135,7 +135,9 @@ def test_restarting_one_instance_after_the_other_loses_no_request(
             before = instance.requests()
             instance.start()
             # nginx sends it nothing for some seconds: not before it does is the other one dispensable.
+            deadline = time.monotonic() + 30
             while instance.requests() < before + 10:
+                assert time.monotonic() < deadline, "nginx does not use it again"
                 clients.wait_for(10)
     assert clients.failures == []
     statuses = Counter((outcome.method, outcome.status) for outcome in clients.outcomes)

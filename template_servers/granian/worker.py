@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from ipaddress import ip_address, ip_network
 from multiprocessing import parent_process, set_start_method
-from threading import Thread, Timer
+from threading import Event, Thread, Timer
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -93,6 +93,9 @@ class Server(MPServer):
                     os.kill(worker.inner.pid, signal.SIGUSR2)
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
+    def signal_handler_reload(self, *_: object) -> None:
+        """Do nothing. Granian would replace its workers, and reset connections."""
+
     def _respawn_workers(self, workers: list[int], *rest: Any, **options: Any) -> None:
         """Replace workers, or end where one could not load the application: no other could."""
         if any(self.wrks[index].inner.exitcode == CANNOT_START for index in workers):
@@ -112,7 +115,7 @@ def work(*arguments: Any) -> None:
         importlib.import_module(".wsgi", __package__)
         code = 1
         MPServer._spawn_wsgi_worker(*before, ((None, holder), handed_on), *after)
-    except Exception:
+    except (Exception, SystemExit):
         structlog.get_logger(__name__).exception("worker failed")
         raise SystemExit(code) from None
     say_goodbye()
@@ -150,8 +153,12 @@ def listen_to_signals(listener: int) -> WorkerSignal:
 def obey(signals: socket.socket, _: socket.socket, listener: int, the_end: WorkerSignal) -> None:
     from . import health  # likewise
 
+    is_hurried = Event()
+
     def stop_listening() -> None:
-        """Refuse connections before the end, which closes those on which no request has come yet."""
+        """Refuse connections, and end later: the end closes those on which no request has come yet."""
+        if is_hurried.is_set():
+            return
         with socket.socket(fileno=os.dup(listener)) as copy:
             refuse_connections(copy)
         later(LINGER, the_end.set)
@@ -160,6 +167,7 @@ def obey(signals: socket.socket, _: socket.socket, listener: int, the_end: Worke
     while number := signals.recv(1):
         if number[0] == signal.SIGUSR2:
             health.draining = True
+            is_hurried.set()
             the_end.set()
             later(GRACE, give_up)
         # Once: it may come from the parent process and from who stops all.

@@ -13,6 +13,7 @@ from typing import Any
 
 from gunicorn import arbiter, glogging  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.errors import HaltServer  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from ..environment import environment
@@ -22,6 +23,7 @@ from .timeouts import FLUSH, GRACE, KEEP_ALIVE
 from .workers import refuse_later, shared_memory
 
 SETTINGS: dict[str, Any] = {
+    "bind": [],  # it is given a socket
     "worker_class": f"{__name__}.Worker",
     "threads": REQUESTS,
     "keepalive": KEEP_ALIVE,
@@ -69,9 +71,9 @@ class Listener(socket.socket):
         self.bind((host, port))
 
     def __str__(self) -> str:
-        """Be readable in the log."""
+        """Stand in the log, which says a little early that it listens."""
         host, port = self.getsockname()[:2]
-        return f"{host}:{port}"
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
@@ -94,6 +96,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
         super().init_signals()
         signal.signal(signal.SIGUSR2, self.handle_hurry)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+
+    def load_wsgi(self) -> None:
+        """Load the application, and listen. If one of these fails, Gunicorn ends: others would, too."""
+        try:
+            super().load_wsgi()
+        except SystemExit as error:  # of the application: Gunicorn would start another worker
+            raise RuntimeError("the application ended while it was loaded") from error
+        for listener in self.sockets:
+            listener.listen(self.cfg.backlog)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain, once: SIGTERM may come from the parent process and from who stops all."""
@@ -139,8 +150,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # it has no types
     def run(self) -> None:
         from . import database, tracing  # likewise
 
-        for listener in self.sockets:
-            listener.listen(self.cfg.backlog)
         super().run()
         database.close_pools()
         tracing.stop()
@@ -162,6 +171,14 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
             return super().spawn_worker()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+
+    def reap_workers(self) -> None:
+        """Notice which workers have ended. That one could not start is a reason to stop, once."""
+        try:
+            super().reap_workers()
+        except HaltServer:
+            if not self.is_stopping:
+                raise
 
     def stop(self, graceful: bool = True) -> None:
         self.is_stopping = True

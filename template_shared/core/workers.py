@@ -13,7 +13,7 @@ from threading import Timer
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 SO_BINDTOIFINDEX = 62  # Linux's, which Python does not name
-NO_INTERFACE = 2**31 - 1
+NO_INTERFACE = 2**31 - 1  # a number that none has
 
 
 def shared_memory() -> str | None:
@@ -40,7 +40,9 @@ def refuse_connections(listener: socket.socket) -> None:
     """Take no more connections, for all processes that have the socket, but leave those that wait.
 
     Closing it would reset those, with the requests on them. A proxy turns to another instance when
-    it is refused, but must not send again what is not safe to be done twice.
+    it is refused, but must not send again what is not safe to be done twice. So the socket is bound
+    to a network interface: it gets only the connections that arrive there, and none does. This
+    needs Linux 5.7; elsewhere, who comes in the last moment can be reset.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

@@ -43,17 +43,18 @@ class Broken:
     @staticmethod
     def find_spec(name, *_):
         if name.endswith(".items.models"):
-            raise RuntimeError("this version cannot start")
+            raise ERROR("this version cannot start")
 
 
 sys.meta_path.insert(0, Broken)
 """
 
 
-def test_it_ends_where_it_cannot_start(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", ["RuntimeError", "SystemExit"])
+def test_it_ends_where_it_cannot_start(start: Start, tmp_path: Path, error: str) -> None:
     """It says why, and does not go on to start workers for ever."""
-    (tmp_path / "sitecustomize.py").write_text(BROKEN)
-    reason = r"^ended with [1-9]\d*:(?s:.*)RuntimeError: this version cannot start"
+    (tmp_path / "sitecustomize.py").write_text(BROKEN.replace("ERROR", error))
+    reason = rf"^ended with 3:(?s:.*){error}: this version cannot start"
     with pytest.raises(AssertionError, match=reason), start(PYTHONPATH=str(tmp_path)):
         pass
 

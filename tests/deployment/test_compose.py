@@ -425,7 +425,7 @@ def test_a_backup_brings_everything_back_after_all_is_lost(stack: Stack) -> None
 
     assert (stack.dump(), media(stack)) == before
     # PostgreSQL knows what there is, without which it would guess how to find it.
-    assert float(stack.query(f"SELECT reltuples FROM pg_class WHERE relname = '{stack.table}'")) == stack.items()  # noqa: S608
+    assert stack.query(f"SELECT count(*) > 0 FROM pg_stats WHERE tablename = '{stack.table}'") == "t"  # noqa: S608
     assert stack.get("/media/a/kept.txt").body == b"kept\n"
     assert nothing_is_left(stack)
     assert (stack.recorded("MIGRATED_VERSION"), stack.recorded("PREVIOUS_VERSION")) == ("v1", "")

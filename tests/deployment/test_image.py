@@ -160,6 +160,7 @@ class Broken(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def broken() -> Iterator[http.server.ThreadingHTTPServer]:
     """A server in the service's place."""
+    Broken.resume.clear()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
         threading.Thread(target=server.serve_forever).start()
         yield server

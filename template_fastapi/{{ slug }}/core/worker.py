@@ -89,7 +89,7 @@ class Server(uvicorn.Server):
         if not self.is_worker:  # for workers, the supervisor does it
             for listener in sockets or []:
                 refuse_connections(listener)
-            await asyncio.sleep(0.05)  # connections that are just being made, too, come to wait
+            await asyncio.sleep(0.05)  # for those that are just being made
         # Closing a socket resets the connections that wait on it: take them first.
         waiting = [connection for listener in sockets or [] for connection in accepted(listener)]
         for server in self.servers:
@@ -125,8 +125,8 @@ class Process(multiprocess.Process):
         """Serve. Let the supervisor end if the application cannot be imported, as no worker could."""
         try:
             super().target(sockets)
-        except Exception:
-            if self.server.started:
+        except (Exception, SystemExit) as error:
+            if self.server.started or getattr(error, "code", None) == STARTUP_FAILURE:
                 raise
             traceback.print_exc()
             sys.exit(STARTUP_FAILURE)

@@ -76,14 +76,16 @@ if grep --quiet --line-regexp static <<<"$all"; then
 fi
 
 # Brings a service into use. nginx tries an instance that was away with a single request, fail_timeout (2 s) after it
-# failed, and uses it again when that is answered. Who came before, while the next one is away already, would find none.
+# failed, and uses it again when that is answered. It is made to do so here: requests that come together, while the next
+# instance is away, would find no other.
 bring() {
     local before
     before=$(docker compose ps --quiet "$1")
     start "$1" || return
-    if [[ $1 = web-* ]] && [ "$old" ] && [ "$(docker compose ps --quiet "$1")" != "$before" ]; then
-        docker compose exec -T nginx sh -c \
-            'sleep 4; for _ in 1 2 3 4; do wget -q -O /dev/null http://127.0.0.1:8080/health/live; done' ||
+    [[ $1 = web-* ]] && [ "$(docker compose ps --quiet nginx)" ] || return 0
+    if [ "$(docker compose ps --quiet "$1")" != "$before" ]; then
+        whole docker compose exec -T nginx sh -c \
+            'sleep 4; for _ in 1 2 3 4 5 6 7 8; do wget -q -O /dev/null http://127.0.0.1:8080/health/live; done' ||
             say "warning: nginx did not answer"
     fi
 }

@@ -124,7 +124,8 @@ docker compose exec -T database pg_restore --username=postgres --dbname="${name}
     --single-transaction <"$backup/database.dump"
 docker compose run --rm --no-deps -T migrate sh -c \
     "DATABASE_URL=\${DATABASE_URL}_restored exec python -m $PACKAGE.core.migrate"
-docker compose exec -T database vacuumdb --username=postgres --analyze-only --quiet "${name}_restored" # a dump has no statistics
+# A dump of PostgreSQL 17 has no statistics.
+docker compose exec -T database vacuumdb --username=postgres --analyze-only --quiet "${name}_restored"
 docker compose run --rm --no-deps -T migrate sh -euc \
     'cd /srv/media; rm -rf .restored; mkdir .restored; tar --directory=.restored --extract' <"$backup/media.tar"
 
