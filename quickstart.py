@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""From a fresh clone to a running service, and to a passed test suite. Needs git and Python 3.11 or newer.
+"""Create a running service from a fresh clone, or run the tests. Needs git and Python 3.11 or newer.
 
-    python3 quickstart.py [DEST] [options of `groundplan new`]   creates a project, starts it, shows an answer
-    python3 quickstart.py test [options of pytest]               runs Groundplan's tests
+    python3 quickstart.py [DEST] [options of `groundplan new`]   create a project, start it, show a response
+    python3 quickstart.py test [options of pytest]               run Groundplan's tests
 
-What it installs goes into `.venv` here, `.venv` in the project, and uv's cache. Standard library only.
+Packages are installed into `.venv` here, `.venv` in the project, and uv's cache. Standard library only.
 """
 
 import sys
@@ -36,7 +36,7 @@ DEFAULT_DESTINATION = ROOT.parent / "my-service"
 
 
 def main() -> int:
-    """Runs the command that the arguments name."""
+    """Run the command that the arguments select."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the server is stopped
     arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
@@ -47,21 +47,21 @@ def main() -> int:
         return subprocess.run(
             [program(VENV, "python"), "-m", "pytest", "-n", "auto", *arguments[1:]], cwd=ROOT
         ).returncode
-    install("--no-group", "validators", "--inexact")  # large, and only the tests need them
+    install("--no-group", "validators", "--inexact")  # large, and needed only by tests
     return start_project(arguments)
 
 
 def install(*options: str) -> None:
-    """Installs what uv.lock pins into `.venv`, by the uv that uv.lock pins; `options` are for `uv sync`."""
+    """Install the packages in uv.lock into `.venv`, with the uv version in uv.lock; `options` are for `uv sync`."""
     uv = program(VENV, "uv")
     if not Path(uv).exists():
-        say("Installing Groundplan's own tools into .venv")
+        say("Installing Groundplan's tools into .venv")
         pip_install(f"uv=={locked('uv')['version']}")
     run([uv, "sync", "--locked", "--quiet", "--python", program(VENV, "python"), *options], cwd=ROOT)
 
 
 def pip_install(requirement: str) -> None:
-    """Makes `.venv` and installs a package into it, also where Debian's Python comes without pip."""
+    """Create `.venv` and install a package into it, even if Python comes without pip (as on Debian)."""
     with_pip = subprocess.run([sys.executable, "-c", "import ensurepip"], capture_output=True).returncode == 0
     run([sys.executable, "-m", "venv", "--clear", *([] if with_pip else ["--without-pip"]), str(VENV)])
     pip = ["-m", "pip"]
@@ -71,34 +71,34 @@ def pip_install(requirement: str) -> None:
         with urllib.request.urlopen(wheel["url"], timeout=60) as response:
             content = response.read()
         if wheel["hash"] != "sha256:" + hashlib.sha256(content).hexdigest():
-            raise SystemExit(f"{wheel['url']} is not the file that uv.lock pins.")
+            raise SystemExit(f"{wheel['url']} does not match the hash in uv.lock.")
         file.write_bytes(content)
         pip = [str(file / "pip")]
     run([program(VENV, "python"), *pip, "install", "--quiet", "--disable-pip-version-check", requirement])
 
 
 def locked(package: str) -> dict[str, Any]:
-    """What uv.lock pins for a package."""
+    """Return the entry of a package in uv.lock."""
     lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
     return next(entry for entry in lock["package"] if entry["name"] == package)
 
 
 def start_project(arguments: list[str]) -> int:
-    """Creates a project, sets it up, starts it once and shows what it answers."""
+    """Create a project, set it up, start it once and show a response."""
     destination, options = DEFAULT_DESTINATION, arguments
     if arguments and not arguments[0].startswith("-"):
         destination, options = Path(arguments[0]).resolve(), arguments[1:]
     if (destination / ".copier-answers.yml").exists() and not options:
-        say(f"Going on with the project in {destination}")
+        say(f"Continuing with the project in {destination}")
     elif code := create(destination, options):
         return code
 
-    say("Setting the project up")
+    say("Setting up the project")
     uv, poe = program(VENV, "uv"), program(destination / ".venv", "poe")
     python = {} if (found := interpreters.find()) is None else {"UV_PYTHON": found}
     if not python and "UV_PYTHON" not in os.environ:
         print(
-            "There is no Python 3.12 or newer here: uv downloads one. Or name yours in UV_PYTHON, and run this again."
+            "There is no Python 3.12 or newer here, so uv downloads one. To use your own, set UV_PYTHON and try again."
         )
     run([uv, "sync", "--locked", "--quiet"], cwd=destination, env=python | os.environ)
     if not (destination / ".git").exists():
@@ -109,13 +109,13 @@ def start_project(arguments: list[str]) -> int:
     with served(destination, poe) as url:
         show("POST", f"{url}/api/items", {"name": f"Made on {time.ctime()}", "quantity": 3})
         show("GET", f"{url}/api/items")
-    say("It works. /api/docs shows the API. Serve it from now on with")
+    say("It works. This command serves it on http://127.0.0.1:8000, with documentation of the API on /api/docs:")
     print(f"cd {shlex.quote(str(destination))} && {Path(poe).relative_to(destination)} run")
     return 0
 
 
 def create(destination: Path, options: list[str]) -> int:
-    """Writes the project; asks where there is a terminal, and returns the command's exit code."""
+    """Write the project, asking questions if there is a terminal, and return the exit code."""
     if not sys.stdin.isatty():
         answered = any(option.startswith(("--preset", "--answers", "--data")) for option in options)
         options = ["--defaults", *([] if answered else ["--preset", "rest_api"]), *options]
@@ -123,7 +123,7 @@ def create(destination: Path, options: list[str]) -> int:
 
 
 def commit(project: Path) -> None:
-    """Commits the project as it was rendered, which later updates build upon."""
+    """Commit the project as rendered, as a base for updates."""
     run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=project)
     run(["git", "add", "--all"], cwd=project)
     known = subprocess.run(["git", "config", "user.email"], cwd=project, capture_output=True).returncode == 0
@@ -133,7 +133,7 @@ def commit(project: Path) -> None:
 
 @contextlib.contextmanager
 def served(project: Path, poe: str) -> Iterator[str]:
-    """The project's own `run`, on a free port, until the block ends; gives its URL."""
+    """Run the project's `poe run` on a free port until the block ends, and yield its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -169,7 +169,7 @@ def served(project: Path, poe: str) -> Iterator[str]:
 
 
 def show(method: str, url: str, body: dict[str, Any] | None = None) -> None:
-    """Sends one request and prints it with its answer."""
+    """Send a request and print it with its response."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
     print(f"  {method} {url} {data.decode() if data else ''}")
@@ -178,18 +178,18 @@ def show(method: str, url: str, body: dict[str, Any] | None = None) -> None:
 
 
 def program(environment: Path, name: str) -> str:
-    """The path of a program in a virtual environment."""
+    """Return the path of a program in a virtual environment."""
     return str(environment / ("Scripts" if os.name == "nt" else "bin") / (f"{name}.exe" if os.name == "nt" else name))
 
 
 def run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
-    """Runs one step of the set-up; its own message says what went wrong."""
+    """Run one step of the setup. If it fails, its own output explains why."""
     if subprocess.run(command, cwd=cwd, env=env).returncode:
         raise SystemExit(f"This step failed: {' '.join(command)}")
 
 
 def say(text: str) -> None:
-    """Says what happens now, where somebody waits."""
+    """Print what happens next, for a user who waits."""
     print(f"\n==> {text}", flush=True)
 
 

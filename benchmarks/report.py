@@ -16,10 +16,11 @@ def table(results: list[Result]) -> str:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for found in results:
-        reached = "" if found["ratio_cpu"] >= found["goal"] else " (missed)"
+        goal = found["goal"]
+        reached = "" if goal is None or found["ratio_cpu"] >= goal else " (missed)"
         cells = [
             f"{NAMES[found['framework']]}, {ROWS[found['row']]}",
-            f"{found['goal']:.2f}",
+            "" if goal is None else f"{goal:.2f}",
             f"**{found['ratio_cpu']:.2f}**{_spread(found, 'ratio_cpu', '.2f')}{reached}",
             f"{found['ratio']:.2f}{_spread(found, 'ratio', '.2f')}",
             *(f"{found[f'{s}_cpu_us']:.0f}{_spread(found, f'{s}_cpu_us', '.0f')} µs" for s in ("bare", "full")),
@@ -87,11 +88,12 @@ def chart(results: list[Result]) -> str:
         parts.append(f'<text x="{LEFT - 10}" y="{y + 25}" text-anchor="end">{ROWS[found["row"]]}</text>')
         for place, name in enumerate(COLOURS):
             parts += _bar(found, name, y + place * (BAR + 2), scale)
-        goal = LEFT + found["goal"] * scale
-        parts.append(
-            f'<line x1="{goal:.1f}" x2="{goal:.1f}" y1="{y - 4}" y2="{y + 2 * BAR + 6}" stroke="#c0392b" '
-            'stroke-width="2.5"/>'
-        )
+        if found["goal"] is not None:
+            goal = LEFT + found["goal"] * scale
+            parts.append(
+                f'<line x1="{goal:.1f}" x2="{goal:.1f}" y1="{y - 4}" y2="{y + 2 * BAR + 6}" stroke="#c0392b" '
+                'stroke-width="2.5"/>'
+            )
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
 

@@ -45,7 +45,8 @@ from tests.projects import set_up  # noqa: E402
 from tests.tools import FRAMEWORKS, render  # noqa: E402
 
 HERE = Path(__file__).parent
-GOALS = {"json": 0.80, "row": 0.92, "list": 0.92, "create": 0.92}
+# The share of the bare framework's throughput that a project must reach. The row without a database has no goal.
+GOALS: dict[str, float | None] = {"json": None, "row": 0.95, "list": 0.95, "create": 0.95}
 ROWS = 1000  # in the table
 CONNECTIONS = 32
 SAMPLED = 0.1
@@ -63,12 +64,12 @@ class Plan:
     starts: int
 
 
-NORMAL = Plan(rounds=7, seconds=5, starts=5)
+NORMAL = Plan(rounds=5, seconds=5, starts=5)
 SHORT = Plan(rounds=3, seconds=2, starts=2)
 
 
 class Round:
-    """What one round of load found."""
+    """The result of one round of load."""
 
     def __init__(self, cpu: float, found: dict[str, Any]) -> None:
         """`cpu` is what the server had used before; `found` is what wrk said."""
@@ -112,7 +113,7 @@ class Database:
         return subprocess.run([*command, self.url], check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def url_of(self, user: str) -> str:
-        """The URL for a new user, by whom a server's connections are told apart."""
+        """The URL for a new user, which identifies a server's connections."""
         self.query(f"DROP ROLE IF EXISTS {user}", f"CREATE ROLE {user} LOGIN SUPERUSER")
         return self.url.replace("postgres@", f"{user}@")
 
@@ -361,7 +362,7 @@ def logged(server: Server, requests: int) -> None:
 
 
 def result(framework: str, row: str, bare: Side, full: Side, spans: dict[str, int]) -> dict[str, Any]:
-    """What was found, as --json writes it."""
+    """The results, as --json writes them."""
     found: dict[str, Any] = {"framework": framework, "row": row}
     pairs = list(zip(bare.rounds[row], full.rounds[row], strict=True))
 
@@ -391,7 +392,7 @@ def result(framework: str, row: str, bare: Side, full: Side, spans: dict[str, in
 
 
 def describe(plan: Plan) -> str:
-    """What was measured where, for whoever reads the table."""
+    """A description of the measurement, for readers of the table."""
     cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = re.search(r"^model name\s*: (.+)$", cpu, re.MULTILINE)
     return (

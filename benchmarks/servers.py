@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).parent
-POOL_SIZES = {"django": 5, "fastapi": 10}  # what the rendered projects have
+POOL_SIZE = 10  # the default of DATABASE_POOL_SIZE
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -58,7 +59,7 @@ def prepare(project: Path, copy: Path) -> Subject:
     shutil.copyfile(HERE / "overlay" / f"{framework}.py", copy / package / "bench.py")
     routers, line = {
         "django": ("api.py", 'api.add_router("/bench", bench)'),
-        "fastapi": ("routers.py", "routers.append(bench)"),
+        "fastapi": ("main.py", "app.include_router(bench)"),
     }[framework]
     with (copy / package / routers).open("a", encoding="utf-8") as file:
         file.write(f"\nfrom .bench import router as bench\n\n{line}\n")
@@ -67,11 +68,12 @@ def prepare(project: Path, copy: Path) -> Subject:
 
 
 def command(subject: Subject, side: str) -> list[str]:
-    """What starts the server of a side, both with the same settings where they matter to its speed."""
+    """The command that starts the server of a side. Settings that affect speed are the same for both sides."""
     if side == "full":
         # The command behind `poe serve`, which production runs without poe.
         tasks = tomllib.loads((subject.path / "poe_tasks.toml").read_text(encoding="utf-8"))["tasks"]
-        program, *options = shlex.split(tasks["serve"]["cmd"])
+        text = re.sub(r"\$\{PORT[^}]*\}", "{port}", tasks["serve"]["cmd"])
+        program, *options = shlex.split(text)
         return [str(subject.environment / "bin" / program), *options]
     python = str(subject.environment / "bin" / "python")
     if subject.framework == "fastapi":
@@ -139,7 +141,7 @@ def start(subject: Subject, side: str, core: int, log: Path, **variables: str) -
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    variables |= {"PORT": str(port), "POOL_SIZE": str(POOL_SIZES[subject.framework])}
+    variables |= {"PORT": str(port), "POOL_SIZE": str(POOL_SIZE)}
     parts = [part.format(port=port) for part in command(subject, side)]
     directory = subject.path if side == "full" else HERE / "bare"
     with log.open("ab") as output:

@@ -1,1 +1,1 @@
-"""Groundplan: chooses between Django and FastAPI, and starts a service that can be updated."""
+"""Groundplan helps you choose between Django and FastAPI, and creates a service that can be updated."""

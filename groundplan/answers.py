@@ -1,4 +1,4 @@
-"""Answers that a user gives outside the questionnaire: presets, files and `--data`."""
+"""Answers from outside the questionnaire: presets, files and `--data`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,12 +18,15 @@ def collect(
     data: Iterable[str] = (),
     framework: str | None = None,
 ) -> dict[str, Any]:
-    """The answers that were given, each checked against its question; the later source wins, in this order."""
+    """Return the given answers, checked against their questions.
+
+    Later sources override earlier ones, in the order of the parameters.
+    """
     answers: dict[str, Any] = {}
     if preset is not None:
         presets = template.presets
         if preset not in presets:
-            raise Stop(f"There is no preset {preset!r}. Allowed: {', '.join(presets)}.", ExitCode.USAGE)
+            raise Stop(f"Unknown preset {preset!r}. Allowed: {', '.join(presets)}.", ExitCode.USAGE)
         answers |= presets[preset].answers
     if file is not None:
         answers |= _read(file, template.recorded)
@@ -34,31 +37,31 @@ def collect(
 
 
 def _read(file: Path, recorded: set[str]) -> dict[str, Any]:
-    """The answers in a YAML file. In the answers file of a project, some are not answers but `recorded`."""
+    """Return the answers in a YAML file, without the values that a project's answers file only records."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise Stop(f"{file} cannot be read: {error.strerror}.", ExitCode.USAGE) from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Stop(f"{file} is not YAML: {' '.join(str(error).split())}", ExitCode.USAGE) from error
+        raise Stop(f"{file} is not valid YAML: {' '.join(str(error).split())}", ExitCode.USAGE) from error
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise Stop(f"{file} does not hold answers: one `question: answer` a line is expected.", ExitCode.USAGE)
+        raise Stop(f"{file} must contain one `question: answer` per line.", ExitCode.USAGE)
     return {key: value for key, value in content.items() if not key.startswith("_") and key not in recorded}
 
 
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise Stop(f"--data {text!r}: KEY=VALUE is expected.", ExitCode.USAGE)
+        raise Stop(f"--data {text!r} must have the form KEY=VALUE.", ExitCode.USAGE)
     return key, value
 
 
 def _check(template: Template, key: str, value: Any) -> Any:
-    """The answer in its question's type. What free text may be, its question says while Copier asks it."""
+    """Return the answer in the type of its question. Copier validates free text later."""
     if key not in template.questions:
-        raise Stop(f"There is no question {key!r}. Allowed: {', '.join(template.questions)}.", ExitCode.USAGE)
+        raise Stop(f"Unknown question {key!r}. Allowed: {', '.join(template.questions)}.", ExitCode.USAGE)
     if template.questions[key].get("type") == "bool":
         truth = yaml.safe_load(value) if value in ("true", "false") else value
         if isinstance(truth, bool):
@@ -71,5 +74,5 @@ def _check(template: Template, key: str, value: Any) -> Any:
             return values
     elif isinstance(value, str) and value in (template.choices(key) or [value]):
         return value
-    allowed = ", ".join(template.choices(key)) or "text (in a YAML file, in quotes)"
+    allowed = ", ".join(template.choices(key)) or "text (quoted in a YAML file)"
     raise Stop(f"{key}: {value!r} is not allowed. Allowed: {allowed}.", ExitCode.USAGE)

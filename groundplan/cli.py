@@ -1,4 +1,4 @@
-"""The command line. It parses, prints and ends; every rule is the template's."""
+"""The command line: parses arguments and prints results. All rules are in the template."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from rich.table import Table
 
 from groundplan.errors import ExitCode, Stop
 
-# What `decide --format json` prints: an interface, while the recorded decision may hold more.
+# The keys that `decide --format json` prints. They are an interface; the recorded decision may have more.
 DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
 
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -28,48 +28,47 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    epilog="Exit codes: 0 done · 1 an error · 2 wrong usage · 3 neither framework fits, nothing was written · "
+    epilog="Exit codes: 0 done · 1 error · 2 wrong usage · 3 neither framework fits, nothing was written · "
     "4 an update left conflicts · 5 the project is behind its template · 130, 143 interrupted",
 )
 
 
 class Framework(StrEnum):
-    """What a user may insist on."""
+    """Frameworks that a user can choose."""
 
     django = "django"
     fastapi = "fastapi"
 
 
 class Format(StrEnum):
-    """How a result is printed."""
+    """Output formats."""
 
     text = "text"
     json = "json"
 
 
 class DecisionFormat(StrEnum):
-    """How a decision is printed."""
+    """Output formats of a decision."""
 
     text = "text"
     json = "json"
     markdown = "markdown"
 
 
-Preset = Annotated[str | None, typer.Option(help="Start from the answers of a preset.", show_default=False)]
+Preset = Annotated[str | None, typer.Option(help="Start with the answers of a preset.", show_default=False)]
 Data = Annotated[
-    list[str] | None, typer.Option(metavar="KEY=VALUE", help="Answer one question; repeatable.", show_default=False)
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Answer one question. Can be repeated.", show_default=False),
 ]
 Answers = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Take answers from a YAML file.", show_default=False)
+    Path | None, typer.Option(metavar="FILE", help="Read answers from a YAML file.", show_default=False)
 ]
 TemplateOption = Annotated[
     str | None,
-    typer.Option(
-        "--template", metavar="SRC", help="A git URL or a clone of the template, instead of the installed one."
-    ),
+    typer.Option("--template", metavar="SRC", help="Use this git URL or clone of the template."),
 ]
 Ref = Annotated[
-    str | None, typer.Option(help="A tag, branch or commit of the template; by default its newest tag, or HEAD.")
+    str | None, typer.Option(help="A tag, branch or commit of the template. Default: the newest tag, or HEAD.")
 ]
 
 
@@ -85,26 +84,26 @@ def groundplan(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Chooses between Django and FastAPI with you, and starts a service that can be updated for ever."""
+    """Choose between Django and FastAPI, and create a service that receives template updates."""
 
 
 @app.command()
 def new(
-    dest: Annotated[Path, typer.Argument(help="Where the project goes.")],
-    framework: Annotated[Framework | None, typer.Option(help="Insist on a framework.", show_default=False)] = None,
+    dest: Annotated[Path, typer.Argument(help="The directory of the new project.")],
+    framework: Annotated[Framework | None, typer.Option(help="Use this framework.", show_default=False)] = None,
     preset: Preset = None,
     data: Data = None,
     answers: Answers = None,
-    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing: take the default of the rest.")] = False,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing, and use defaults.")] = False,
     template: TemplateOption = None,
     ref: Ref = None,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Write into a directory that is not empty, over files of the same names."),
+        typer.Option("--overwrite", help="Write into a directory that is not empty, and overwrite files."),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Do not say what comes next.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not print the next steps.")] = False,
 ) -> None:
-    """Ask what the service must do, recommend a framework, and write the project."""
+    """Ask what the service must do, recommend a framework, and create the project."""
     from groundplan.answers import collect
     from groundplan.project import check_destination, staged
     from groundplan.template import fetched, recorded
@@ -120,7 +119,7 @@ def new(
         raise Stop(farewell, ExitCode.NEITHER)
     if quiet:
         return
-    out.print(f"Written to {dest}, from version {recorded(dest)['_commit']} of the template.")
+    out.print(f"Written to {dest}, from template version {recorded(dest)['_commit']}.")
     out.print(farewell)
 
 
@@ -133,9 +132,9 @@ def decide(
     template: TemplateOption = None,
     ref: Ref = None,
 ) -> None:
-    """Recommend a framework and give every reason, without asking or writing anything.
+    """Recommend a framework with all reasons, without asking or writing anything.
 
-    Questions that are not answered take the default that the product suggests.
+    Unanswered questions take the default for the product.
     """
     from groundplan.answers import collect
     from groundplan.template import fetched
@@ -151,10 +150,10 @@ def decide(
 
 @app.command()
 def update(
-    dest: Annotated[Path, typer.Argument(help="The project.")] = Path(),
+    dest: Annotated[Path, typer.Argument(help="The project's directory.")] = Path(),
     ref: Ref = None,
 ) -> None:
-    """Bring the template's improvements into a project; its framework and its answers stay."""
+    """Apply template updates to a project. Its framework and answers do not change."""
     from groundplan.project import changes, conflicts, restored_on_failure
     from groundplan.template import recorded, update
 
@@ -162,8 +161,8 @@ def update(
     before = str(recorded(dest)["_commit"])
     with restored_on_failure(dest):
         ask = sys.stdin.isatty()
-        if ask:  # a spinner would write over a question
-            err.print("Updating: the template is rendered three times, which takes some seconds.")
+        if ask:  # a spinner would overwrite a question
+            err.print("Updating: the template is rendered three times, which takes a few seconds.")
             after = update(dest, ref, ask=True)
         else:
             with err.status("Updating"):
@@ -171,32 +170,32 @@ def update(
     if after == before:
         out.print(f"{dest} is up to date with its template ({before}).")
         return
-    out.print(f"Updated {dest} from {before} to {after}. Review with `git diff`, run its tests, commit.")
+    out.print(f"Updated {dest} from {before} to {after}. Review with `git diff`, run the tests, and commit.")
     for line in changes(dest):
         out.print(f"  {line}")
     if files := conflicts(dest):
         lines = "\n".join(f"  {file}" for file in files)
-        raise Stop(f"Your changes and the template's meet in:\n{lines}\nMend them, then commit.", ExitCode.CONFLICTS)
+        raise Stop(f"These files have conflicts:\n{lines}\nResolve them, then commit.", ExitCode.CONFLICTS)
 
 
 @app.command()
 def check(
-    dest: Annotated[Path, typer.Argument(help="The project.")] = Path(),
+    dest: Annotated[Path, typer.Argument(help="The project's directory.")] = Path(),
     output: Annotated[Format, typer.Option("--format")] = Format.text,
 ) -> None:
-    """Say whether a project is behind its template."""
+    """Check whether a project is behind its template."""
     from groundplan.template import behind, recorded
 
     dest = dest.resolve()
     project = recorded(dest)
-    with err.status("Looking at the template"):
+    with err.status("Checking the template"):
         is_behind, latest = behind(dest)
     if output is Format.json:
         facts = {"framework": project.get("framework"), "template": project["_src_path"]}
         _print_json({"behind": is_behind, "current": project["_commit"], "latest": latest, **facts})
     elif is_behind:
         out.print(
-            f"{dest} is at {project['_commit']}; its template is at {latest}. "
+            f"{dest} is at {project['_commit']}, and its template is at {latest}. "
             f"Run: groundplan update {shlex.quote(str(dest))}"
         )
     else:
@@ -207,7 +206,7 @@ def check(
 
 @app.command()
 def presets(template: TemplateOption = None, ref: Ref = None) -> None:
-    """List the presets: what each is an example of, and its answers."""
+    """List the presets with their answers."""
     from groundplan.template import fetched
 
     table = Table("preset", "example", box=None, padding=(0, 2, 0, 0))
@@ -219,7 +218,7 @@ def presets(template: TemplateOption = None, ref: Ref = None) -> None:
 
 
 def _source(template: str | None, ref: str | None) -> Any:
-    from groundplan.template import resolve  # Copier takes a third of a second to import; --help should not
+    from groundplan.template import resolve  # importing Copier takes a third of a second, which --help should not
 
     with err.status("Fetching the template"):
         return resolve(template, ref)
@@ -230,15 +229,15 @@ def _print_json(value: object) -> None:
 
 
 def main() -> None:
-    """Runs the command and exits with one of `ExitCode`."""
-    for name in ("SIGTERM", "SIGHUP"):  # so that clean-up runs; Windows has no SIGHUP
+    """Run the command and exit with one of `ExitCode`."""
+    for name in ("SIGTERM", "SIGHUP"):  # so that cleanup runs; Windows has no SIGHUP
         if number := getattr(signal, name, None):
             signal.signal(number, lambda received, _: sys.exit(128 + received))
-    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a character shows its number
+    for stream in (sys.stdout, sys.stderr):  # escape characters that the terminal cannot show
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         if shutil.which("git") is None:
-            raise Stop("Groundplan needs git, which is not on PATH.")
+            raise Stop("Groundplan needs git, which was not found on PATH.")
         app()
     except Stop as stop:
         print(stop, file=sys.stderr)  # noqa: T201
@@ -249,5 +248,5 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("GROUNDPLAN_DEBUG"):
             raise
-        print(f"Unexpected {type(error).__name__}: {error}. GROUNDPLAN_DEBUG=1 shows where.", file=sys.stderr)  # noqa: T201
+        print(f"Unexpected {type(error).__name__}: {error}. Set GROUNDPLAN_DEBUG=1 for a traceback.", file=sys.stderr)  # noqa: T201
         sys.exit(ExitCode.ERROR)

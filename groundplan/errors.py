@@ -1,10 +1,10 @@
-"""How a command ends."""
+"""Exit codes, and the exception that ends a command."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the caller of the command learns from it. Part of the interface: never renumber."""
+    """Exit codes. They are part of the interface: never renumber them."""
 
     DONE = 0
     ERROR = 1
@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
 
 
 class Stop(Exception):  # noqa: N818 - `neither` is a result, not an error
-    """Ends the command with a message for the user."""
+    """End the command with a message for the user."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.ERROR) -> None:
         super().__init__(message)

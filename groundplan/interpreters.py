@@ -1,4 +1,7 @@
-"""Finds a Python that a rendered project can run on. Standard library only: `quickstart.py` uses it first."""
+"""Find a Python interpreter for rendered projects.
+
+Standard library only, because `quickstart.py` imports this module before it installs anything.
+"""
 
 import os
 import subprocess
@@ -6,14 +9,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-MINIMUM = (3, 12)  # Django 6.1's; a rendered pyproject.toml says the same
+MINIMUM = (3, 12)  # for Django 6.1; see requires-python in pyproject.toml.jinja
 
 
 def find() -> str | None:
-    """The newest suitable interpreter of this machine, or None where there is none.
+    """Return the newest suitable interpreter of this machine, or None.
 
-    uv looks on PATH and among its own. A version manager keeps others where only its own commands see them, and
-    leaves programs of their names on PATH that end with an error, so each candidate is run.
+    uv finds only interpreters on PATH and its own. Version managers keep others in their own directories, and put
+    shims on PATH that may fail, so each candidate is executed.
     """
     if sys.version_info >= MINIMUM:
         return sys.executable
@@ -37,12 +40,12 @@ def _candidates() -> Iterator[str]:
 def _matching(directory: Path, pattern: str) -> Iterator[str]:
     try:
         yield from (str(path) for path in directory.glob(pattern) if not path.name.endswith("-config"))
-    except OSError:  # a directory that may not be read
+    except OSError:  # an unreadable directory
         return
 
 
 def _version(path: str) -> tuple[int, ...]:
-    """The version of a complete final CPython, or () for anything else."""
+    """Return the version of a complete, final CPython, or () for anything else."""
     probe = (
         "import sys, ssl, sqlite3, venv; v = sys.version_info; "
         "print(*v[:3] if v.releaselevel == 'final' and sys.implementation.name == 'cpython' else ())"

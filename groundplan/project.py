@@ -1,4 +1,4 @@
-"""Directories and git: a new project appears whole or not at all, and a failed update leaves no trace."""
+"""Directories and git: a new project is written completely or not at all, and a failed update changes nothing."""
 
 import contextlib
 import os
@@ -12,19 +12,19 @@ from groundplan.template import git
 
 
 def check_destination(destination: Path, *, overwrite: bool) -> None:
-    """Refuses a place where a new project would touch what is there."""
+    """Refuse a destination with files that a new project could overwrite."""
     if destination.exists() and not destination.is_dir():
         raise Stop(f"{destination} is a file.")
     if destination.is_dir() and any(destination.iterdir()) and not overwrite:
-        raise Stop(f"{destination} is not empty. Choose another place, or add --overwrite to write into it.")
+        raise Stop(f"{destination} is not empty. Choose another directory, or add --overwrite.")
 
 
 @contextlib.contextmanager
 def staged(destination: Path) -> Iterator[Path]:
-    """A directory that becomes `destination` at the end of the block, or vanishes where the block fails.
+    """Yield a directory that becomes `destination` at the end of the block, or is removed if the block fails.
 
-    `destination` is absolute. The directory lies beside it, on the same file system, so that the last step is a
-    rename. A destination that exists keeps its other files.
+    `destination` must be absolute. The directory is next to it, on the same file system, so that the last step is a
+    rename. An existing destination keeps its other files.
     """
     beside = next(parent for parent in destination.parents if parent.is_dir())
     staging = beside / f".groundplan-{secrets.token_hex(8)}"
@@ -41,7 +41,7 @@ def staged(destination: Path) -> Iterator[Path]:
         else:
             project.rename(destination)
     except shutil.Error as error:
-        raise Stop(f"{destination} could not be written whole: {error.args[0][0][2]}") from error
+        raise Stop(f"{destination} could not be written completely: {error.args[0][0][2]}") from error
     except OSError as error:
         raise Stop(f"{destination} cannot be written: {error.strerror}.") from error
     finally:
@@ -49,7 +49,7 @@ def staged(destination: Path) -> Iterator[Path]:
 
 
 def _check_overwrite(project: Path, destination: Path) -> None:
-    """Refuses, before anything is written, what could only be written in part."""
+    """Refuse to overwrite, before anything is written, if not all files can be written."""
     if not os.access(destination, os.W_OK):
         raise Stop(f"{destination} cannot be written: Permission denied.")
     for path in project.rglob("*"):
@@ -62,10 +62,10 @@ def _check_overwrite(project: Path, destination: Path) -> None:
 
 @contextlib.contextmanager
 def restored_on_failure(project: Path) -> Iterator[None]:
-    """Takes back every change of the block to a committed project where the block fails."""
+    """Revert all changes to a committed project if the block fails."""
     if git(project, "rev-parse", "--is-inside-work-tree", check=False) != "true":
-        raise Stop(f"{project} is not in a git repository; commit it first, so that the update can be reviewed.")
-    # The user may have told git not to show untracked files, which the clean-up below would remove.
+        raise Stop(f"{project} is not in a git repository. Commit it first, so that you can review the update.")
+    # git may be configured not to show untracked files, which the cleanup below would remove.
     if git(project, "status", "--porcelain", "--untracked-files=all", "--", "."):
         raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
     try:
@@ -78,10 +78,10 @@ def restored_on_failure(project: Path) -> Iterator[None]:
 
 
 def changes(project: Path) -> list[str]:
-    """The project's files that differ from its last commit, each with git's two-letter status."""
+    """Return the files that differ from the last commit, with git's two-letter status."""
     return git(project, "status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
 
 
 def conflicts(project: Path) -> list[str]:
-    """The files in which an update met the owner's changes; paths are relative to the project."""
+    """Return the files with conflicts, relative to the project."""
     return git(project, "diff", "--name-only", "--diff-filter=U", "--relative").splitlines()

@@ -1,4 +1,4 @@
-"""Puts the template's git history into the wheel, so that a project made from the wheel can be updated."""
+"""Build hook: add the git history of the template to the wheel, so that projects made from it can be updated."""
 
 import subprocess
 from pathlib import Path
@@ -8,16 +8,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class TemplateBundle(BuildHookInterface):  # type: ignore[type-arg]
-    """Writes `groundplan/template.bundle`: every commit up to the one that is built, and the tags."""
+    """Writes `groundplan/template.bundle` with all commits up to HEAD, and all tags."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
-            return  # the clone itself is the template
+            return  # the clone is the template
         root = Path(self.root)
         bundle = root / "groundplan" / "template.bundle"
         if not (root / ".git").exists():
-            if not bundle.exists():  # a source distribution carries it
-                raise RuntimeError("Build from a git clone: the wheel holds the history of the template.")
+            if not bundle.exists():  # a source distribution contains it
+                raise RuntimeError("Build from a git clone: the wheel contains the git history of the template.")
             return
         command = ["git", "bundle", "create", "--quiet", str(bundle), "HEAD", "--tags"]
         subprocess.run(command, cwd=root, check=True)

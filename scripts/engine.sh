@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# A container engine of its own, for the tests, on a Debian machine without one. Needs root, and Debian's mirror only.
+# Runs a container engine for the tests on a Debian machine without one. Needs root, and access to a Debian mirror.
 #
-#     scripts/engine.sh start [DIR [option of dockerd ...]]   prints the variables by which `docker` reaches it
-#     scripts/engine.sh stop [DIR]                            ends it; the next start finds what it held
+#     scripts/engine.sh start [DIR [option of dockerd ...]]   print the variables that `docker` needs to reach it
+#     scripts/engine.sh stop [DIR]                            stop it, but keep its data for the next start
 #
-# The engine, with buildx and compose, comes from the Debian release after bookworm: it is unpacked to DIR, not
-# installed. In place of an image registry there are stand-ins, made of that release's packages, which behave as the
-# images of the same names do: see scripts/engine/.
+# The engine, with buildx and Compose, comes from the Debian release after bookworm. It is unpacked into DIR, not
+# installed. Images from a registry are replaced by images made from packages of that release: see scripts/engine/.
 set -euo pipefail
 
 NEXT=trixie
@@ -19,11 +18,11 @@ export DOCKER_HOST=unix://$directory/socket DOCKER_CONFIG=$directory/config PATH
 
 say() { printf '[%3ss] %s\n' "$SECONDS" "$*" >&2; }
 
-# Runs a step, which ends at its first error; shows what it wrote only then.
+# Runs a step until its first error, and shows its output only if it fails.
 quiet() {
     local log=$directory/$1.log code
     shift
-    set +e # in a condition, the step would not end at an error either
+    set +e # in a condition, errors would not end the step
     (set -e && "$@") >"$log" 2>&1
     code=$?
     set -e
@@ -40,9 +39,9 @@ install_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
 }
 
-# The first of the places that apt has this machine's own release from.
+# Prints the first mirror of this machine's release.
 mirror() {
-    # shellcheck disable=SC1091,SC2016 # that file is the machine's; apt fills in the variables
+    # shellcheck disable=SC1091,SC2016 # the file exists only on the machine; apt replaces the variables
     apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
         awk -v release="$(. /etc/os-release && echo "$VERSION_CODENAME")" '$2 == release { print $1; exit }'
 }
@@ -56,17 +55,17 @@ unpack_engine() {
         -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o Dir::State::status=/dev/null
         -o APT::Sandbox::User=root)
     apt-get "${options[@]}" update --quiet
-    # Not runc, which needs a newer C library: that of this machine's own release does.
+    # Use the runc of this machine's release, because the newer one needs a newer C library.
     (cd "$work" && apt-get "${options[@]}" download docker.io docker-cli containerd docker-buildx docker-compose)
     for package in "$work"/*.deb; do dpkg --extract "$package" "$work/root"; done
     mv "$work"/root/usr/libexec/docker/cli-plugins/docker-{buildx,compose} "$directory/config/cli-plugins/"
     mv "$work"/root/usr/bin/{docker,containerd,containerd-shim-runc-v2} "$work"/root/usr/sbin/docker-proxy "$directory/bin/"
-    mv "$work"/root/usr/sbin/dockerd "$directory/bin/" # last: its presence tells that all of it is there
+    mv "$work"/root/usr/sbin/dockerd "$directory/bin/" # last, because its existence means that everything is complete
     rm -rf "$work"
 }
 
 start_daemon() {
-    # What containers publish without an address is for this machine only.
+    # Containers that publish a port without an address publish it only on this machine.
     setsid "$directory/bin/dockerd" --host "$DOCKER_HOST" --data-root "$directory/data" --exec-root "$directory/exec" \
         --pidfile "$directory/pid" --ip 127.0.0.1 --log-level warn "$@" >"$directory/dockerd.log" 2>&1 </dev/null &
     for _ in $(seq 120); do
@@ -77,9 +76,9 @@ start_daemon() {
     return 1
 }
 
-# The stand-ins: a root file system of packages that trusts whom this machine trusts, and what the Dockerfile makes of it.
+# Makes a root file system from packages, with this machine's CA certificates, as the base for the images.
 make_root() {
-    # shellcheck disable=SC2016 # mmdebstrap fills in $1
+    # shellcheck disable=SC2016 # mmdebstrap sets $1
     mmdebstrap --variant=minbase --include=ca-certificates,python3,python3-pip \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
         --customize-hook='cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
@@ -100,7 +99,7 @@ start() {
     local jobs=() job
     mkdir -p "$directory"
     quiet install install_packages
-    say "Debian's packages are there"
+    say "installed Debian packages"
     if [ ! -e "$directory/bin/dockerd" ]; then
         quiet unpack unpack_engine &
         jobs+=($!)
@@ -110,12 +109,12 @@ start() {
         jobs+=($!)
     fi
     for job in "${jobs[@]}"; do wait "$job"; done
-    say "the engine and a root file system are there"
+    say "prepared the engine and a root file system"
     docker version >/dev/null 2>&1 || start_daemon "$@"
-    say "the engine answers: $(docker version --format '{{.Server.Version}}')"
+    say "started the engine: $(docker version --format '{{.Server.Version}}')"
     [ -e "$directory/images" ] || quiet images make_images
-    say "the images are there: $PYTHON, $NGINX, $POSTGRES"
-    # shellcheck disable=SC2016 # whoever evaluates it has a PATH
+    say "prepared images: $PYTHON, $NGINX, $POSTGRES"
+    # shellcheck disable=SC2016 # PATH is expanded by the shell that evaluates this
     printf 'export DOCKER_HOST=%q DOCKER_CONFIG=%q PATH=%q:"$PATH" GROUNDPLAN_ENGINE=required\n' \
         "$DOCKER_HOST" "$DOCKER_CONFIG" "$directory/bin"
 }
@@ -124,9 +123,9 @@ stop() {
     local pid
     [ -e "$directory/pid" ] || return 0
     pid=$(cat "$directory/pid")
-    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] || return 0 # it ended by itself, and the number is another's
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] || return 0 # dockerd has already ended, and another process has its id
     kill "$pid"
-    tail --pid="$pid" --follow /dev/null # until it has ended
+    tail --pid="$pid" --follow /dev/null # wait until it has ended
 }
 
 case $action in

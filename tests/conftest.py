@@ -1,31 +1,57 @@
 """What the tests share: the template as a git repository, a PostgreSQL server, and commands."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from _pytest.nodeid import NodeId
+from hypothesis import settings
 
 from tests.postgres import Server, start
-from tests.tools import commit_all, copy_working_tree
+from tests.tools import commit_all, copy_working_tree, made_once, shared
 
 collect_ignore = ["owner"]  # tests that an owner adds to a rendered project
+
+# No deadline: how long an example takes depends on what else the machine does.
+settings.register_profile("groundplan", deadline=None)
+settings.load_profile("groundplan")
+
+
+# The files whose tests, or groups of tests, take longest. Their first comes first, as the rest fills the time until the
+# last worker ends; a long one that comes last would be waited for.
+LONGEST = (
+    *("deployment/test_rolling.py", "deployment/test_compose.py", "deployment/test_pipeline_runs.py"),
+    *("test_rendered.py", "conformance/", "deployment/test_nginx.py", "test_update.py"),
+    *("test_migrations.py", "deployment/test_image.py", "test_hostile.py", "test_install.py", "test_problems.py"),
+)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets groups of tests stay together: pytest 9.2 does not read what pytest-xdist 3.8 calls a test in a group."""
-    for item in items:
+    """Lets groups of tests stay together, and orders them for several workers."""
+    for item in items:  # pytest 9.2 does not read what pytest-xdist 3.8 calls a test in a group
         if name := vars(item).get("_nodeid"):
             item._id = NodeId.parse(name)
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        file = item.path.relative_to(Path(__file__).parent).as_posix()
+        ranks = (rank for rank, name in enumerate(LONGEST) if file.startswith(name))
+        return item.get_closest_marker("slow") is None, next(ranks, len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """An identity for git, no settings of the user's, and no network for whatever renders."""
+    """An identity for git, none of the user's settings, and no network for rendering."""
+    own = tmp_path_factory.getbasetemp()
     home = tmp_path_factory.mktemp("home")
     (home / "gitconfig").write_text("[user]\nname = Owner\nemail = owner@example.com\n[init]\ndefaultBranch = main\n")
     patch = pytest.MonkeyPatch()
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # each worker's directory is in the run's
+    (run / "shared").mkdir(exist_ok=True)
+    patch.setenv("GROUNDPLAN_SHARED", str(run / "shared"))
     patch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
     (home / "settings.yml").write_text("{}\n")
     patch.setenv("COPIER_SETTINGS_PATH", str(home / "settings.yml"))
@@ -38,12 +64,14 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree as a clean git repository: what the next commit would be."""
-    clone = tmp_path_factory.mktemp("template") / "groundplan"
-    copy_working_tree(clone)
-    commit_all(clone, "The template", init=True)
-    return clone
+def template() -> Path:
+    """The working tree as a clean git repository: what the next commit would be. No test changes it."""
+
+    def make(clone: Path) -> None:
+        copy_working_tree(clone)
+        commit_all(clone, "The template", init=True)
+
+    return made_once(shared() / "template" / "groundplan", make)
 
 
 @pytest.fixture(scope="session")

@@ -35,12 +35,10 @@ class Instance:
 
     def start(self) -> None:
         """Starts it and waits until it is ready."""
-        package = next(self.project.path.glob("*/core/server.py")).parents[1].name
-        command = [str(self.project.environment / "bin" / "python"), "-m", f"{package}.core.server"]
+        command = [*self.project.poe_command, "--quiet", "serve"]
+        environment = os.environ | self.project.variables | self.variables
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command, cwd=self.project.path, env=os.environ | self.variables, stdout=output, stderr=-2
-            )
+            self.process = subprocess.Popen(command, cwd=self.project.path, env=environment, stdout=output, stderr=-2)
         self.wait_until(200)
 
     def wait_until(self, status: int, seconds: float = 60) -> None:

@@ -1,4 +1,4 @@
-"""A closed loop of clients: each sends its next request when it has the whole answer to its last one."""
+"""A closed loop of clients: each sends its next request after the complete response to the last one."""
 
 import contextlib
 import json
@@ -8,31 +8,31 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
-PAUSE = 0.01  # seconds between an answer and the next request: the load is bounded on any machine
+PAUSE = 0.01  # seconds between a response and the next request, which limits the load on any machine
 TIMEOUT = 60
 
-# The number of a request, which none other has, to its method, its path and its JSON body.
+# Maps the unique number of a request to its method, path and JSON body.
 Make = Callable[[int], tuple[str, str, object]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a client saw of one request."""
+    """The result of one request."""
 
     method: str
     path: str
     status: int = 0  # none
-    error: str = ""  # why there is no whole answer
+    error: str = ""  # the reason for an incomplete response
 
     @property
     def failed(self) -> bool:
-        """Whether the client was let down."""
+        """Whether the request failed."""
         return bool(self.error) or self.status >= 500
 
 
 @dataclass
 class Load:
-    """What the clients have seen so far."""
+    """The results so far."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -40,11 +40,11 @@ class Load:
 
     @property
     def failures(self) -> list[Outcome]:
-        """The requests that nobody answered, and those answered with a 5xx."""
+        """Requests without a response, or with a 5xx."""
         return [outcome for outcome in self.outcomes if outcome.failed]
 
     def wait_for(self, count: int, seconds: float = 60) -> None:
-        """Waits until that many more requests have ended."""
+        """Wait until that many more requests have ended."""
         with self._changed:
             wanted = len(self.outcomes) + count
             assert self._changed.wait_for(lambda: len(self.outcomes) >= wanted, seconds), "too few answers in time"
@@ -68,7 +68,7 @@ class Load:
 
 
 def send(connection: HTTPConnection, method: str, path: str, body: object = None) -> Outcome:
-    """Sends one request and reads all of its answer, on a connection that stays open if the server lets it."""
+    """Send a request and read its complete response, on a connection that stays open if the server allows it."""
     try:
         data = None if body is None else json.dumps(body)
         connection.request(method, path, data, {"Content-Type": "application/json"})
@@ -82,7 +82,7 @@ def send(connection: HTTPConnection, method: str, path: str, body: object = None
 
 @contextlib.contextmanager
 def load(url: str, make: Make, clients: int = 16) -> Iterator[Load]:
-    """Keeps `clients` busy with the requests that `make` describes until the block ends."""
+    """Keep `clients` busy with requests from `make` until the block ends."""
     running = Load()
     stop = threading.Event()
     threads = [threading.Thread(target=running._client, args=(url, make, stop)) for _ in range(clients)]

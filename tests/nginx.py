@@ -46,21 +46,28 @@ def configure(
     *,
     listen: str = "http",
     trusted: str = "",
+    hosts: str = "*",
     limited: bool = False,
     ports: dict[str, int] = PORTS,
 ) -> Path:
-    """Writes to `directory` what the container would have for these `servers` (host:port); returns the main file.
+    """Writes to `directory` what the container would have for one or two `servers` (host:port); returns the main file.
 
     `directory` stands for /tmp, and `ports` of the loopback address for the container's. The rates differ as well: all
     of a test's clients share an address. If `limited`, bursts are all that they get, however slow the machine is.
     """
     shipped = project / "deploy" / "nginx"
     variables = {
-        "UPSTREAM_SERVERS": " ".join(f"server {server} fail_timeout=2s;" for server in servers),
+        "INSTANCE_A": servers[0],
+        "INSTANCE_B": servers[-1],
         "TRUSTED_PROXIES": trusted,
+        "ALLOWED_HOSTS": hosts,
+        "LISTEN_ADDRESS": "",
         "LISTEN": listen,
     }
     directory.mkdir(parents=True, exist_ok=True)
+    (directory / "locations").mkdir(exist_ok=True)
+    for path in (shipped / "locations").glob("*.conf"):
+        (directory / "locations" / path.name).write_text(path.read_text().replace("/tmp/", f"{directory}/"))  # noqa: S108
     for path in (shipped / "nginx.conf", *(shipped / "templates").iterdir()):
         text = path.read_text()
         if path.suffix == ".template":
@@ -70,7 +77,8 @@ def configure(
             text = text.replace(f"listen {port}", f"listen 127.0.0.1:{ports[name]}")
         text = re.sub(r" rate=\w+/[sm];", " rate=1r/m;" if limited else " rate=1000000r/s;", text)
         text = text.replace("/tmp/", f"{directory}/").replace("root /tmp;", f"root {directory};")  # noqa: S108
-        text = text.replace("/srv", f"{directory}/srv").replace("/etc/nginx/certificates", f"{directory}/certificates")
+        text = text.replace("/srv", f"{directory}/srv")
+        text = re.sub(r"/etc/nginx/(certificates|locations)", rf"{directory}/\1", text)
         (directory / path.name.removesuffix(".template")).write_text(text.replace("/dev/std", f"{directory}/std"))
     return directory / "nginx.conf"
 
@@ -89,9 +97,10 @@ def running(
     *,
     listen: str = "http",
     trusted: str = "",
+    hosts: str = "*",
     limited: bool = False,
 ) -> Iterator[Nginx]:
-    """nginx in front of `servers` (host:port) until the block ends.
+    """nginx in front of one or two `servers` (host:port) until the block ends.
 
     What it logs is in `directory`: `stdout` has its access log, `stderr` its errors.
     """
@@ -99,7 +108,8 @@ def running(
     with contextlib.ExitStack() as probes:
         sockets = {name: probes.enter_context(socket.create_server(("127.0.0.1", 0))) for name in PORTS}
         ports = {name: int(probe.getsockname()[1]) for name, probe in sockets.items()}
-    main = configure(project, directory, servers, listen=listen, trusted=trusted, limited=limited, ports=ports)
+    options = {"listen": listen, "trusted": trusted, "hosts": hosts}
+    main = configure(project, directory, servers, **options, limited=limited, ports=ports)
     # Its processes may read what the test may: a temporary directory is nobody else's.
     user = "user root; " if os.geteuid() == 0 else ""
     command: list[str | Path] = [PROGRAM, "-e", directory / "stderr", "-c", main, "-g", f"{user}daemon off;"]

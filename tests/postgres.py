@@ -18,7 +18,7 @@ USER = "nobody"  # in place of root, as whom PostgreSQL refuses to run
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; everybody on the loopback address is its superuser."""
+    """A running server; everybody on this machine is its superuser."""
 
     bin: Path
     data: Path
@@ -28,6 +28,11 @@ class Server:
     def url(self) -> str:
         """The URL of the database that exists from the beginning."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def sockets(self) -> Path:
+        """The directory of its Unix socket."""
+        return self.data.parent
 
     def create(self, name: str) -> str:
         """Creates an empty database and returns its URL."""
@@ -48,7 +53,9 @@ class Server:
 
     def start(self) -> None:
         """Starts it."""
-        settings = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories='' -c fsync=off"
+        settings = (
+            f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.sockets} -c fsync=off"
+        )
         _run(self, "pg_ctl", "start", "--wait", f"--log={self.data.parent / 'log'}", f"--options={settings}")
 
     def stop(self, mode: str = "fast") -> None:
@@ -73,6 +80,33 @@ class Server:
             self.start()
 
     @contextlib.contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Refuses to write until the block ends, as after a failover; connections stay open."""
+        self.query("ALTER SYSTEM SET default_transaction_read_only = on")
+        self.query("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            options = "-c default_transaction_read_only=off"
+            self.query("ALTER SYSTEM RESET default_transaction_read_only", options=options)
+            self.query("SELECT pg_reload_conf()")
+
+    @contextlib.contextmanager
+    def holding(self, sql: str, url: str) -> Iterator[None]:
+        """A session that executes a statement and keeps its transaction open until the block ends."""
+        command: list[str | Path] = [self.bin / "psql", "--no-psqlrc", "--quiet", url]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+            assert session.stdin
+            assert session.stdout
+            session.stdin.write(f"BEGIN;\n{sql};\n\\echo holding\n")
+            session.stdin.flush()
+            assert any(line == "holding\n" for line in session.stdout)
+            try:
+                yield
+            finally:
+                session.communicate("COMMIT;\n\\q\n")
+
+    @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Accepts connections and queries, and answers none, until the block ends."""
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
@@ -87,8 +121,8 @@ class Server:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGCONT)
 
-    def query(self, sql: str, url: str = "") -> str:
-        """What psql prints for a statement, in the database of the beginning or in another one."""
+    def query(self, sql: str, url: str = "", options: str = "") -> str:
+        """What psql prints for a statement, in the first database or in another one."""
         command: list[str | Path] = [
             self.bin / "psql",
             "--no-psqlrc",
@@ -97,7 +131,8 @@ class Server:
             f"--command={sql}",
             url or self.url,
         ]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        environment = os.environ | {"PGOPTIONS": options}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
-"""Rendered projects with an environment of their own, set up once a run and shared by the tests that only look."""
+"""Rendered projects, and the environments that their commands run in."""
 
 import configparser
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -24,7 +25,7 @@ import yaml
 
 from groundplan import interpreters
 from tests.postgres import Server
-from tests.tools import render, run, tree
+from tests.tools import made_once, render, run, shared, tree
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,48 @@ class Project:
         program = self.environment / "bin" / command[0]
         return run(program, *command[1:], cwd=self.path, env=self.variables | variables, code=code)
 
+    @property
+    def poe_command(self) -> list[str | Path]:
+        """What a verb follows; poe itself looks for an environment nowhere but in `.venv`."""
+        own = self.environment == self.path / ".venv"
+        return [self.environment / "bin" / "poe", *([] if own else ["--executor", "simple"])]
+
     def poe(self, *verb: str, code: int = 0, **variables: str) -> str:
         """Runs one of the project's verbs."""
-        return self.run("poe", *verb, code=code, **variables)
+        return run(*self.poe_command, *verb, cwd=self.path, env=self.variables | variables, code=code)
 
     def uv(self, *arguments: str) -> str:
         """Runs uv in the project."""
-        return run(UV, *arguments, cwd=self.path, env={"UV_PYTHON": PYTHON})
+        variables = {"UV_PYTHON": PYTHON, "UV_PROJECT_ENVIRONMENT": str(self.environment)}
+        return run(UV, *arguments, cwd=self.path, env=variables)
 
 
 UV = Path(sys.executable).with_name("uv")
 PYTHON = interpreters.find() or "no interpreter for the rendered projects"
 
 
+# As PYTEST_ADDOPTS, which reaches pytest through every verb: without those of a project's tests that start processes.
+# They run in test_rendered.py, once for each framework, database and server.
+QUICK = "-m 'not slow'"
+
+
 def set_up(path: Path) -> Project:
-    """Installs what the project's lock pins into `.venv`, as its README says."""
+    """A project with an environment that holds what its lock pins, for tests that install nothing more.
+
+    Those of the same lock share one: it is made once a run.
+    """
+    lock = (path / "uv.lock").read_text(encoding="utf-8")
+    name = tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    pinned = hashlib.sha256(lock.replace(f'"{name}"', "the project").encode()).hexdigest()[:16]
+
+    def install(environment: Path) -> None:
+        Project(path, environment).uv("sync", "--locked", "--quiet")
+
+    return Project(path, made_once(shared() / "environments" / pinned, install))
+
+
+def set_up_alone(path: Path) -> Project:
+    """Installs what the project's lock pins into its own `.venv`, as its README says."""
     project = Project(path, path / ".venv")
     project.uv("sync", "--locked", "--quiet")
     return project
@@ -81,6 +109,7 @@ def in_production(template: Path, framework: str, directory: Path, postgres: Ser
     project.poe("migrate", DATABASE_URL=variables["DATABASE_URL"])
     variables |= {"ENVIRONMENT": "production", "API_DOCS": "true", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
     variables |= {"SECRET_KEY": secrets.token_urlsafe(50), "WEB_CONCURRENCY": "2"}
+    variables["PROMETHEUS_MULTIPROC_DIR"] = str(directory / "metrics")  # as in the image
     with served(project, "serve", directory / "log", **variables) as url:
         yield Service(project, variables, url)
 
@@ -135,7 +164,7 @@ def served(project: Project, verb: str, log: Path, **variables: str) -> Iterator
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     environment = os.environ | project.variables | {"PORT": port} | variables
-    command: list[str | Path] = [project.environment / "bin" / "poe", "--quiet", verb]
+    command = [*project.poe_command, "--quiet", verb]
     with log.open("wb") as output:
         server = subprocess.Popen(
             command, cwd=project.path, env=environment, stdout=output, stderr=-2, start_new_session=True
@@ -155,5 +184,5 @@ def served(project: Project, verb: str, log: Path, **variables: str) -> Iterator
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)
         code = server.wait(timeout=30)
-    # Django's development server leaves SIGTERM to Python, which ends at once.
-    assert code in {0, *([-signal.SIGTERM] if verb == "run" else [])}, log.read_text()
+    # Django's development server leaves SIGTERM to Python; Uvicorn repeats it once it has stopped.
+    assert code in {0, -signal.SIGTERM}, log.read_text()

@@ -1,4 +1,4 @@
-"""A throw-away Prometheus from the machine's binaries."""
+"""A temporary Prometheus from the installed binaries."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-USER = "nobody"  # in place of root
+USER = "nobody"  # instead of root
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Prometheus:
     url: str
 
     def api(self, path: str, **parameters: str) -> Any:
-        """The data that its API answers with; fails where it refuses, as it does with what is no PromQL."""
+        """Query the API and return its data. Fails if Prometheus refuses, for example invalid PromQL."""
         url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
             with urllib.request.urlopen(url, timeout=10) as response:
@@ -36,7 +36,7 @@ class Prometheus:
                 raise AssertionError(f"{parameters}: {error.read().decode()}") from None
 
     def query(self, promql: str) -> list[tuple[dict[str, str], float]]:
-        """Every series of a result with its labels; no numbers (0 / 0) are left out."""
+        """All series of a result by their labels, without NaN (0 / 0)."""
         result = self.api("query", query=promql)["result"]
         series = [(entry["metric"], float(entry["value"][1])) for entry in result]
         return [(labels, value) for labels, value in series if value == value]
@@ -44,7 +44,7 @@ class Prometheus:
 
 @contextlib.contextmanager
 def start(configuration: Path) -> Iterator[Prometheus]:
-    """Starts a server on a free port with the configuration in a directory, and stops it at the end of the block."""
+    """Run a server on a free port, with the configuration in a directory, until the end of the block."""
     with tempfile.TemporaryDirectory(prefix="groundplan-prometheus-") as name:
         directory = Path(name)
         shutil.copytree(configuration, directory / "configuration")

@@ -1,4 +1,4 @@
-"""The benchmark: that it measures, and refuses to where the figures would mean nothing. Not how fast anything is."""
+"""The benchmark measures, and refuses to if its figures would be meaningless. Speed itself is not tested."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def test_measures_a_row(framework: str, tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     [found] = json.loads(results.read_text())
-    assert (found["framework"], found["row"], found["goal"], found["rounds"]) == (framework, "create", 0.92, 2)
+    assert (found["framework"], found["row"], found["goal"], found["rounds"]) == (framework, "create", 0.95, 2)
     medians = [name.removesuffix("_spread") for name in found if name.endswith("_spread")]
     assert {"bare", "full", "ratio", "bare_cpu_us", "full_cpu_us", "ratio_cpu", "bare_p50_ms", "full_p99_ms"} <= set(
         medians
@@ -51,7 +51,7 @@ def test_measures_a_row(framework: str, tmp_path: Path) -> None:
         assert found[f"{side}_start_s"] > 0
         assert found[f"{side}_connections"] > 1
         assert found[f"{side}_p50_ms"] <= found[f"{side}_p99_ms"]
-    assert f"{report.NAMES[framework]}, a validated create | 0.92 |" in done.stdout
+    assert f"{report.NAMES[framework]}, a validated create | 0.95 |" in done.stdout
     assert chart.read_text() == report.chart([found])
 
 
@@ -135,4 +135,4 @@ def test_the_chart_shows_every_ratio_and_goal(results: list[dict[str, Any]]) -> 
     texts = [element.text for element in chart.iter("{http://www.w3.org/2000/svg}text")]
     assert texts.count("0.85") == texts.count("0.90") == len(results)
     goals = [line for line in chart.iter("{http://www.w3.org/2000/svg}line") if line.get("stroke-width") == "2.5"]
-    assert len(goals) == len(results) + 1  # and one in the legend
+    assert len(goals) == sum(found["goal"] is not None for found in results) + 1  # and one in the legend

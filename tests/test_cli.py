@@ -14,27 +14,27 @@ import pexpect
 import pytest
 import yaml
 
-from tests.tools import FRAMEWORKS, ROOT, commit_all, groundplan, render, run, tree
+from tests.tools import FRAMEWORKS, ROOT, commit_all, groundplan, groundplan_here, render, run, tree
 
 PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yml"))
 NEW = ("--preset", "microservice", "--defaults")
 
 
 def decide(template: Path, *arguments: str) -> dict[str, Any]:
-    result = groundplan("decide", "--template", template, "--format", "json", *arguments)
+    result = groundplan_here("decide", "--template", template, "--format", "json", *arguments)
     assert result.returncode == 0, result.stderr
     decision: dict[str, Any] = json.loads(result.stdout)
     return decision
 
 
 def test_help_names_every_command_and_exit_code() -> None:
-    printed = groundplan("--help").stdout
+    printed = groundplan_here("--help").stdout
     for word in ("new", "decide", "update", "check", "presets", *(f"{code} " for code in range(6))):
         assert word in printed
 
 
 def test_new_without_arguments_is_wrong_usage() -> None:
-    assert groundplan("new").returncode == 2
+    assert groundplan_here("new").returncode == 2
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -48,7 +48,7 @@ def test_new_gives_the_same_tree_as_copier_alone(template: Path, tmp_path: Path,
 
 
 def test_new_says_what_comes_next(template: Path, tmp_path: Path) -> None:
-    printed = groundplan("new", tmp_path / "service", "--template", template, *NEW).stdout
+    printed = groundplan_here("new", tmp_path / "service", "--template", template, *NEW).stdout
     assert "uv sync" in printed
     assert "git init" in printed
 
@@ -71,7 +71,7 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
         (("--data", "ci=jenkins"), ("ci", "github", "gitlab", "none")),
         (("--data", "decision={}"), ("decision", "product")),
         (("--data", "product"), ("KEY=VALUE",)),
-        (("--data", "slug=class"), ("slug", "word of Python")),
+        (("--data", "slug=class"), ("slug", "Python keyword")),
         (("--data", "name=two\nlines"), ("name", "line break")),
         (("--data", "email=nobody"), ("email", "team@example.com")),
         (("--preset", "nothing"), ("nothing", "microservice")),
@@ -83,7 +83,7 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
 def test_new_refuses_what_no_question_allows(
     template: Path, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    result = groundplan("new", "service", "--template", template, "--defaults", *arguments, cwd=tmp_path)
+    result = groundplan_here("new", "service", "--template", template, "--defaults", *arguments, cwd=tmp_path)
     assert result.returncode == 2, result.stderr
     assert "Traceback" not in result.stderr
     for word in words:
@@ -94,7 +94,7 @@ def test_new_refuses_what_no_question_allows(
 @pytest.mark.parametrize("content", ["- a list", "product: [cms]", "name: 5", "name: {", "1: 2", "unknown: x"])
 def test_new_refuses_an_answers_file_that_holds_something_else(template: Path, tmp_path: Path, content: str) -> None:
     (tmp_path / "answers.yml").write_text(content)
-    result = groundplan(
+    result = groundplan_here(
         "new", "service", "--template", template, "--defaults", "--answers", "answers.yml", cwd=tmp_path
     )
     assert result.returncode == 2, result.stderr
@@ -104,7 +104,7 @@ def test_new_refuses_an_answers_file_that_holds_something_else(template: Path, t
 def test_answers_come_from_preset_then_file_then_data(template: Path, tmp_path: Path) -> None:
     (tmp_path / "answers.yml").write_text("name: From the file\nauthor: From the file\n")
     arguments = ("--preset", "cms", "--answers", tmp_path / "answers.yml", "--data", "author=From data", "--defaults")
-    assert groundplan("new", tmp_path / "service", "--template", template, *arguments).returncode == 0
+    assert groundplan_here("new", tmp_path / "service", "--template", template, *arguments).returncode == 0
     answers = yaml.safe_load((tmp_path / "service" / ".copier-answers.yml").read_text())
     assert (answers["product"], answers["name"], answers["author"]) == ("cms", "From the file", "From data")
 
@@ -120,20 +120,20 @@ def test_answers_come_from_preset_then_file_then_data(template: Path, tmp_path: 
     ],
 )
 def test_a_question_that_takes_several_answers(template: Path, tmp_path: Path, given: str, several: list[str]) -> None:
-    groundplan("new", tmp_path / "service", "--template", template, "--data", f"target={given}", "--defaults")
+    groundplan_here("new", tmp_path / "service", "--template", template, "--data", f"target={given}", "--defaults")
     assert yaml.safe_load((tmp_path / "service" / ".copier-answers.yml").read_text())["target"] == several
 
 
 def test_the_answers_of_one_project_make_another(template: Path, tmp_path: Path) -> None:
     render(template, tmp_path / "one", product="cms", name="The first")
     answers = ("--answers", tmp_path / "one" / ".copier-answers.yml", "--defaults")
-    assert groundplan("new", tmp_path / "two", "--template", template, *answers).returncode == 0
+    assert groundplan_here("new", tmp_path / "two", "--template", template, *answers).returncode == 0
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
 
 
 def test_new_leaves_a_directory_that_is_not_empty_alone(template: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    result = groundplan("new", tmp_path, "--template", template, *NEW)
+    result = groundplan_here("new", tmp_path, "--template", template, *NEW)
     assert result.returncode == 1
     assert "not empty" in result.stderr
     assert tree(tmp_path) == {"mine.txt": b"mine"}
@@ -141,14 +141,14 @@ def test_new_leaves_a_directory_that_is_not_empty_alone(template: Path, tmp_path
 
 def test_a_destination_is_looked_at_where_it_leads(template: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    result = groundplan("new", "nowhere/..", "--template", template, *NEW, cwd=tmp_path)
+    result = groundplan_here("new", "nowhere/..", "--template", template, *NEW, cwd=tmp_path)
     assert (result.returncode, "not empty" in result.stderr) == (1, True)
     assert tree(tmp_path) == {"mine.txt": b"mine"}
 
 
 @pytest.mark.parametrize("name", ["with space", "[/red]", ":smile:", "sérvice 🧾", "-dash", "a/b/c"])
 def test_a_destination_of_any_name(template: Path, tmp_path: Path, name: str) -> None:
-    result = groundplan("new", "--template", template, *NEW, "--", name, cwd=tmp_path)
+    result = groundplan_here("new", "--template", template, *NEW, "--", name, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert f"Written to {tmp_path / name}," in result.stdout
     assert (tmp_path / name / "pyproject.toml").is_file()
@@ -158,7 +158,7 @@ def test_what_is_in_the_way_stops_overwriting_before_it_begins(template: Path, t
     (tmp_path / "README.md").write_text("mine")
     (tmp_path / "docs").write_text("a file where a directory is to be")
     before = tree(tmp_path)
-    result = groundplan("new", tmp_path, "--template", template, *NEW, "--overwrite")
+    result = groundplan_here("new", tmp_path, "--template", template, *NEW, "--overwrite")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert "docs" in result.stderr
     assert tree(tmp_path) == before
@@ -166,20 +166,20 @@ def test_what_is_in_the_way_stops_overwriting_before_it_begins(template: Path, t
 
 def test_new_writes_into_a_directory_when_it_is_told_to(template: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    assert groundplan("new", ".", "--template", template, *NEW, "--overwrite", cwd=tmp_path).returncode == 0
+    assert groundplan_here("new", ".", "--template", template, *NEW, "--overwrite", cwd=tmp_path).returncode == 0
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert (tmp_path / "pyproject.toml").is_file()
 
 
 def test_new_where_nothing_can_be_written(template: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = groundplan("new", tmp_path / "file" / "service", "--template", template, *NEW)
+    result = groundplan_here("new", tmp_path / "file" / "service", "--template", template, *NEW)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
 
 
 @pytest.mark.parametrize("preset", ["script", "pipeline"])
 def test_neither_says_why_and_writes_nothing(template: Path, tmp_path: Path, preset: str) -> None:
-    result = groundplan("new", tmp_path / "service", "--template", template, "--preset", preset, "--defaults")
+    result = groundplan_here("new", tmp_path / "service", "--template", template, "--preset", preset, "--defaults")
     assert result.returncode == 3
     assert ("Typer" if preset == "script" else "Prefect") in result.stderr
     assert list(tmp_path.iterdir()) == []
@@ -194,7 +194,7 @@ def test_copier_alone_writes_nothing_for_neither(template: Path, tmp_path: Path)
 
 def test_a_user_may_insist(template: Path, tmp_path: Path) -> None:
     insist = ("--preset", "script", "--framework", "fastapi", "--defaults")
-    assert groundplan("new", tmp_path / "service", "--template", template, *insist).returncode == 0
+    assert groundplan_here("new", tmp_path / "service", "--template", template, *insist).returncode == 0
     assert (tmp_path / "service" / "pyproject.toml").is_file()
 
 
@@ -239,7 +239,7 @@ def test_nothing_more_is_asked_once_an_answer_rules_both_out(template: Path, tmp
     command = f"{sys.executable} -m groundplan new service --template {template} --data product=script"
     child = pexpect.spawn(command, cwd=tmp_path, encoding="utf-8", dimensions=(50, 80), timeout=60)
     assert child.expect(["Which framework", "What does the team", "admin panel"]) == 0
-    child.expect("Neither: stop here")
+    child.expect("Neither: stop and write")
     child.send("\r")
     child.expect("Typer")
     child.expect(pexpect.EOF)
@@ -251,7 +251,7 @@ def test_a_framework_that_is_insisted_on_leaves_the_criteria_to_be_answered(temp
     """Else the decision record would hold answers that nobody gave."""
     command = f"{sys.executable} -m groundplan new service --template {template} --framework fastapi"
     child = pexpect.spawn(command, cwd=tmp_path, encoding="utf-8", dimensions=(50, 80), timeout=60)
-    assert child.expect(["above all", "What is the service called"]) == 0
+    assert child.expect(["What kind of service", "name of the service"]) == 0
     child.sendcontrol("c")
     child.expect(pexpect.EOF)
 
@@ -288,7 +288,7 @@ def test_decide_takes_what_is_not_answered_from_the_product(template: Path) -> N
 def test_decide_does_not_look_at_the_project_it_stands_in(template: Path, tmp_path: Path) -> None:
     render(template, tmp_path / "service", product="cms")
     arguments = ("decide", "--template", template, "--preset", "microservice", "--format", "json")
-    assert json.loads(groundplan(*arguments, cwd=tmp_path / "service").stdout)["recommended"] == "fastapi"
+    assert json.loads(groundplan_here(*arguments, cwd=tmp_path / "service").stdout)["recommended"] == "fastapi"
 
 
 def test_decide_ends_well_where_neither_fits(template: Path) -> None:
@@ -299,21 +299,21 @@ def test_decide_ends_well_where_neither_fits(template: Path) -> None:
 
 @pytest.mark.parametrize("output", ["text", "markdown"])
 def test_decide_for_people_names_the_result_and_every_criterion(template: Path, output: str) -> None:
-    printed = groundplan("decide", "--template", template, "--preset", "realtime", "--format", output).stdout
+    printed = groundplan_here("decide", "--template", template, "--preset", "realtime", "--format", output).stdout
     assert "FastAPI" in printed
     assert output == "text" or "| " in printed
     assert output == "markdown" or max(map(len, printed.splitlines())) < 80
 
 
 def test_decide_refuses_an_unknown_value(template: Path) -> None:
-    result = groundplan("decide", "--template", template, "--data", "team=cobol")
+    result = groundplan_here("decide", "--template", template, "--data", "team=cobol")
     assert result.returncode == 2
     assert "async_python" in result.stderr
     assert result.stdout == ""
 
 
 def test_presets_lists_one_for_each_product(template: Path) -> None:
-    printed = groundplan("presets", "--template", template).stdout
+    printed = groundplan_here("presets", "--template", template).stdout
     products = yaml.safe_load((ROOT / "copier.yml").read_text())["product"]["choices"].values()
     assert set(PRESETS) == set(products)
     assert all(preset in printed for preset in PRESETS)
@@ -339,20 +339,20 @@ def test_the_licence_is_the_one_that_was_chosen(template: Path, tmp_path: Path, 
 
 
 def test_a_template_that_is_not_there(tmp_path: Path) -> None:
-    result = groundplan("new", tmp_path / "service", "--template", tmp_path / "nowhere", *NEW)
+    result = groundplan_here("new", tmp_path / "service", "--template", tmp_path / "nowhere", *NEW)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert "nowhere" in result.stderr
 
 
 def test_a_url_that_does_not_answer(tmp_path: Path) -> None:
-    result = groundplan("new", tmp_path / "service", "--template", f"git+file://{tmp_path}/nowhere", *NEW)
+    result = groundplan_here("new", tmp_path / "service", "--template", f"git+file://{tmp_path}/nowhere", *NEW)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert not (tmp_path / "service").exists()
 
 
 def test_a_template_that_could_not_be_updated_from(tmp_path: Path) -> None:
     (tmp_path / "copier.yml").write_text("name: {type: str, default: x}")
-    result = groundplan("new", tmp_path / "service", "--template", tmp_path, *NEW)
+    result = groundplan_here("new", tmp_path / "service", "--template", tmp_path, *NEW)
     assert result.returncode == 1
     assert "not a git repository" in result.stderr
 
@@ -362,7 +362,7 @@ def test_another_kind_of_template(tmp_path: Path) -> None:
     other.mkdir()
     (other / "copier.yml").write_text("name: {type: str, default: x}")
     commit_all(other, "Another template", init=True)
-    result = groundplan("new", tmp_path / "service", "--template", other, *NEW)
+    result = groundplan_here("new", tmp_path / "service", "--template", other, *NEW)
     assert result.returncode == 1
     assert "not a Groundplan template" in result.stderr
 

@@ -1,4 +1,4 @@
-"""However the command was installed, a project that it makes can be updated later, by it and by Copier alone."""
+"""A project can be updated, by the command and by Copier alone, for each way to install the command."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ EDITED = "template_shared/editorconfig"
 
 
 def install(environment: Path, *what: str | Path) -> Path:
-    """Installs the command into a virtual environment of its own and returns the command."""
+    """Install the command into a new virtual environment and return its path."""
     if not environment.exists():
         run(UV, "venv", "--quiet", "--python", sys.executable, environment)
     run(
@@ -35,7 +35,7 @@ def install(environment: Path, *what: str | Path) -> Path:
 
 
 def wheel(clone: Path, directory: Path) -> Path:
-    """The wheel that `uv build` makes of a clone: through a source distribution, as for a package index."""
+    """The wheel that `uv build` makes from a clone, by way of a source distribution, as for a package index."""
     shutil.rmtree(directory, ignore_errors=True)
     run(UV, "build", "--quiet", "--out-dir", directory, clone)
     return next(directory.glob("*.whl"))
@@ -70,7 +70,7 @@ def test_new_then_update(clone: Path, tmp_path: Path, kind: str) -> None:
 
     (clone / EDITED).write_text((clone / EDITED).read_text() + "# improved\n")
     newest = commit_all(clone, "Improve the template")
-    if kind == "wheel":  # the template travels with the command
+    if kind == "wheel":  # the wheel contains the template
         command = installed()
     assert newest[:7] in run(command, "check", project, code=5)
     before = tree(project)
@@ -98,7 +98,7 @@ def test_copier_alone_updates_what_the_command_made(clone: Path, tmp_path: Path,
 
 
 def test_another_installation_of_the_wheel_updates_the_project(clone: Path, tmp_path: Path) -> None:
-    """A colleague's, or one for a newer Python: the path that the project records is not there."""
+    """Another installation (a colleague's, or for a newer Python), where the recorded path does not exist."""
     project = tmp_path / "service"
     first = install(tmp_path / "first", wheel(clone, tmp_path / "dist"))
     run(first, "new", project, "--preset", "realtime", "--defaults")
@@ -119,7 +119,7 @@ def test_a_wheel_needs_the_history(clone: Path, tmp_path: Path) -> None:
 
 
 def test_quickstart_without_a_terminal(clone: Path, tmp_path: Path) -> None:
-    """The README's first command in a fresh clone, with an empty home and nothing but the system on PATH."""
+    """The README's first command in a fresh clone, with an empty home and only the system's PATH."""
     home = tmp_path / "home"
     home.mkdir()
     keep = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_", "UV_", "LANG", "PYENV"))}
@@ -147,13 +147,13 @@ def test_quickstart_without_a_terminal(clone: Path, tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (again.returncode, "Going on" in again.stdout) == (0, True), again.stderr
+    assert (again.returncode, "Continuing with" in again.stdout) == (0, True), again.stderr
     assert run("git", "status", "--porcelain", cwd=project) == ""
     assert run("git", "status", "--porcelain", cwd=clone) == ""
 
 
 def test_quickstart_says_which_python_it_needs() -> None:
-    """Run by an interpreter that is too old, where the machine has one."""
+    """Run by an interpreter that is too old, if the machine has one."""
     old = [path for path in Path.home().glob(".pyenv/versions/3.[89].*/bin/python3") if path.exists()]
     source = (ROOT / "quickstart.py").read_text()
     assert source.index("sys.version_info < (3, 11)") < source.index("import tomllib")

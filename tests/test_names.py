@@ -1,4 +1,4 @@
-"""What a project may be called."""
+"""Names of projects and packages."""
 
 import pytest
 import yaml
@@ -80,7 +80,7 @@ def test_names_that_are_taken(slug: str) -> None:
 
 
 def test_the_list_knows_this_python() -> None:
-    """The one that projects run on, which may be newer than the one that runs the tests."""
+    """The Python that projects run on, which may be newer than the one that runs the tests."""
     program = "import keyword, sys; print(*keyword.kwlist, *keyword.softkwlist, *sys.stdlib_module_names)"
     assert {name for name in run(PYTHON, "-c", program).split() if problem(name) == ""} == set()
 

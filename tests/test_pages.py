@@ -1,4 +1,4 @@
-"""The pages, in a real browser and under the headers that a service sends: nothing is blocked, nothing is foreign."""
+"""Pages in a real browser, with the service's security headers: nothing is blocked, and no other host is asked."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from tests.projects import Service, in_production
 from tests.tools import FRAMEWORKS
 
 CHROMIUM = shutil.which("chromium")
-HOST = "localhost"  # of which browsers keep cookies that are for HTTPS
+HOST = "localhost"  # browsers accept its Secure cookies without HTTPS
 PASSWORD = "not-a-secret-only-for-this-test"  # noqa: S105
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -40,7 +40,7 @@ def launch(playwright: Playwright) -> Browser:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that must neither complain, which includes what its policy blocks, nor ask another host."""
+    """A page that must not report errors, such as violations of its policy, or ask another host."""
     complaints = list[str]()
 
     def note_foreigner(request: Request) -> None:
@@ -79,7 +79,7 @@ def test_the_apis_page_can_be_used(
         expect(answer.locator("tbody .response-col_status").first).to_contain_text("201")
         expect(answer).to_contain_text("From the browser")
         page.screenshot(path=tmp_path / "docs.png", full_page=True)
-        page.goto("about:blank")  # open connections would delay the server's end
+        page.goto("about:blank")  # open connections would delay the shutdown
 
 
 def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp
         expect(page.locator(".action-counter").first).to_have_text("1 of 1 selected")
         page.screenshot(path=tmp_path / "list.png", full_page=True)
 
-        # The page with most scripts: calendars, clocks, and lists to choose from.
+        # The page with the most scripts: calendars, clocks and lists.
         open_page(page, service, "/admin/accounts/user/1/change/")
         page.locator(".field-date_joined .date-icon").click()
         page.locator(".calendarbox[open] td a", has_text=re.compile("^15$")).click()
@@ -123,7 +123,7 @@ def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp
 
 
 def open_page(page: Page, service: Service, path: str) -> dict[str, str]:
-    """Opens an address as its own visitor would, and returns its policy."""
+    """Open an address and return its Content-Security-Policy."""
     answer = page.goto(service.url.replace("127.0.0.1", HOST) + path)
     assert answer is not None
     assert answer.status == 200

@@ -11,8 +11,8 @@ import pytest
 
 from tests.owner import remove_the_example
 from tests.postgres import Server
-from tests.projects import Project, ask, parse_all, served, set_up
-from tests.tools import FRAMEWORKS, commit_all, render, run, tree
+from tests.projects import QUICK, Project, ask, parse_all, served, set_up, set_up_alone
+from tests.tools import FRAMEWORKS, commit_all, render, render_anew, run, tree
 
 pytestmark = [pytest.mark.slow]
 VERBS = {"run", "serve", "test", "lint", "format", "types", "migrate", "migrations", "check"}
@@ -30,7 +30,7 @@ def framework(request: pytest.FixtureRequest) -> str:
 def project(framework: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     path = render(template, tmp_path_factory.mktemp(framework) / "service", framework=framework)
     commit_all(path, "Start", init=True)
-    return set_up(path)
+    return set_up_alone(path)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_no_trace_of_the_template(pristine: dict[str, bytes]) -> None:
 def test_the_same_answers_give_the_same_bytes(
     framework: str, template: Path, tmp_path: Path, pristine: dict[str, bytes]
 ) -> None:
-    assert tree(render(template, tmp_path / "again", framework=framework)) == pristine
+    assert tree(render_anew(template, tmp_path / "again", framework=framework)) == pristine
 
 
 def test_files_are_tidy(pristine: dict[str, bytes]) -> None:
@@ -107,7 +107,7 @@ def test_check_fails_on_drift(project: Project, tmp_path: Path) -> None:
     assert "100" in content
     models.write_text(content.replace("100", "120", 1))
     try:
-        project.poe("check", code=1)
+        project.poe("check", code=1, PYTEST_ADDOPTS=QUICK)
     finally:
         models.write_text(content)
 
@@ -165,4 +165,4 @@ def test_the_example_can_be_removed(framework: str, project: Project, tmp_path: 
     path = tmp_path / "service"
     shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
     remove_the_example(path, framework)
-    Project(path, project.environment).poe("--executor", "simple", "check")
+    Project(path, project.environment).poe("check", PYTEST_ADDOPTS=QUICK)

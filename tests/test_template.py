@@ -1,4 +1,4 @@
-"""The template's own tree: what DESIGN asks of it, and what an update relies on."""
+"""The files of the template: its design rules, and the assumptions of updates."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_no_code_runs_at_generation() -> None:
 
 
 def test_sources_read_like_sources() -> None:
-    """Fewer than 10 control tags a thousand lines: an option chooses files, seldom lines.
+    """Fewer than 10 control tags per 1,000 lines: options select files, rarely lines.
 
     Locks are no sources, a file that is nothing but an include has nothing to read, and a block and its end are one.
     """
@@ -32,7 +32,7 @@ def test_sources_read_like_sources() -> None:
     assert tags < lines / 100
 
 
-# The licences are named by a computed include, and so have one suffix for all.
+# Licences are included by a computed name, so they all have the same suffix.
 @pytest.mark.parametrize(
     "path",
     [path for path in FILES if path.parent.name != "licences"],
@@ -41,12 +41,12 @@ def test_sources_read_like_sources() -> None:
 def test_the_suffix_tells_whether_a_file_is_rendered(path: Path) -> None:
     has_jinja = bool(re.search(r"\{[{%#]", path.read_text()))
     assert has_jinja or path.suffix != ".jinja"
-    if path.is_relative_to(ROOTS[2]) or path.is_relative_to(ROOTS[3]):  # an include renders whatever it reads
+    if path.is_relative_to(ROOTS[2]) or path.is_relative_to(ROOTS[3]):  # an include renders every file
         assert (path.suffix == ".jinja") is has_jinja
 
 
 def test_every_shared_body_is_included_by_both() -> None:
-    """By a file of each root, or by a body that is."""
+    """By a file of each root, or indirectly."""
     shared = {path.relative_to(ROOT / "template_shared").as_posix() for path in FILES if path.is_relative_to(ROOTS[2])}
 
     def included_by(path: Path) -> set[str]:
@@ -62,7 +62,7 @@ def test_every_shared_body_is_included_by_both() -> None:
 
 
 def test_both_roots_list_the_same_files_where_they_do_the_same() -> None:
-    """What every project has, whatever its framework: a platform engineer finds it under the same name."""
+    """Files that all projects have, so that a platform engineer finds them under the same names."""
     names = [
         {path.relative_to(root).as_posix().removesuffix(".jinja") for path in FILES if path.is_relative_to(root)}
         for root in ROOTS[:2]

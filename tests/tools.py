@@ -1,13 +1,23 @@
 """Commands and places that several tests use."""
 
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import copier
+import pytest
+
+from groundplan.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = ("django", "fastapi")
@@ -25,6 +35,37 @@ def groundplan(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Co
     """The command as a user's shell would start it, with no terminal."""
     command = [sys.executable, "-m", "groundplan", *arguments]
     return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def groundplan_here(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The same command in this process, which spares its start: for tests of what it prints and writes."""
+    command = ["groundplan", *map(str, arguments)]
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.chdir(cwd or Path.cwd()))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(sys, "argv", command)
+        patch.setattr(sys, "stdin", stack.enter_context(Path(os.devnull).open(encoding="utf-8")))
+        printed = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}
+        for name, stream in printed.items():
+            patch.setattr(sys, name, stream)
+        try:
+            main()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        stdout, stderr = (end_of(stream) for stream in printed.values())
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(command, code, stdout, stderr)
+
+
+def end_of(stream: io.TextIOWrapper) -> str:
+    """All that was written to a stream in memory."""
+    stream.seek(0)
+    return stream.read()
 
 
 def commit_all(repository: Path, message: str, *, init: bool = False) -> str:
@@ -45,8 +86,38 @@ def copy_working_tree(destination: Path) -> None:
             shutil.copy2(ROOT / name, destination / name)
 
 
+def shared() -> Path:
+    """A directory that all workers of this run see; it is removed with the run's other temporary files."""
+    return Path(os.environ["GROUNDPLAN_SHARED"])  # set in conftest.py
+
+
+def made_once(place: Path, make: Callable[[Path], object]) -> Path:
+    """Makes something below `shared()`: the first worker that needs it does, and the others wait for it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    complete = place.with_name(f"{place.name}.complete")
+    with place.with_name(f"{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            shutil.rmtree(place, ignore_errors=True)  # what an attempt that failed has left
+            make(place)
+            complete.touch()
+    return place
+
+
 def render(template: Path, destination: Path, **answers: Any) -> Path:
-    """A project, rendered by Copier alone, without trust, from answers and defaults."""
+    """A project, rendered by Copier alone, without trust, from answers and defaults.
+
+    Of the template that this run shares, the same answers are rendered once, and copied from then on.
+    """
+    if not template.is_relative_to(shared()):
+        return render_anew(template, destination, **answers)
+    name = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
+    rendered = made_once(shared() / "rendered" / name, lambda place: render_anew(template, place, **answers))
+    return Path(shutil.copytree(rendered, destination, symlinks=True, dirs_exist_ok=True))
+
+
+def render_anew(template: Path, destination: Path, **answers: Any) -> Path:
+    """Render without reusing an earlier result."""
     copier.run_copy(str(template), destination, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
     return destination
 

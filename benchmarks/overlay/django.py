@@ -1,4 +1,4 @@
-"""What an owner adds to the rendered project: an endpoint without a database."""
+"""An owner's addition to the rendered project: an endpoint without a database."""
 
 from django.http import HttpRequest
 from ninja import Router
@@ -8,7 +8,7 @@ router = Router(tags=["bench"])
 
 
 class Status(BaseModel):
-    """What the endpoint answers."""
+    """The endpoint's response."""
 
     status: str
     version: int

@@ -1,4 +1,4 @@
-"""What an owner adds to the rendered project: an endpoint without a database."""
+"""An owner's addition to the rendered project: an endpoint without a database."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -7,7 +7,7 @@ router = APIRouter(prefix="/api/bench", tags=["bench"])
 
 
 class Status(BaseModel):
-    """What the endpoint answers."""
+    """The endpoint's response."""
 
     status: str
     version: int

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the entry point of nginx's image does before the server: it fills in templates.
+# Fills in templates before the server starts, like the entry point of the nginx image.
 set -eu
 
 templates=${NGINX_ENVSUBST_TEMPLATE_DIR:-/etc/nginx/templates}
@@ -8,7 +8,7 @@ output=${NGINX_ENVSUBST_OUTPUT_DIR:-/etc/nginx/conf.d}
 filter=${NGINX_ENVSUBST_FILTER:-}
 
 if [ "${1:-}" = nginx ] && [ -d "$templates" ]; then
-    # Only variables that exist, and fit the filter, are replaced: nginx has its own.
+    # Replace only existing variables that match the filter: nginx has its own.
     variables=$(awk -v filter="$filter" 'BEGIN { for (name in ENVIRON) if (name ~ filter) printf "${%s} ", name }')
     find "$templates" -follow -type f -name "*$suffix" | while read -r template; do
         name=${template#"$templates/"}

@@ -1,8 +1,8 @@
 #!/bin/bash
-# What the entry point of PostgreSQL's image does before the server: it makes a database where there is none.
+# Creates a database before the first start of the server, like the entry point of the PostgreSQL image.
 set -euo pipefail
 
-# The value of a variable, or of the file that a variable with the suffix _FILE names.
+# Prints the value of a variable, or the content of the file that the variable with the suffix _FILE names.
 value_of() {
     local file=${1}_FILE
     if [ -n "${!file:-}" ]; then cat "${!file}"; else printf '%s' "${!1:-}"; fi
@@ -29,7 +29,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         echo "Error: Database is uninitialized and superuser password is not specified." >&2
         exit 1
     fi
-    # shellcheck disable=SC2086 # options, a word each
+    # shellcheck disable=SC2086 # one option per word
     initdb --username="$user" --pwfile=<(printf '%s\n' "$password") ${POSTGRES_INITDB_ARGS:-}
     printf 'host all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
     pg_ctl --wait --options="-c listen_addresses='' -p 5432" start
@@ -38,7 +38,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     fi
     export PGUSER=$user PGDATABASE=$database
     for file in /docker-entrypoint-initdb.d/*; do
-        # shellcheck disable=SC1090 # it is the user's
+        # shellcheck disable=SC1090 # a script of the user
         case $file in
         *.sh) if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
         *.sql) psql --no-psqlrc --set=ON_ERROR_STOP=1 --file="$file" ;;

@@ -1,6 +1,6 @@
-"""The environment variables of this service: one typed field a variable, named like it in lower case.
+"""Environment variables of this service: one typed field per variable, with its name in lower case.
 
-Start with ``python -m`` on this module to only check them.
+`python -m <package>.environment` checks the variables and exits.
 """
 
 from .core.environment import CoreEnvironment, load

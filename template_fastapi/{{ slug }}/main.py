@@ -1,7 +1,61 @@
-"""The ASGI application, which servers import as ``main:app`` of this package."""
+"""The application, which `uvicorn` serves."""
 
-from .core.app import create_app
+import logging.config
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+from . import docs
+from .core import database, errors, middleware, operations, problems, tracing
+from .core.about import DESCRIPTION, NAME
+from .core.logging import configure_structlog, logging_config
 from .environment import environment
-from .routers import routers
+from .items import endpoints as items
 
-app = create_app(environment, routers)
+logging.config.dictConfig(logging_config(environment.log_level))
+configure_structlog()
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Run in every process, before its first request and after its last."""
+    url, pool_size = environment.database_url, environment.database_pool_size
+    app.state.engine = database.create_engine(url, pool_size)
+    app.state.probe = database.create_engine(url)  # readiness checks do not use the pool
+    if tracing.configure(__package__, environment.otel_exporter_otlp_endpoint):
+        # Its metadata excludes SQLAlchemy 2.1, which it works with.
+        engine = app.state.engine.sync_engine
+        SQLAlchemyInstrumentor().instrument(engine=engine, skip_dep_check=True)
+    yield
+    await app.state.engine.dispose()
+    operations.shutdown()
+
+
+app = FastAPI(
+    title=NAME,
+    description=DESCRIPTION,
+    debug=environment.debug,
+    openapi_url="/api/openapi.json" if environment.api_docs else None,
+    docs_url=None,  # docs.py serves the page without a CDN
+    redoc_url=None,
+    redirect_slashes=False,
+    max_body_size=1024 * 1024,
+    telemetry={"tracing": False, "metrics": False, "logs": False},  # see core/middleware.py
+    responses={"default": problems.PROBLEM_RESPONSE},
+    exception_handlers=errors.exception_handlers,
+    lifespan=lifespan,
+)
+
+# The middleware added last runs first.
+app.add_middleware(middleware.AllowedHosts, allowed_hosts=environment.allowed_hosts)
+app.add_middleware(middleware.SecurityHeaders, hsts=environment.environment == "production")
+app.add_middleware(middleware.Metrics)
+app.add_middleware(middleware.RequestLog)
+app.add_middleware(middleware.RequestContext)
+
+app.include_router(operations.router)
+app.include_router(items.router)
+if environment.api_docs:
+    app.include_router(docs.router)

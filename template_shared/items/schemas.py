@@ -1,18 +1,25 @@
-"""What clients send and get. Field by field, this is the API's documentation."""
+"""Request and response bodies. Their fields are the API's documentation."""
 
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from ..core.schemas import Input, Unquoted, without_defaults
+from ..schemas import Input, Text, Unquoted, without_defaults
+
+
+def _trimmed(name: object) -> object:
+    """Trim a name, unless it is too long anyway."""
+    return name.strip() if isinstance(name, str) and len(name) <= 100 else name
+
 
 Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    Field(examples=["Lamp"], json_schema_extra={"pattern": r"\S"}),
+    Text,
+    StringConstraints(min_length=1, max_length=100),
+    Field(examples=["Lamp"], json_schema_extra={"pattern": r"^[^\x00]*\S[^\x00]*$"}),
+    BeforeValidator(_trimmed),
 ]
-Description = Annotated[str, StringConstraints(max_length=1000)]
+Description = Annotated[Text, StringConstraints(max_length=1000)]
 Quantity = Annotated[int, Field(ge=0, le=2**31 - 1), Unquoted]
 
 
@@ -25,7 +32,7 @@ class ItemCreate(Input):
 
 
 class ItemUpdate(ItemCreate):
-    """Changes to an item: a field that is left out stays as it is."""
+    """Changes to an item. Fields that are left out keep their values."""
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 

@@ -1,4 +1,4 @@
-"""A server for tests: it keeps the spans that services export, and the headers of whatever else it is asked."""
+"""A server for tests: it keeps the spans that services export, and the headers of all other requests."""
 
 import contextlib
 import gzip
@@ -52,14 +52,6 @@ class Collector:
         )
         assert span, f"no server span of {trace_id} among {self.all}"
         return span
-
-    def client_spans(self, trace_id: str, attribute: str) -> list[Span]:
-        """The spans of a trace about calls to others that have some attribute, once there is one."""
-        found: list[Span] = eventually(
-            lambda: [span for span in self.spans(trace_id) if span.kind == CLIENT and attribute in span.attributes]
-        )
-        assert found, f"no client span with {attribute} among {self.spans(trace_id)}"
-        return found
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """One project a subject, with the suite's endpoints in it, and instances of it in operation.
 
-Tests that only look share an instance; whoever breaks something starts one of their own.
+Tests that only look share an instance; a test that breaks something starts its own.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,8 +30,15 @@ Proxy = Callable[..., AbstractContextManager[str]]
     ],
 )
 def framework(request: pytest.FixtureRequest) -> str:
-    """Every test runs once for each; none may ask which it is."""
+    """Every test runs once for each, and does not ask which it is."""
     return str(request.param)
+
+
+@pytest.fixture
+def once_per_framework(framework: str) -> None:
+    """For tests of the database, which cost time and do not depend on the server."""
+    if "server" in SUBJECTS[framework]:
+        pytest.skip("the framework's other server shows it")
 
 
 @pytest.fixture(scope="session")
@@ -72,13 +79,13 @@ def start(
     databases: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Start:
-    """Starts an instance: two workers, no drain, whatever variables are given."""
+    """Starts an instance: two workers, and any variables that are given."""
 
     def instance(*, of: str = framework, **variables: str) -> AbstractContextManager[Subject]:
         if "DATABASE_URL" not in variables:
             variables["DATABASE_URL"] = databases(of)
         log = tmp_path_factory.mktemp("instance") / "log"
-        return started(projects(of), log, **{"WEB_CONCURRENCY": "2", "DRAIN_SECONDS": "0", **variables})
+        return started(projects(of), log, **{"WEB_CONCURRENCY": "2", **variables})
 
     return instance
 

@@ -1,4 +1,4 @@
-"""What /metrics says."""
+"""Samples from /metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ REQUESTS = "http_server_request_duration_seconds_count"
 
 @dataclass(frozen=True)
 class Metrics:
-    """One scrape: every sample by its name and labels."""
+    """One scrape: all samples by name and labels."""
 
     text: str
     types: dict[str, str]
     samples: list[tuple[str, dict[str, str], float]]
 
     def has(self, name: str) -> bool:
-        """Whether there is a sample of that name."""
+        """Whether there is a sample with that name."""
         return any(name == sample for sample, _, _ in self.samples)
 
     def sum(self, name: str, **labels: str) -> float:
-        """The sum over all samples of that name with, among others, those labels."""
+        """The sum of all samples with that name that have at least those labels."""
         return sum(value for sample, found, value in self.samples if sample == name and labels.items() <= found.items())
 
     def labels(self, name: str) -> list[dict[str, str]]:
-        """The labels of every sample of that name."""
+        """The labels of all samples with that name."""
         return [found for sample, found, _ in self.samples if sample == name]
 
 
 def scrape(subject: Subject) -> Metrics:
-    """Reads them as Prometheus does."""
+    """Parse the text like Prometheus."""
     answer = subject.ask("/metrics")
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
@@ -46,7 +46,7 @@ def scrape(subject: Subject) -> Metrics:
 
 
 def scraped_once(subject: Subject, condition: Callable[[Metrics], bool]) -> Metrics:
-    """The first scrape of which a condition holds: what a request leaves is there shortly after its answer."""
+    """Return the first scrape that meets a condition: metrics are recorded shortly after the response."""
 
     def attempt() -> Metrics | None:
         metrics = scrape(subject)

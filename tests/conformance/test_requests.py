@@ -37,10 +37,6 @@ def test_it_is_in_every_line_of_the_request(service: Subject) -> None:
     assert "logged by the service" in logged
     assert "logged by a library" in logged
 
-    service.ask("/api/probe/fail", X_Request_ID="failing")
-    service.request_line("failing")
-    assert any("RuntimeError" in line.get("exception", "") for line in service.lines("failing"))
-
 
 def test_requests_at_the_same_time_keep_theirs_apart(service: Subject) -> None:
     numbers = range(60)

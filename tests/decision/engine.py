@@ -1,4 +1,4 @@
-"""The decision, rendered as Copier renders it but without Copier: thousands of answers a test, not one."""
+"""The decision, rendered as in Copier but without it, so that a test can check thousands of answers."""
 
 import functools
 import json
@@ -28,12 +28,12 @@ ENVIRONMENT = SandboxedEnvironment(
 
 
 def answers_for(product: str, **answers: Answer) -> Answers:
-    """The answers of somebody who says what the product is, these answers, and Enter."""
+    """The defaults for a product, with some other answers."""
     return {"product": product, **CRITERIA["defaults"][product], **answers}
 
 
 def render(template: str, /, **variables: Any) -> str:
-    """A template of the repository."""
+    """Render a template of the repository."""
     return ENVIRONMENT.get_template(template).render(**variables)
 
 
@@ -43,18 +43,18 @@ def _decided(answers: tuple[tuple[str, Answer], ...]) -> str:
 
 
 def decide(answers: Answers) -> dict[str, Any]:
-    """What extensions/decision.jinja makes of the answers."""
+    """The decision for the answers."""
     return dict(json.loads(_decided(tuple(sorted(answers.items())))))
 
 
 def lead(answers: Answers) -> int:
-    """How many points Django is ahead; negative where FastAPI is."""
+    """Django's lead in points; negative if FastAPI leads."""
     scores = decide(answers)["scores"]
     return int(scores["django"] - scores["fastapi"])
 
 
 def weights() -> Iterator[tuple[str, Answer, dict[str, Any]]]:
-    """Everything an answer may be worth: criterion, answer, and the entry in criteria.yml."""
+    """All weights: criterion, answer, and the entry in criteria.yml."""
     for name, criterion in CRITERIA["criteria"].items():
         for value, weight in criterion["answers"].items():
             yield name, value, weight

@@ -1,4 +1,4 @@
-"""The decision as Copier makes, asks and keeps it: the real questionnaire, above two tiny templates."""
+"""The decision in Copier: the real questionnaire with two tiny templates."""
 
 import shutil
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_a_wrong_value_is_refused(tiny: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def project(tiny: Path, tmp_path: Path) -> Path:
-    """A committed project of the tiny template's first version, which has files of owners and of its own."""
+    """A committed project of the tiny template's first version, with files of the owner and of the template."""
     for name in [*OWNERS, *TEMPLATES]:
         file = tiny / "template_fastapi" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def project(tiny: Path, tmp_path: Path) -> Path:
 
 
 def release(template: Path) -> None:
-    """A second version, in which every file differs and the weights favour the other framework."""
+    """Commit a second version, in which every file differs and the weights favour the other framework."""
     for file in (template / "template_fastapi").rglob("*"):
         if file.is_file() and file.suffix != ".jinja":
             file.write_text("fastapi 2\n")
@@ -150,6 +150,6 @@ def test_an_update_keeps_the_decision_and_what_the_owners_did(tiny: Path, projec
 
 def test_a_project_never_becomes_neither(tiny: Path, project: Path) -> None:
     release(tiny)
-    with pytest.raises(ValueError, match="stays so"):
+    with pytest.raises(ValueError, match="cannot change"):
         copier.run_update(project, data={"framework": "neither"}, defaults=True, overwrite=True, quiet=True)
     assert run("git", "status", "--porcelain", cwd=project) == ""

@@ -1,4 +1,4 @@
-"""criteria.yml against the questionnaire, and against what it promises about itself."""
+"""criteria.yml matches the questionnaire and keeps its own rules."""
 
 from typing import Any
 

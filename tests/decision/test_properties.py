@@ -1,7 +1,7 @@
-"""What holds for all answers: evidence never argues backwards, and the result says truly what would turn it.
+"""Properties of all answers: evidence never argues backwards, and the named changes do change the result.
 
-The property, exactly: each criterion's values have an order from FastAPI to Django (`TOWARDS_DJANGO`). Moving one
-answer along it, whatever the others are, never lowers Django's lead, and so never turns a result towards FastAPI.
+The values of each criterion have an order from FastAPI to Django (`TOWARDS_DJANGO`). Moving one answer along it, with
+any other answers, never lowers Django's lead, and so never changes the result to FastAPI.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from tests.decision.engine import CRITERIA, VALUES, WEB_PRODUCTS, Answer, Answer
 TOWARDS_DJANGO: dict[str, list[Answer]] = {
     "product": [
         "microservice", "ml_serving", "realtime", "client_backend", "serverless", "rest_api",
-        "script", "pipeline",  # no points: a rule of their own decides
+        "script", "pipeline",  # no points: a separate rule decides
         "data_platform", "ecommerce", "internal_tool", "cms", "web_app",
     ],
     "admin_panel": ["none", "useful", "essential"],
@@ -35,7 +35,7 @@ TOWARDS_DJANGO: dict[str, list[Answer]] = {
 RANK = {"fastapi": 0, "django": 1}
 
 every_answer = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in VALUES.items()})
-quick = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def assert_never_backwards(answers: Answers, criterion: str) -> None:
@@ -61,14 +61,14 @@ def test_every_criterion_counts(criterion: str) -> None:
 
 @pytest.mark.parametrize("criterion", VALUES)
 def test_no_answer_argues_backwards_beside_any_other(criterion: str) -> None:
-    """Every pair of answers, on the ground of the product that the articles disagree about."""
+    """Every pair of answers, for the product that the articles disagree about."""
     for other in VALUES:
         for value in VALUES[other] if other != criterion else []:
             assert_never_backwards(answers_for("rest_api") | {other: value}, criterion)
 
 
 def test_no_exception_argues_backwards() -> None:
-    """Every combination of the criteria whose worth depends on each other."""
+    """Every combination of the criteria whose weights depend on each other."""
     exceptions = [(name, weight["unless"]) for name, _, weight in weights() if "unless" in weight]
     depending = sorted({name for name, _ in exceptions} | {unless["criterion"] for _, unless in exceptions})
     assert depending == ["concurrency", "deadline", "rendering", "workload"]

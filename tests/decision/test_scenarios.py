@@ -1,4 +1,4 @@
-"""What the articles recommend, case by case, and what somebody gets who says only what the product is."""
+"""The recommendations of the articles, case by case, and the results of a product with its defaults."""
 
 from typing import Any
 
@@ -60,5 +60,5 @@ def test_every_product_has_a_preset() -> None:
 
 @pytest.mark.parametrize("product", [product for product, expected in EXPECTED.items() if expected != "neither"])
 def test_only_the_contested_products_are_close(product: str) -> None:
-    """Where the articles agree no single answer turns the result; where they do not, some do."""
+    """If the articles agree, no single answer changes the result; otherwise some answers do."""
     assert decide(answers_for(product))["close"] is (product in {"rest_api", "data_platform"})

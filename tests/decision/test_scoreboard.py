@@ -1,12 +1,14 @@
-"""The decision as people see it: the table above the framework question, and the record in the project."""
+"""The decision for readers: the table above the framework question, and the record in the project."""
 
 import itertools
 import re
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 
-from tests.decision.engine import CRITERIA, PRODUCTS, VALUES, Answer, Answers, answers_for, decide, render
+from tests.decision.engine import CRITERIA, PRODUCTS, VALUES, WEB_PRODUCTS, Answer, Answers, answers_for, decide, render
+from tests.tools import ROOT
 
 EVERY_ANSWER = [(criterion, value) for criterion, values in VALUES.items() for value in values]
 NAMES = {"django": "Django", "fastapi": "FastAPI", "neither": "neither"}
@@ -33,8 +35,14 @@ def test_the_scoreboard_shows_the_answer_below_80_columns(criterion: str, value:
     label = re.escape(CRITERIA["criteria"][criterion]["label"])
     row = rf"{label} +{str(value).lower()} +{reason['django']} +{reason['fastapi']}  \S.*"
     assert sum(bool(re.fullmatch(row, line)) for line in lines) == 1
-    scores = decision["scores"]
-    assert any(re.fullmatch(rf" +together +{scores['django']} +{scores['fastapi']}", line) for line in lines)
+
+
+@pytest.mark.parametrize("product", WEB_PRODUCTS)
+def test_the_scoreboard_fits_a_terminal_of_24_lines(product: str) -> None:
+    """Together with the question, a hint and three choices. The prompt cuts what does not fit."""
+    preset = yaml.safe_load((ROOT / "presets" / f"{product}.yml").read_text())
+    for answers in (answers_for(product), answers_for(**preset)):
+        assert len(scoreboard(answers).splitlines()) <= 24 - 1 - 1 - 3
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -44,8 +52,8 @@ def test_the_scoreboard_says_what_is_recommended_and_what_would_turn_it(product:
     assert f"Recommended: {NAMES[decision['recommended']]}" in text
     for flip in decision["flips"]:
         label = CRITERIA["criteria"][flip["criterion"]]["label"]
-        assert re.search(rf"One other answer .*{label} \([^)]*{flip['to']}", text)
-    assert ("No other answer would change that" in text) is (not decision["flips"])
+        assert re.search(rf"Any one of these answers .*{label} \([^)]*{flip['to']}", text)
+    assert ("No single answer would change that" in text) is (not decision["flips"])
     if decision["alternative"]:
         assert decision["alternative"]["name"] in text
         assert decision["alternative"]["why"] in text
@@ -57,7 +65,7 @@ def test_the_scoreboard_says_what_is_recommended_and_what_would_turn_it(product:
         (answers_for("cms"), "Django, by far: 30 points to 3."),
         (answers_for("rest_api"), "FastAPI, clearly: 17 points to 10."),
         (answers_for("rest_api", team="django"), "Django, narrowly: 17 points to 16."),
-        (TIE, "Django, which a tie goes to: 13 points each."),
+        (TIE, "Django, which wins ties: 13 points each."),
     ],
 )
 def test_the_scoreboard_says_how_firm_the_result_is(answers: Answers, words: str) -> None:
@@ -101,7 +109,7 @@ def test_the_record_is_markdown_that_holds_everything(product: str, framework: s
     decision = decide(answers_for(product) | {"framework": framework})
     assert headings(text) == [
         f"1. Build on {NAMES[framework]}",
-        "Context", "Decision", "Scores", "Reasons", "What would change it", "Know before",
+        "Context", "Decision", "Scores", "Reasons", "What would change this decision", "Know before you start",
         "Where the sources disagree", "Sources",
     ]  # fmt: skip
     table = cells(text)

@@ -1,1 +1,1 @@
-"""What a rendered project is deployed with, applied: run in a container engine, or validated by the strictest tool."""
+"""Deployment files of rendered projects: run in a container engine, or validated by strict tools."""

@@ -3,7 +3,8 @@
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -29,7 +30,7 @@ def discovery(kinds: set[tuple[str, str]]) -> dict[str, dict[str, Any]]:
                 "singularName": "",
                 "namespaced": kind not in CLUSTER_WIDE,
                 "kind": kind,
-                "verbs": ["get", "patch"],
+                "verbs": ["get", "list", "patch", "watch"],
             }
             for at, kind in sorted(kinds)
             if at == version
@@ -44,8 +45,11 @@ def plural(kind: str) -> str:
 
 
 @contextlib.contextmanager
-def serve(kinds: set[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """A server on a free port until the block ends: its address, and kind and name of what was applied, in order."""
+def serve(kinds: set[tuple[str, str]], states: Sequence[dict[str, Any]] = ()) -> Iterator[tuple[str, list[str]]]:
+    """A server on a free port until the block ends: its address, and kind and name of what was applied, in order.
+
+    An object in `states` starts in the first of them, and clients that watch it are told the others.
+    """
     answers = discovery(kinds)
     applied: list[str] = []
 
@@ -63,8 +67,27 @@ def serve(kinds: set[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
 
         def do_GET(self) -> None:
             missing = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"}
-            found = answers.get(self.path.partition("?")[0])
+            path, _, query = self.path.partition("?")
+            if states and path.startswith("/apis/batch/v1/namespaces/"):
+                if "watch=true" in query:
+                    self.watch()
+                else:
+                    self.answer(200, states[0])
+                return
+            found = answers.get(path)
             self.answer(200 if found else 404, found or missing)
+
+        def watch(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            ended = {"annotations": {"k8s.io/initial-events-end": "true"}, "resourceVersion": "1"}
+            bookmark = {"kind": states[0]["kind"], "apiVersion": states[0]["apiVersion"], "metadata": ended}
+            events = [("ADDED", states[0]), ("BOOKMARK", bookmark), *(("MODIFIED", state) for state in states[1:])]
+            for kind, state in events:
+                self.wfile.write(json.dumps({"type": kind, "object": state}).encode() + b"\n")
+                self.wfile.flush()
+            time.sleep(2)
 
         def do_PATCH(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -4,12 +4,10 @@ Each check takes the objects of one overlay and what the service promises, and y
 """
 
 import re
-import runpy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import yaml
@@ -20,6 +18,9 @@ NAME = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
 WAVE = "argocd.argoproj.io/sync-wave"
 DATABASE_ALLOWS = 100  # PostgreSQL's default
+PORT = 8000  # of the service
+PATHS = ("/health/live", "/health/ready", "/metrics")
+THREADS = 4  # of each of Django's workers
 OTHERS = 10  # of these connections: the database's own, migrations, people
 
 
@@ -30,40 +31,21 @@ class Promises:
     project: Path
 
     @cached_property
-    def operations(self) -> str:
-        return (self.project / "docs/operations.md").read_text()
-
-    @cached_property
     def cluster(self) -> str:
         return (self.project / "docs/cluster.md").read_text()
 
     @cached_property
     def variables(self) -> set[str]:
-        """Those that docs/operations.md names in a table."""
-        rows = [line for line in self.operations.splitlines() if line.startswith("|")]
-        return {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
+        """Those of the service, of its server, and of nginx."""
+        text = next(self.project.glob("*/core/environment.py")).read_text()
+        nginx = "".join(path.read_text() for path in self.project.glob("deploy/nginx/templates/*"))
+        found = {name.upper() for name in re.findall(r"^    ([a-z_]+): ", text, re.MULTILINE)}
+        found |= set(re.findall(r"\$\{([A-Z_]+)\}", nginx))
+        return found | {"FORWARDED_ALLOW_IPS", *(["SECRET_KEY"] if self.django else [])}
 
-    @cached_property
-    def paths(self) -> set[str]:
-        """The endpoints of docs/operations.md, and /metrics."""
-        return {*re.findall(r"^\| `(/[a-z/]+)`", self.operations, re.MULTILINE), "/metrics"}
-
-    @cached_property
-    def timeouts(self) -> SimpleNamespace:
-        return SimpleNamespace(**runpy.run_path(str(next(self.project.glob("*/core/timeouts.py")))))
-
-    @cached_property
-    def connections_of_a_process(self) -> int:
-        return int(runpy.run_path(str(next(self.project.glob("*/core/sizing.py"))))["CONNECTIONS"])
-
-    @cached_property
-    def port(self) -> int:
-        return int(re.findall(r"^\| `PORT` \| (\d+)", self.operations, re.MULTILINE)[0])
-
-    @cached_property
-    def shared_memory(self) -> str:
-        source = next(self.project.glob("*/core/workers.py")).read_text()
-        return str(re.findall(r'^SHARED_MEMORY = Path\("([^"]+)"\)', source, re.MULTILINE)[0])
+    @property
+    def django(self) -> bool:
+        return (self.project / "manage.py").exists()
 
     @cached_property
     def user(self) -> int:
@@ -172,8 +154,8 @@ def ports(objects: list[Object], promises: Promises) -> Iterator[str]:
     for p in pods:
         for container in p.containers:
             for port in container.get("ports", []):
-                if port["containerPort"] != promises.port:
-                    yield f"{container['name']} listens on {promises.port}, not on {port['containerPort']}"
+                if container["name"] == "web" and port["containerPort"] != PORT:
+                    yield f"{container['name']} listens on {PORT}, not on {port['containerPort']}"
             for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
                 if kind in container and container[kind]["httpGet"]["port"] not in p.port_names:
                     yield f"{container['name']}: {kind} asks a port that there is not"
@@ -210,14 +192,17 @@ def references(objects: list[Object], promises: Promises) -> Iterator[str]:
         if not named(objects, "ServiceAccount", spec["serviceAccountName"]):
             yield f"{title(pods.owner)}: there is no such ServiceAccount"
         for container in pods.containers:
-            for source in container["envFrom"]:
+            for source in container.get("envFrom", []):
                 if "configMapRef" in source and not named(objects, "ConfigMap", source["configMapRef"]["name"]):
                     yield f"{title(pods.owner)}: there is no ConfigMap {source['configMapRef']['name']}"
                 if "secretRef" in source and source["secretRef"]["name"] not in secrets:
                     yield f"{title(pods.owner)}: nobody makes the Secret {source['secretRef']['name']}"
-            mounted = {mount["name"] for mount in container["volumeMounts"]}
-            if mounted != {volume["name"] for volume in spec["volumes"]}:
-                yield f"{title(pods.owner)}: volumes and mounts differ"
+        mounted = {mount["name"] for container in pods.containers for mount in container["volumeMounts"]}
+        if mounted != {volume["name"] for volume in spec["volumes"]}:
+            yield f"{title(pods.owner)}: volumes and mounts differ"
+        for name in [volume["configMap"]["name"] for volume in spec["volumes"] if "configMap" in volume]:
+            if not named(objects, "ConfigMap", name):
+                yield f"{title(pods.owner)}: there is no ConfigMap {name}"
     if of_kind(objects, "Secret"):
         yield "there is a Secret in the repository"
 
@@ -225,7 +210,7 @@ def references(objects: list[Object], promises: Promises) -> Iterator[str]:
 def probes(objects: list[Object], promises: Promises) -> Iterator[str]:
     """They ask what the service answers, with more patience than the answer can take."""
     for pods in [Pods(each) for each in of_kind(objects, "Deployment")]:
-        for container in pods.containers:
+        for container in [container for container in pods.containers if container["name"] == "web"]:
             wanted = {
                 "startupProbe": "/health/live",
                 "livenessProbe": "/health/live",
@@ -233,25 +218,24 @@ def probes(objects: list[Object], promises: Promises) -> Iterator[str]:
             }
             for kind, path in wanted.items():
                 probe = container.get(kind)
-                if not probe or probe["httpGet"]["path"] != path or path not in promises.paths:
+                if not probe or probe["httpGet"] != {"path": path, "port": "http"}:
                     yield f"{container['name']}: {kind} does not ask {path}"
-                elif probe["timeoutSeconds"] <= promises.timeouts.PROBE:
+                elif probe["timeoutSeconds"] < 5:
                     yield f"{container['name']}: {kind} gives up before the answer"
             live = container.get("livenessProbe", {})
-            # What docs/operations.md asks for.
             if live.get("timeoutSeconds", 1) < 5 or live.get("failureThreshold", 3) < 6:
                 yield f"{container['name']}: a busy process would be restarted"
     for each in of_kind(objects, "ServiceMonitor"):
         for endpoint in each["spec"]["endpoints"]:
-            if endpoint["path"] not in promises.paths:
+            if endpoint["path"] not in PATHS:
                 yield f"{title(each)}: the service has no {endpoint['path']}"
 
 
-def images(objects: list[Object], _: Promises) -> Iterator[str]:
-    """One image for all, in a version that stays what it is, started by its own entry point."""
+def images(objects: list[Object], promises: Promises) -> Iterator[str]:
+    """The service's image and nginx's, in versions that stay what they are, started by their own entry points."""
     found = {container["image"] for pods in workloads(objects) for container in pods.containers}
-    if len(found) != 1:
-        yield f"more than one image: {', '.join(sorted(found))}"
+    if len(found) != (2 if promises.django else 1):
+        yield f"other images: {', '.join(sorted(found))}"
     for pods in workloads(objects):
         if any("command" in container for container in pods.containers):
             yield f"{title(pods.owner)} leaves out the init of the image"
@@ -270,22 +254,18 @@ def sizes(objects: list[Object], promises: Promises) -> Iterator[str]:
                     if resource not in resources.get(bound, {}):
                         yield f"{container['name']} has no {bound} of {resource}"
     (config,) = (each["data"] for each in of_kind(objects, "ConfigMap") if "ENVIRONMENT" in each.get("data", {}))
-    connections = int(config["DATABASE_CONNECTIONS"])
-    for each in of_kind(objects, "Deployment"):
-        for container in Pods(each).containers:
-            cpus = cores(container.get("resources", {}).get("limits", {}).get("cpu", "0"))
-            if cpus != int(cpus) or connections < promises.connections_of_a_process * cpus:
-                yield f"{container['name']}: {connections} connections do not do for {cpus} CPUs"
+    workers, pool = int(config["WEB_CONCURRENCY"]), int(config["DATABASE_POOL_SIZE"])
+    if promises.django and pool < THREADS:
+        yield f"{pool} connections are not enough for {THREADS} threads"
     for each in of_kind(objects, "HorizontalPodAutoscaler"):
         most = each["spec"]["maxReplicas"]
         if not 2 <= each["spec"]["minReplicas"] < most:
             yield f"{title(each)} cannot scale"
-        needed = (2 * most + 1) * connections
+        needed = 2 * most * workers * (pool + 1)
         if needed + OTHERS > DATABASE_ALLOWS:
             yield f"{title(each)}: {needed} connections are too many"
-        if f"(2 x {most} + 1) x {connections} = {needed}" not in promises.cluster.replace(
-            "\N{MULTIPLICATION SIGN}", "x"
-        ):
+        times = "\N{MULTIPLICATION SIGN}"
+        if f"{2 * most} {times} {workers} {times} {pool + 1} = {needed}" not in promises.cluster:
             yield f"docs/cluster.md does not say that {needed} connections are needed"
 
 
@@ -306,7 +286,9 @@ def hardening(objects: list[Object], promises: Promises) -> Iterator[str]:
             yield f"{title(pods.owner)} does not run as the image's user"
         if security.get("seccompProfile") != {"type": "RuntimeDefault"}:
             yield f"{title(pods.owner)} may make any system call"
+        volumes = {volume["name"]: volume.get("emptyDir") for volume in spec["volumes"]}
         for container in pods.containers:
+            nginx = container["name"] == "nginx"
             wanted = {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
@@ -314,31 +296,24 @@ def hardening(objects: list[Object], promises: Promises) -> Iterator[str]:
             }
             if container.get("securityContext") != wanted:
                 yield f"{container['name']} may do what it need not"
-            writable = {mount["mountPath"] for mount in container["volumeMounts"]}
-            needed = {"/tmp"} | ({promises.shared_memory} if pods.owner["kind"] == "Deployment" else set())  # noqa: S108
-            if writable != needed:
-                yield f"{container['name']} can write to {sorted(writable)}, and needs {sorted(needed)}"
-            volumes = {volume["name"]: volume["emptyDir"] for volume in spec["volumes"]}
-            for mount in container["volumeMounts"]:
-                memory = volumes[mount["name"]].get("medium") == "Memory"
-                if (
-                    memory is not (mount["mountPath"] == promises.shared_memory)
-                    or "sizeLimit" not in volumes[mount["name"]]
-                ):
+            mounts = [mount for mount in container["volumeMounts"] if not mount.get("readOnly")]
+            needed = {"/static" if container["name"] == "static" else "/tmp"}  # noqa: S108
+            if {mount["mountPath"] for mount in mounts} != needed:
+                yield f"{container['name']} does not only write to {needed}"
+            for mount in mounts:
+                volume = volumes[mount["name"]]
+                if volume is None or "sizeLimit" not in volume or (volume.get("medium") == "Memory") is not nginx:
                     yield f"{container['name']}: {mount['mountPath']} is of the wrong kind"
 
 
 def variables(objects: list[Object], promises: Promises) -> Iterator[str]:
     """The service knows every variable that it is given."""
     given = {name for each in of_kind(objects, "ConfigMap") for name in each["data"] if name.isupper()}
-    given |= {entry["name"] for pods in workloads(objects) for c in pods.containers for entry in c.get("env", [])}
     given |= set(re.findall(r"--from-literal=([A-Z_]+)=", promises.cluster))
-    known = promises.variables | (
-        {"SECRET_KEY"} if "`SECRET_KEY`, which production requires" in promises.operations else set()
-    )
-    for name in sorted(given - known):
+    for name in sorted(given - promises.variables):
         yield f"{name} is no variable of the service's"
-    for name in sorted({"ENVIRONMENT", "DATABASE_URL", "ALLOWED_HOSTS", *(known & {"SECRET_KEY"})} - given):
+    required = {"ENVIRONMENT", "DATABASE_URL", "ALLOWED_HOSTS", "WEB_CONCURRENCY", "DATABASE_POOL_SIZE"}
+    for name in sorted({*required, *({"SECRET_KEY"} if promises.django else ())} - given):
         yield f"{name} is required, and not given"
     hosts = {host for each in of_kind(objects, "HTTPRoute") for host in each["spec"]["hostnames"]}
     for each in of_kind(objects, "ConfigMap"):
@@ -347,7 +322,7 @@ def variables(objects: list[Object], promises: Promises) -> Iterator[str]:
 
 
 def rollout(objects: list[Object], _: Promises) -> Iterator[str]:
-    """Pods are replaced one by one, and whoever empties nodes takes one at a time."""
+    """Pods are replaced one by one, and a node drain evicts one at a time."""
     for each in of_kind(objects, "Deployment"):
         if each["spec"]["strategy"].get("rollingUpdate") != {"maxUnavailable": 0, "maxSurge": 1}:
             yield f"{title(each)} takes pods away before others are ready"
@@ -398,7 +373,7 @@ def routes(objects: list[Object], promises: Promises) -> Iterator[str]:
     for path in ("/metrics", "/metrics/"):
         if leads(path):
             yield f"{path} can be had from outside"
-    for path in ("/", "/metricsx", *(promises.paths - {"/metrics"})):
+    for path in ("/", "/metricsx", *PATHS[:2]):
         if not leads(path):
             yield f"{path} leads nowhere"
     for each in of_kind(objects, "HTTPRoute"):
@@ -417,7 +392,7 @@ def gate(objects: list[Object], _: Promises) -> Iterator[str]:
         elif each["kind"] == "Namespace":
             wanted = ("namespace", -2)  # which deploy.sh leaves to an administrator
         elif each["kind"] in {"ServiceAccount", "NetworkPolicy", "ExternalSecret"} or (
-            each["kind"] == "ConfigMap" and "ENVIRONMENT" in each["data"]
+            each["kind"] == "ConfigMap" and each["metadata"]["name"] != "dashboard"
         ):
             wanted = (None, -2)
         elif each["kind"] == "ConfigMap":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployment.engine import Engine, missing
-from tests.tools import FRAMEWORKS, render
+from tests.tools import FRAMEWORKS, render, shared
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,13 @@ class Images:
 @pytest.fixture(scope="session")
 def images(engine: Engine, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
     """The images of both frameworks: `images("django")` builds it, unless another test did."""
-    own = tmp_path_factory.getbasetemp()
-    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # each worker's is in the run's
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")[:12]
-    images = Images(engine, template, tmp_path_factory.mktemp("image"), shared, run)
+    images = Images(engine, template, tmp_path_factory.mktemp("image"), shared(), run)
     yield images
     images.remove()
 
 
-# A worker for each framework, lest both start what the tests of one share.
+# One worker for each framework, so that only that worker starts the containers which the framework's tests share.
 @pytest.fixture(scope="session", params=[pytest.param(f, marks=pytest.mark.xdist_group(f)) for f in FRAMEWORKS])
 def image(images: Images, request: pytest.FixtureRequest) -> Image:
     """The image of each framework in turn."""

@@ -1,7 +1,7 @@
-"""A stand-in for kubectl, which writes its calls to `calls` in the directory FAKE_KUBECTL, and answers by `answers`.
+"""A fake kubectl, which records calls in the file `calls` in the directory FAKE_KUBECTL, and answers from `answers`.
 
-That is a JSON object of patterns: the first that a call fits has its answers, pairs of an exit code and a text. Each is
-given once, and the last one again and again. Only `kustomize` is left to kubectl itself.
+`answers` is a JSON object. Its keys are patterns; the first match has a list of answers, each an exit code and a text.
+They are used in turn, and the last one repeatedly. Only `kustomize` is passed to the real kubectl.
 """
 
 import json

@@ -29,18 +29,12 @@ def version(request: HttpRequest) -> str:
 """,
     "fastapi": """
 
-version = APIRouter()
-
-
-@version.get("/api/version")
-async def tell() -> str:
+@app.get("/api/version")
+async def version() -> str:
     return "v1"
-
-
-routers.append(version)
 """,
 }
-MAIN = {"django": "api.py", "fastapi": "routers.py"}
+MAIN = {"django": "api.py", "fastapi": "main.py"}
 
 
 def show_its_version(project: Path, framework: str) -> None:
@@ -83,7 +77,7 @@ class Stack:
 
     def script(self, name: str, *arguments: str, code: int = 0) -> str:
         """Runs one of its scripts, from elsewhere, and returns what it printed."""
-        return run(self.directory / name, *arguments, cwd=self.project, code=code)
+        return run("bash", self.directory / name, *arguments, cwd=self.project, code=code)
 
     def compose(self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:
         """Runs `docker compose` in its directory, as an operator would."""
@@ -147,7 +141,7 @@ def configure(project: Path, framework: str, image: str) -> Stack:
         "IMAGE": image,
         "ALLOWED_HOSTS": "127.0.0.1",
         "DATABASE_PASSWORD": secrets.token_hex(32),
-        "SECRET_KEY": secrets.token_hex(32),
+        **({"SECRET_KEY": secrets.token_hex(32)} if framework == "django" else {}),
         "HTTP": f"127.0.0.1:{http}",
         "HTTPS": f"127.0.0.1:{https}",
         "NETWORK": network,

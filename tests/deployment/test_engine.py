@@ -1,6 +1,6 @@
-"""The script that starts a container engine: what it has in place of a registry, and how it is written.
+"""The script that starts a container engine: its images, and its style.
 
-It runs where `.ci/run` finds no engine; there, every other test of this folder is its test.
+The script runs if `.ci/run` finds no engine; then all other tests in this directory test it as well.
 """
 
 import re

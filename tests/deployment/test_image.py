@@ -25,6 +25,7 @@ from tests.tools import FRAMEWORKS, render, run
 pytestmark = [pytest.mark.slow]
 
 BUDGET = {"django": 130, "fastapi": 120}  # MB more than the base image
+MIGRATE = {"django": ["python", "manage.py", "migrate"], "fastapi": ["alembic", "upgrade", "head"]}
 REFUSED = {"django": {"ALLOWED_HOSTS", "DATABASE_URL", "SECRET_KEY"}, "fastapi": {"ALLOWED_HOSTS", "DATABASE_URL"}}
 # Lines that stand for secrets, in files that a project's folder has and its image must not have.
 LITTER = {
@@ -57,7 +58,7 @@ def database(image: Image, postgres: Server) -> str:
 def migrated(engine: Engine, image: Image, database: str) -> str:
     """The same, brought up to date by the image itself."""
     options = [*HARDENED, "--network=host", *variables(database)]
-    engine.once(image.tag, "python", "-m", "my_service.core.migrate", options=options)
+    engine.once(image.tag, *MIGRATE[image.framework], options=options)
     return database
 
 
@@ -86,7 +87,7 @@ def files(engine: Engine, image: Image, tmp_path_factory: pytest.TempPathFactory
 def test_it_serves_migrates_and_stops_in_a_hardened_container(
     engine: Engine, image: Image, migrated: str, port: int
 ) -> None:
-    options = [*HARDENED, "--network=host", *variables(migrated, PORT=str(port), DRAIN_SECONDS="1")]
+    options = [*HARDENED, "--network=host", *variables(migrated, PORT=str(port))]
     with engine.container(image.tag, options=options) as service:
         service.wait_until_healthy()
         url = f"http://127.0.0.1:{port}"
@@ -97,7 +98,7 @@ def test_it_serves_migrates_and_stops_in_a_hardened_container(
             page = ask(f"{url}/admin/login/", Host="service.example.com", X_Forwarded_Proto="https").body.decode()
             style = re.findall(r'href="(/static/admin/css/base\.\w+\.css)"', page)
             assert "immutable" in ask(url + style[0], Host="service.example.com").headers["Cache-Control"]
-        assert service.stop() == 0
+        assert service.stop() == (0 if image.framework == "django" else 143)  # Uvicorn reports the signal
         lines = [json.loads(line) for line in service.logs.splitlines()]
     assert all({"timestamp", "level", "event", "logger"} <= set(line) for line in lines)
     assert {line["route"] for line in lines if line["event"] == "request"} >= {"/api/items"}
@@ -125,7 +126,7 @@ def test_sigterm_ends_whatever_runs(engine: Engine, image: Image, command: str) 
 
 
 def test_orphans_are_buried(engine: Engine, image: Image, migrated: str, port: int) -> None:
-    options = [*HARDENED, "--network=host", *variables(migrated, PORT=str(port), DRAIN_SECONDS="0")]
+    options = [*HARDENED, "--network=host", *variables(migrated, PORT=str(port))]
     with engine.container(image.tag, options=options) as service:
         service.wait_until_healthy()
         service.execute("sh", "-c", "sleep 0.2 & exit 0")
@@ -201,22 +202,39 @@ def test_it_is_small(engine: Engine, image: Image) -> None:
 
 
 def test_only_a_place_for_uploads_is_the_users_own(engine: Engine, image: Image) -> None:
-    """With a root file system that could be written to."""
+    """With a root file system that could be written to. FastAPI has no such place."""
     find = "find / -xdev -not -type l -writable 2>/dev/null || true"
     found = engine.once(image.tag, "sh", "-c", find, options=[])
     everybodys = {"/tmp", "/var/tmp", "/run/lock", "/dev", "/dev/console", "/dev/core"}  # noqa: S108
-    assert set(found.splitlines()) - everybodys == {"/srv/media"}
+    assert set(found.splitlines()) - everybodys == ({"/srv/media"} if image.framework == "django" else set())
 
 
 def test_a_new_volume_for_uploads_is_the_users_own(engine: Engine, image: Image) -> None:
+    if image.framework != "django":
+        pytest.skip("only Django has uploaded files")
     options = [*HARDENED, "--mount=type=volume,destination=/srv/media"]
     engine.once(image.tag, "touch", "/srv/media/upload.txt", options=options)
     engine.once(image.tag, "touch", "/srv/service/upload.txt", options=options, code=1)
 
 
+def test_a_variable_that_an_owner_requires_reaches_the_build(engine: Engine, image: Image, tmp_path: Path) -> None:
+    """From .env.test, which is not in the image."""
+    project = shutil.copytree(image.project, tmp_path / "service")
+    environment = project / "my_service/environment.py"
+    text = environment.read_text()
+    assert "class Environment(CoreEnvironment):" in text
+    environment.write_text(re.sub(r"(class Environment\(.*\):\n)", r"\1    stripe_key: str\n", text))
+    with (project / ".env.test").open("a") as file:
+        file.write("STRIPE_KEY=marker-of-a-variable\n")
+    with built(engine, project) as (tag, _):
+        assert "STRIPE_KEY" in engine.once(tag, code=1)
+        found = engine.once(tag, "sh", "-c", "grep -rl marker-of /srv || true", options=[])
+        assert found == ""
+
+
 def test_everything_is_compiled(engine: Engine, image: Image) -> None:
     """Python says where it read each module from."""
-    module = "my_service.core.wsgi" if image.framework == "django" else "my_service.main"
+    module = "my_service.wsgi" if image.framework == "django" else "my_service.main"
     options = [*HARDENED, *variables("postgresql://nobody@127.0.0.1/none")]
     printed = engine.once(image.tag, "python", "-v", "-c", f"import {module}", options=options)
     assert len(re.findall(r"^# code object from '.*\.pyc'$", printed, re.MULTILINE)) > 500
@@ -228,7 +246,8 @@ def test_nothing_is_in_it_but_the_service(image: Image, files: Path) -> None:
         names = archive.getnames()
     assert {name.split("/")[1] for name in names if name.startswith("srv/")} <= {"service", "static", "media"}
     expected = {"pyproject.toml", "uv.lock", "my_service", "__pycache__"}
-    expected |= {"manage.py"} if image.framework == "django" else {"alembic.ini", "migrations"}
+    expected |= {"manage.py", "gunicorn.conf.py"} if image.framework == "django" else {"alembic.ini", "migrations"}
+    assert ("srv/media" in names, "srv/static" in names) == (image.framework == "django",) * 2
     assert {name.split("/")[2] for name in names if name.startswith("srv/service/")} <= expected
     packages = [name for name in names if re.match(r"opt/venv/lib/[^/]+/site-packages/[^/]+$", name)]
     assert any("site-packages/psycopg" in name for name in packages)
@@ -339,7 +358,7 @@ def test_granian_runs_in_it_as_well(
 ) -> None:
     project = render(template, tmp_path / "service", framework="django", server="granian")
     database = postgres.create(f"image_granian_{secrets.token_hex(4)}")
-    options = [*HARDENED, "--network=host", *variables(database, PORT=str(port), DRAIN_SECONDS="1")]
+    options = [*HARDENED, "--network=host", *variables(database, PORT=str(port))]
     with built(engine, project) as (tag, _), engine.container(tag, options=options) as service:
         service.wait_until_healthy()
         assert ask(f"http://127.0.0.1:{port}/health/ready").status == 200

@@ -120,9 +120,35 @@ def test_without_the_answer_nothing_of_it_is_rendered(template: Path, tmp_path: 
 
 
 def test_both_frameworks_differ_only_where_they_must(manifests: dict[tuple[str, str], str]) -> None:
+    """Django has nginx beside it, which reads slow clients' requests and serves static files."""
     django, fastapi = (parse(manifests[framework, "production"]) for framework in FRAMEWORKS)
-    different = [cluster.title(each) for each, other in zip(django, fastapi, strict=True) if each != other]
-    assert different == ["HorizontalPodAutoscaler web"]
+    titles = [
+        [re.sub(r"-\w{10}$", "", cluster.title(each)) for each in objects if "nginx" not in each["metadata"]["name"]]
+        for objects in (django, fastapi)
+    ]
+    assert titles[0] == titles[1]
+    text = manifests["fastapi", "production"]
+    assert "nginx" not in text
+    assert "static" not in text
+
+
+def test_pods_end_after_what_they_do(manifests: dict[tuple[str, str], str], framework: str) -> None:
+    """The server goes on until nginx has passed on what it has, and everything ends within the grace period."""
+    for pods in cluster.workloads(parse(manifests[framework, "production"])):
+        if pods.owner["kind"] == "Deployment":
+            spec = pods.template["spec"]
+            pauses = {c["name"]: c["lifecycle"]["preStop"]["sleep"]["seconds"] for c in spec["containers"]}
+            assert pauses == ({"web": 15, "nginx": 10} if framework == "django" else {"web": 10})
+            assert spec["terminationGracePeriodSeconds"] > max(pauses.values()) + 20
+
+
+def test_scaling_needs_no_adapter(manifests: dict[tuple[str, str], str], framework: str) -> None:
+    kinds = {}
+    for overlay in ("production", "complete"):
+        (scaler,) = of_kind(parse(manifests[framework, overlay]), "HorizontalPodAutoscaler")
+        kinds[overlay] = [metric["type"] for metric in scaler["spec"]["metrics"]]
+    assert kinds["production"] == ["Resource"]
+    assert kinds["complete"] == ["Resource", *(["Pods"] if framework == "fastapi" else [])]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -311,11 +337,12 @@ MUTATIONS: dict[str, list[Callable[[list[Object]], None]]] = {
     ],
     "ports": [
         change("Service", "web", "spec ports 0 targetPort", "web"),
+        change("Service", "web", "spec ports 1 name", "prometheus"),
         change("Deployment", "web", f"{CONTAINER} ports 0 containerPort", 8080),
         change("Deployment", "web", f"{PROBE} httpGet port", "web"),
         change("NetworkPolicy", "from-prometheus", "spec ingress 0 ports 0 port", "metrics"),
-        change("HTTPRoute", "web", "spec rules 0 backendRefs 0 port", 8000),
-        change("ServiceMonitor", "web", "spec endpoints 0 port", "metrics"),
+        change("HTTPRoute", "web", "spec rules 0 backendRefs 0 port", 8080),
+        change("ServiceMonitor", "web", "spec endpoints 0 port", "prometheus"),
     ],
     "references": [
         change("Deployment", "web", f"{CONTAINER} envFrom 0 configMapRef name", "variables"),
@@ -338,12 +365,11 @@ MUTATIONS: dict[str, list[Callable[[list[Object]], None]]] = {
     "images": [
         change("Deployment", "web", f"{CONTAINER} image", "registry.example.com/my-service:latest"),
         change("Job", "migrate", f"{CONTAINER} image", "registry.example.com/my-service"),
-        change("Job", "migrate", f"{CONTAINER} command", ["python", "-m", "my_service.core.migrate"]),
+        change("Job", "migrate", f"{CONTAINER} command", ["alembic", "upgrade", "head"]),
     ],
     "sizes": [
         change("Job", "migrate", f"{CONTAINER} resources limits memory", ...),
-        change("Deployment", "web", f"{CONTAINER} resources limits cpu", "2"),
-        change("Deployment", "web", f"{CONTAINER} resources limits cpu", "1500m"),
+        change("ConfigMap", "environment", "data WEB_CONCURRENCY", "2"),
         change("HorizontalPodAutoscaler", "web", "spec maxReplicas", 6),
         change("HorizontalPodAutoscaler", "web", "spec minReplicas", 1),
     ],
@@ -355,8 +381,8 @@ MUTATIONS: dict[str, list[Callable[[list[Object]], None]]] = {
         change("Deployment", "web", "spec template spec securityContext seccompProfile type", "Unconfined"),
         change("Deployment", "web", f"{CONTAINER} securityContext readOnlyRootFilesystem", False),
         change("Deployment", "web", f"{CONTAINER} securityContext capabilities add", ["NET_ADMIN"]),
-        change("Deployment", "web", f"{CONTAINER} volumeMounts 1 mountPath", "/run/shm"),
-        change("Deployment", "web", "spec template spec volumes 1 emptyDir", {"sizeLimit": "64Mi"}),
+        change("Deployment", "web", f"{CONTAINER} volumeMounts 0 mountPath", "/run/shm"),
+        change("Deployment", "web", "spec template spec volumes 0 emptyDir medium", "Memory"),
         change("Deployment", "web", "spec template spec volumes 0 emptyDir", {}),
     ],
     "variables": [
@@ -415,7 +441,7 @@ def test_each_check_notices(
         each["metadata"]["name"] = re.sub(r"-\w{10}$", "", each["metadata"]["name"])
     for pods in cluster.workloads(objects):
         for container in pods.containers:
-            container["envFrom"][0]["configMapRef"]["name"] = "environment"
+            container["envFrom"][0]["configMapRef"]["name"] = "environment"  # without the hash, as above
     mutate(objects)
     assert list(check(objects, promises)) != []
 
@@ -428,26 +454,29 @@ def test_the_service_accepts_its_variables(
 ) -> None:
     """Those of the ConfigMap and of the Secret that docs/cluster.md makes are what the service asks for, no less."""
     service = set_up(shutil.copytree(project, tmp_path / "service"))
-    command = re.findall(r"create secret generic secrets \\\n((?:  --from-literal=.*\n)+)", Promises(project).cluster)[
-        0
-    ]
+    pattern = r"create secret generic secrets \\\n((?: +--from-literal=.*\n)+)"
+    (command,) = re.findall(pattern, Promises(project).cluster)
     words = run("bash", "-c", f"printf '%s\\n' \\\n{command}").splitlines()
     secret = dict(word.removeprefix("--from-literal=").split("=", 1) for word in words)
     check = ("python", "-m", "my_service.environment")
     for overlay in OVERLAYS:
-        (config,) = of_kind(parse(manifests[framework, overlay]), "ConfigMap")
-        variables = config["data"] | secret
+        variables = environment(parse(manifests[framework, overlay])) | secret
         service.run(*check, **variables)
         for name in {*secret, "ALLOWED_HOSTS"}:
             complaint = service.run(*check, code=1, **{**variables, name: ""})
             assert complaint.startswith(f"{name}:")
 
 
-def as_the_pod_says(pods: cluster.Pods, config: dict[str, str], *variables: str) -> list[str]:
-    """Options for the container engine that say the same as the pod, on the host's network."""
-    spec, (container,) = pods.template["spec"], pods.containers
-    security, limits = container["securityContext"], container["resources"]["limits"]
-    volumes = {volume["name"]: volume["emptyDir"]["sizeLimit"] for volume in spec["volumes"]}
+def environment(objects: list[Object]) -> dict[str, Any]:
+    """The variables of the ConfigMap."""
+    (variables,) = [each["data"] for each in of_kind(objects, "ConfigMap") if "ENVIRONMENT" in each["data"]]
+    return dict(variables)
+
+
+def as_the_pod_says(pods: cluster.Pods, container: Object, config: dict[str, str], *variables: str) -> list[str]:
+    """Options for the container engine that say the same as the pod of a container, on the host's network."""
+    spec, security, limits = pods.template["spec"], container["securityContext"], container["resources"]["limits"]
+    volumes = {volume["name"]: volume["emptyDir"]["sizeLimit"] for volume in spec["volumes"] if "emptyDir" in volume}
     paths = {
         mount["mountPath"]: volumes[mount["name"]].removesuffix("i").lower() for mount in container["volumeMounts"]
     }
@@ -457,8 +486,7 @@ def as_the_pod_says(pods: cluster.Pods, config: dict[str, str], *variables: str)
         *(["--read-only"] if security["readOnlyRootFilesystem"] else []),
         *(["--security-opt=no-new-privileges"] if not security["allowPrivilegeEscalation"] else []),
         *(f"--cap-drop={name}" for name in security["capabilities"]["drop"]),
-        *(f"--tmpfs={path}:mode=1777,size={size}" for path, size in paths.items() if path != "/dev/shm"),  # noqa: S108
-        *(f"--shm-size={size}" for path, size in paths.items() if path == "/dev/shm"),  # noqa: S108
+        *(f"--tmpfs={path}:mode=1777,size={size}" for path, size in paths.items()),
         *(f"--cpus={limits['cpu']}", f"--memory={limits['memory'].removesuffix('i').lower()}"),
         *(f"--env={name}={value}" for name, value in config.items()),
         *(f"--env={variable}" for variable in variables),
@@ -472,7 +500,7 @@ def test_the_image_does_as_a_pod(
     """With no more than its manifests give: migrates, answers each probe, and ends well."""
     objects = parse(manifests[framework, "production"])
     migration, server = (cluster.Pods(of_kind(objects, kind)[0]) for kind in ("Job", "Deployment"))
-    (config,) = of_kind(objects, "ConfigMap")
+    config = environment(objects)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -480,18 +508,49 @@ def test_the_image_does_as_a_pod(
     variables = (f"DATABASE_URL={url}", f"SECRET_KEY={secrets.token_urlsafe(50)}", f"PORT={port}")
     tag = images(framework).tag
 
-    options = as_the_pod_says(migration, config["data"], *variables)
-    assert "database is up to date" in engine.once(tag, *migration.containers[0]["args"], options=options)
+    (container,) = migration.containers
+    engine.once(tag, *container["args"], options=as_the_pod_says(migration, container, config, *variables))
 
-    (container,) = server.containers
-    with engine.container(tag, options=as_the_pod_says(server, config["data"], *variables)) as running:
+    (container,) = [container for container in server.containers if container["name"] == "web"]
+    with engine.container(tag, options=as_the_pod_says(server, container, config, *variables)) as running:
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
             address = f"http://127.0.0.1:{port}{container[kind]['httpGet']['path']}"
             running.wait(lambda address=address: ask(address).status == 200)  # type: ignore[misc]
         address = f"http://127.0.0.1:{port}/metrics"
-        assert b"\nhttp_server_workers 1.0\n" in ask(address).body  # by the limit of CPUs
+        assert ask(address).status == 200
         assert ask(address, X_Forwarded_For="203.0.113.7").status == 404
-        assert running.stop(server.template["spec"]["terminationGracePeriodSeconds"]) == 0
+        assert running.stop(server.template["spec"]["terminationGracePeriodSeconds"]) in {0, 128 + 15}
+
+    for container in server.containers[:1] if framework == "django" else []:
+        options = as_the_pod_says(server, container, config, *variables)
+        engine.once(tag, *container["args"], options=options)
+
+
+@pytest.mark.parametrize("framework", ["django"])
+def test_nginx_starts_as_in_the_pod(
+    manifests: dict[tuple[str, str], str], framework: str, engine: Engine, tmp_path: Path
+) -> None:
+    """With the files of the ConfigMaps, and no others."""
+    objects = parse(manifests[framework, "production"])
+    server = cluster.Pods(of_kind(objects, "Deployment")[0])
+    (container,) = [container for container in server.containers if container["name"] == "nginx"]
+    volumes = {volume["name"]: volume for volume in server.template["spec"]["volumes"]}
+    mounts = []
+    tmp_path.chmod(0o755)
+    for mount in container["volumeMounts"]:
+        if "configMap" in volumes[mount["name"]]:
+            (config,) = named(objects, "ConfigMap", volumes[mount["name"]]["configMap"]["name"])
+            directory = tmp_path / mount["name"]
+            directory.mkdir()
+            for name, text in config["data"].items():
+                (directory / name).write_text(text)
+            source = directory / mount.get("subPath", "")
+            mounts.append(f"--volume={source}:{mount['mountPath']}:ro")
+    given = {entry["name"]: entry["value"] for entry in container["env"]} | environment(objects)
+    variables = [f"--env={name}={value}" for name, value in given.items()]
+    hardened = ("--read-only", "--cap-drop=ALL", "--user=65532:65532", "--tmpfs=/tmp:mode=1777", "--network=none")
+    said = engine.once(container["image"], "nginx", "-t", options=(*hardened, *variables, *mounts))
+    assert "test is successful" in said
 
 
 def test_an_update_leaves_overlays_alone(template: Path, framework: str, tmp_path: Path) -> None:
@@ -507,23 +566,11 @@ def test_an_update_leaves_overlays_alone(template: Path, framework: str, tmp_pat
     shared = clone / "template_shared/deploy/kubernetes"
     replace(shared / "overlays/kustomization.yaml.jinja", "newTag: v0.1.0", "newTag: v0.2.0")
     replace(shared / "overlays/surroundings.yaml.jinja", "10.0.0.0/8", "172.16.0.0/12")
-    replace(shared / "base/web.yaml", "revisionHistoryLimit: 5", "revisionHistoryLimit: 9")
+    replace(shared / "base/web.yaml.jinja", "revisionHistoryLimit: 5", "revisionHistoryLimit: 9")
     commit_all(clone, "The next version")
     assert groundplan("update", project).returncode == 0
     assert tree(overlays) == before
     assert "revisionHistoryLimit: 9" in (project / "deploy/kubernetes/base/web.yaml").read_text()
-
-
-def test_rules_are_those_of_the_file(manifests: dict[tuple[str, str], str], project: Path, tmp_path: Path) -> None:
-    """Prometheus Operator gets what promtool tests, and the comment says truly how to write it again."""
-    component = project / "deploy/kubernetes/components/monitoring"
-    rules = yaml.safe_load((project / "deploy/prometheus/rules.yml").read_text())
-    assert yaml.safe_load((component / "rules.yaml").read_text())["spec"] == rules
-    copied = shutil.copytree(project / "deploy", tmp_path / "deploy")
-    again = re.findall(r"^#   (sed .*)$", (component / "rules.yaml").read_text(), re.MULTILINE)[0]
-    run("bash", "-c", again, cwd=copied / "kubernetes/components/monitoring")
-    written = (copied / "kubernetes/components/monitoring/rules.yaml").read_text()
-    assert written == (component / "rules.yaml").read_text()
 
 
 def refused_by_role(objects: list[Object], project: Path) -> set[str]:
@@ -580,14 +627,16 @@ def test_targets_and_dashboard_are_found(manifests: dict[tuple[str, str], str], 
 
 def test_the_adapter_knows_the_metric_by_which_pods_are_added(projects: dict[str, Path], tmp_path: Path) -> None:
     """Its query, as the adapter fills it in, is PromQL; and the name is that of a metric of the service."""
-    assert not (projects["django"] / "deploy/kubernetes/prometheus-adapter.yaml").exists()
+    component = "deploy/kubernetes/components/active-requests"
+    assert not (projects["django"] / component).exists()
     project = projects["fastapi"]
-    (rule,) = yaml.safe_load((project / "deploy/kubernetes/prometheus-adapter.yaml").read_text())["rules"]["custom"]
+    (rule,) = yaml.safe_load((project / component / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
     assert set(rule) == {"seriesQuery", "resources", "metricsQuery"}
-    scaler = yaml.safe_load((project / "deploy/kubernetes/base/scaling.yaml").read_text())
-    (metric,) = [each["pods"]["metric"]["name"] for each in scaler["spec"]["metrics"] if each["type"] == "Pods"]
+    (patch,) = yaml.safe_load((project / component / "kustomization.yaml").read_text())["patches"]
+    (added,) = yaml.safe_load(patch["patch"])
+    metric = added["value"]["pods"]["metric"]["name"]
     assert rule["seriesQuery"].startswith(f"{metric}{{")
-    assert f"`{metric}`" in Promises(project).operations
+    assert f'"{metric}"' in next(project.glob("*/core/metrics.py")).read_text()
     assert set(rule["resources"]["overrides"]) == {"namespace", "pod"}
     query = rule["metricsQuery"]
     for placeholder, value in {

@@ -20,6 +20,7 @@ class Upstream(ThreadingHTTPServer):
         self.released = threading.Event()  # what /hang and /events wait for
         self.held = threading.Semaphore(0)  # one for each request that waits
         self.missing: set[str] = set()  # paths that are 404
+        self.requests = 0  # so far
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -44,6 +45,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_any(self) -> None:
         """Answers any method."""
+        self.server.requests += 1
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         path = self.path.partition("?")[0]
         if path in self.server.missing:
@@ -85,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def socket(self) -> None:
-        """The end of HTTP: whatever comes goes back, until the client has enough."""
+        """Leave HTTP: echo all bytes until the client closes the connection."""
         self.send_response_only(101)
         self.send_header("Upgrade", "websocket")
         self.send_header("Connection", "upgrade")

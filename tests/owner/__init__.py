@@ -34,9 +34,13 @@ def add_a_domain(project: Project, framework: str) -> None:
     (project.path / "tests" / "notes" / "__init__.py").touch()
     shutil.copy(HERE / framework / "test_api.py", project.path / "tests" / "notes")
     if framework == "fastapi":
-        replace(package / "routers.py", "from .items import endpoints as items\n",
+        replace(package / "models.py", "from .items.models import Item\n\n__all__ = [\"Base\", \"Item\"]",
+                "from .items.models import Item\nfrom .notes.models import Note\n\n"
+                "__all__ = [\"Base\", \"Item\", \"Note\"]")  # fmt: skip
+        replace(package / "main.py", "from .items import endpoints as items\n",
                 "from .items import endpoints as items\nfrom .notes import endpoints as notes\n")  # fmt: skip
-        replace(package / "routers.py", "    items.router,\n", "    items.router,\n    notes.router,\n")
+        router = "app.include_router(items.router)\n"
+        replace(package / "main.py", router, f"{router}app.include_router(notes.router)\n")
         project.poe("migrations", "Add notes")
     else:
         replace(package / "settings.py", 'f"{PACKAGE}.items",\n', 'f"{PACKAGE}.items",\n    f"{PACKAGE}.notes",\n')
@@ -61,9 +65,13 @@ def remove_the_example(project: Path, framework: str) -> None:
     shutil.rmtree(package / "items")
     shutil.rmtree(project / "tests" / "items")
     if framework == "fastapi":
-        replace(package / "routers.py", "from .items import endpoints as items\n\n", "")
-        replace(package / "routers.py", "[\n    items.router,\n]", "[]")
-        (project / "migrations" / "versions" / "0001_items.py").unlink()
+        replace(package / "main.py", "from .items import endpoints as items\n", "")
+        replace(package / "main.py", "app.include_router(items.router)\n", "")
+        replace(package / "models.py", "from .items.models import Item\n", "")
+        replace(package / "models.py", '["Base", "Item"]', '["Base"]')
+        (package / "seed.py").unlink()
+        (project / "tests" / "test_seed.py").unlink()
+        next((project / "migrations" / "versions").glob("*_items.py")).unlink()
     else:
         replace(package / "settings.py", '    f"{PACKAGE}.items",\n', "")
         replace(package / "api.py", "from .items.api import router as items\n", "")

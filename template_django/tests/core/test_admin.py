@@ -1,4 +1,4 @@
-"""Every page of the admin opens, for staff and for nobody else."""
+"""Every page of the admin opens for staff, and only for staff."""
 
 import pytest
 from django.contrib import admin

@@ -1,4 +1,4 @@
-"""Items in the hands of staff."""
+"""Admin pages for items."""
 
 from django.test import Client
 

@@ -1,4 +1,4 @@
-"""Items over HTTP, from the first to the last day of one."""
+"""Items over HTTP."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ JSON = "application/json"
 
 
 def create(client: Client, **values: object) -> dict[str, Any]:
-    """Make an item, with the given values where they matter."""
+    """Create an item with the given values, and defaults for the others."""
     response = client.post(ITEMS, {"name": "Lamp"} | values, JSON)
     assert response.status_code == 201, response.text
     item: dict[str, Any] = response.json()

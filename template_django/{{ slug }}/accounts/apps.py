@@ -1,9 +1,7 @@
-"""Who uses this service."""
+"""The accounts app: users of this service."""
 
 from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """The app, as Django knows it."""
-
     name = __name__.rpartition(".")[0]

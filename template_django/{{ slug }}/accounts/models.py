@@ -1,11 +1,9 @@
-"""The tables of this app."""
-
 from django.contrib.auth.models import AbstractUser
 
 
 class User(AbstractUser):
-    """Somebody who can log in.
+    """A user.
 
-    Django's own user for now. It is a model of this project because exchanging Django's for one
-    later is hard, while fields can be added to this one at any time.
+    Currently the same as Django's user; defined here because replacing Django's user model later is
+    hard, whereas fields can be added to this model at any time.
     """

@@ -1,120 +1,129 @@
-"""The connection to the database."""
+"""The database: settings, and translation of its errors."""
 
 import select
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import IntegrityError, connection, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+import psycopg
+from django.core.signals import request_finished
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.backends.signals import connection_created
-from psycopg import Connection, OperationalError, ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
+from django.db.models import ProtectedError, RestrictedError
+from django.dispatch import receiver
+from psycopg_pool import ConnectionPool
 
-from . import tracing
-from .pool import Pool
-from .sizing import REQUESTS
-from .timeouts import CONNECT, POOL_WAIT
+from . import metrics, postgres
+from .problems import ConflictError, InvalidError
 
-MALFORMED = "a URL as libpq reads it, with no parameters but libpq's"
+_pools: dict[str, ConnectionPool] = {}  # by the alias of their database
 
 
-def database_from(url: str, pool_size: int = REQUESTS) -> dict[str, Any]:
-    """Translate `url`, which names SQLite or PostgreSQL, for Django's DATABASES.
-
-    A process opens up to `pool_size` connections for requests, and one for the readiness probe.
-    """
+def from_url(url: str, pool_size: int) -> dict[str, Any]:
+    """Return an entry of DATABASES."""
     if url.startswith("sqlite:///"):
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": url.removeprefix("sqlite:///"),
-            # A transaction that begins by reading would fail at its first write, where another one
-            # wrote meanwhile, instead of waiting for it.
+            # By default, a transaction that reads before it writes fails if another writer is
+            # active, instead of waiting.
             "OPTIONS": {"transaction_mode": "IMMEDIATE"},
         }
-    # libpq reads the URL, so that all which psql understands works here too.
-    try:
-        parts = conninfo_to_dict(url)
-    except ProgrammingError:  # whose message can hold the password
-        raise SystemExit(f"DATABASE_URL: {MALFORMED}") from None
-    options: dict[str, Any] = {"connect_timeout": CONNECT, **parts}
+    options = postgres.parameters(url)
+    options["pool"] = {
+        "min_size": 1,
+        "max_size": pool_size,
+        "timeout": 2,  # seconds; requests wait only if the database is down, and block threads
+        "reconnect_timeout": postgres.POOL_TIMEOUT,
+        "check": refuse_closed,
+    }
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": options.pop("dbname"),
-        "USER": options.pop("user", ""),
-        "PASSWORD": options.pop("password", ""),
-        "HOST": options.pop("host", ""),
-        "PORT": options.pop("port", ""),
-        "OPTIONS": {
-            **options,
-            "pool": {
-                "min_size": 1,
-                # A request is a thread, and each uses one at a time.
-                "max_size": min(pool_size, REQUESTS) + 1,
-                "timeout": POOL_WAIT,
-                # Tried at longer and longer intervals, but no longer than that: then the next request
-                # tries anew. So the pool recovers soon, however long the database was away.
-                "reconnect_timeout": POOL_WAIT,
-                "check": refuse_closed,
-            },
-        },
+        "NAME": options.pop("dbname", ""),
+        **{name.upper(): options.pop(name, "") for name in ("user", "password", "host", "port")},
+        "OPTIONS": options,
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # for poolers in transaction mode
     }
 
 
-def trace_queries() -> None:
-    """Record queries as spans, where the request is recorded."""
-    connection_created.connect(_trace_connection, dispatch_uid=__name__)
+def refuse_closed(idle: psycopg.Connection) -> None:
+    """Reject a connection that the server has closed, and renew the others: it has restarted.
 
-
-def _trace_connection(connection: BaseDatabaseWrapper, **_: object) -> None:
-    if _execute not in connection.execute_wrappers:
-        connection.execute_wrappers.append(_execute)
-
-
-def _execute(execute: Callable[..., object], sql: str, *arguments: Any) -> object:
-    if not tracing.is_recording():
-        return execute(sql, *arguments)
-    *_, context = arguments
-    with tracing.query_span(context["connection"].vendor, sql):
-        return execute(sql, *arguments)
-
-
-def pool() -> Pool:
-    """Measure the state of this process's connections."""
-    limit = connection.settings_dict["OPTIONS"].get("pool", {}).get("max_size", 0)
-    # Not `connection.pool`, which would open them, perhaps to another database than tests will use.
-    pools = getattr(connection, "_connection_pools", {})  # SQLite has none
-    if not (opened := pools.get(connection.alias)):
-        return Pool(0, 0, limit, 0)
-    stats = opened.get_stats()
-    size, idle = stats["pool_size"], stats["pool_available"]
-    return Pool(idle, size - idle, limit, stats.get("requests_waiting", 0))
-
-
-def refuse_closed(connection: Connection) -> None:
-    """Let a request have a new connection in place of one that the database has closed meanwhile.
-
-    Such as by a restart. Nobody has asked an idle connection anything, so that there is something to
-    read only if it has ended; to look costs no round trip.
+    The only thing that arrives on an idle connection is its closure, so polling the socket is
+    enough.
     """
     poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
+    poll.register(idle.fileno(), select.POLLIN)
     if poll.poll(0):
-        # Away with all the others too: the pool tries again at once only one time, then waits.
-        connections["default"].pool.drain()  # type: ignore[attr-defined]  # it is PostgreSQL's
-        raise OperationalError("the database has closed the connection")
+        renew_connections()
+        raise psycopg.OperationalError("the server has closed the connection")
 
 
-def close_pools() -> None:
-    """Take leave of the database."""
-    for each in connections.all():
-        if hasattr(each, "close_pool"):
-            each.close_pool()
+def renew_connections() -> None:
+    """Replace idle connections now, and others once they are returned to the pool."""
+    for pool in _pools.values():
+        pool.drain()
 
 
-def violates_unique(error: IntegrityError) -> bool:
-    """Whether the database refused a value because another row has it."""
+@receiver(connection_created)
+def remember_pool(connection: Any, **_: object) -> None:
+    """Note the pool of a connection."""
+    if pool := getattr(connection, "pool", None):  # PostgreSQL only
+        _pools[connection.alias] = pool
+
+
+@receiver(request_finished)
+def measure_pools(**_: object) -> None:
+    """Record how many connections are idle and used, once the request has returned its own."""
+    stats = [pool.get_stats() for pool in _pools.values()]
+    idle = sum(stat["pool_available"] for stat in stats)
+    metrics.CONNECTIONS.labels("idle").set(idle)
+    metrics.CONNECTIONS.labels("used").set(sum(stat["pool_size"] for stat in stats) - idle)
+
+
+def ping() -> None:
+    """Raise an exception unless the database responds and accepts writes."""
+    try:
+        with connection.cursor() as cursor:
+            on_sqlite = connection.vendor == "sqlite"
+            cursor.execute("SELECT 'off'" if on_sqlite else "SHOW transaction_read_only")
+            if cursor.fetchone() != ("off",):
+                renew_connections()
+                raise OperationalError("the server is read-only")
+    finally:
+        connection.close()
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Return whether the database is unreachable, busy or read-only."""
     cause = error.__cause__
-    return (
-        getattr(cause, "sqlstate", "") == "23505"
-        or getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_UNIQUE"
-    )
+    if getattr(cause, "sqlstate", None) == postgres.READ_ONLY:
+        renew_connections()
+        return True
+    # SQLite reports errors in SQL as operational ones.
+    is_about_sql = getattr(cause, "sqlite_errorname", None) == "SQLITE_ERROR"
+    return isinstance(error, InterfaceError | OperationalError) and not is_about_sql
+
+
+@contextmanager
+def constraints(*, duplicate: str = "", missing: str = "", referenced: str = "") -> Iterator[None]:
+    """Translate constraint violations into errors with the given messages.
+
+    `duplicate` (409): another row has the value. `missing` (422): the referenced row does not
+    exist. `referenced` (409): other rows refer to the deleted row.
+    """
+    try:
+        with transaction.atomic():
+            yield
+            if missing:
+                connection.check_constraints()  # Django defers foreign keys to the commit
+    except (ProtectedError, RestrictedError) as error:
+        raise ConflictError(referenced) from error
+    except IntegrityError as error:
+        cause = error.__cause__
+        kind = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+        if duplicate and kind in ("23505", "SQLITE_CONSTRAINT_UNIQUE"):
+            raise ConflictError(duplicate) from error
+        if (missing or referenced) and kind in ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY", None):
+            raise InvalidError(missing) if missing else ConflictError(referenced) from error
+        raise

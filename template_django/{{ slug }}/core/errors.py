@@ -1,27 +1,33 @@
-"""How exceptions become answers of the API. Services raise; nobody builds an error response by hand."""
+"""Errors: problem details for the API and the probes, Django's pages for all other addresses."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.utils.csp import CSP
+from django.views import defaults
+from django.views.decorators.csp import csp_override
 from ninja.errors import HttpError, ValidationError
 from pydantic_core import to_json
 
-from .problems import (
-    CONTENT_TYPE,
-    FieldError,
-    ServiceError,
-    field_errors,
-    headers_of,
-    own_words,
-    problem,
-)
+from .database import is_unavailable
+from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, headers_of, problem
 
-logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
+
+
+@csp_override({"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE]})
+def _strict_response(_: HttpRequest | None, **options: Any) -> HttpResponse:
+    return HttpResponse(**options)
+
+
+def json_response(**options: Any) -> HttpResponse:
+    """Return a response whose policy forbids loading any resource, unless SECURE_CSP is empty."""
+    return _strict_response(None, **options) if settings.SECURE_CSP else HttpResponse(**options)
 
 
 def problem_response(
@@ -30,58 +36,51 @@ def problem_response(
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Answer with RFC 9457."""
-    body = to_json(problem(status, detail, errors))
+    """Return problem details (RFC 9457)."""
     headers = {"Content-Type": CONTENT_TYPE, **headers_of(status, headers)}
-    return HttpResponse(body, status=status, headers=headers)
+    content = to_json(problem(status, detail, errors))
+    return json_response(content=content, status=status, headers=headers)
 
 
-@csrf_exempt  # no form leads here
-def unknown_address(_: HttpRequest) -> HttpResponse:
-    """Answer for what no router of the API knows."""
-    return problem_response(404)
+def _handler(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def handler(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        error = sys.exception()
+        is_temporary = status == 500 and isinstance(error, Exception) and is_unavailable(error)
+        if request.path_info.startswith(("/api/", "/health/", "/metrics")):
+            return problem_response(503 if is_temporary else status)
+        response = page(request, *args, **options)
+        response.status_code = 503 if is_temporary else status
+        return response
+
+    return handler
 
 
-def _service_error(_: HttpRequest, error: ServiceError) -> HttpResponse:
-    return problem_response(error.status, str(error), headers=error.headers)
+handler400 = _handler(400, defaults.bad_request)
+handler403 = _handler(403, defaults.permission_denied)
+handler404 = _handler(404, defaults.page_not_found)
+handler500 = _handler(500, defaults.server_error)
 
 
-def _not_found(_: HttpRequest, error: Http404) -> HttpResponse:
-    return problem_response(404)
-
-
-def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    if isinstance(error.__cause__, ServiceError):  # Django Ninja wraps what its parsers raise
-        return _service_error(request, error.__cause__)
-    return problem_response(error.status_code, own_words(error.status_code, error.message))
-
-
-def _invalid_request(_: HttpRequest, error: ValidationError) -> HttpResponse:
-    return problem_response(422, errors=field_errors(error.errors))
-
-
-def _too_large(_: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return problem_response(413)
-
-
-def _database_unavailable(_: HttpRequest, error: Exception) -> HttpResponse:
-    if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_ERROR":
-        raise error  # wrong SQL, or a table that no migration has made yet
-    logger.error("database unavailable", exc_info=error)
-    return problem_response(503)
+def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, HttpError):  # Django Ninja wraps what its parsers raise
+        error = error.__cause__
+    return problem_response(error.status_code, error.message)
 
 
 def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
-    raise error  # Django logs it and answers with 500
+    if not is_unavailable(error):
+        raise error  # Django's signals, loggers and handler500 see it, as for any view
+    log.error("database unavailable", exc_info=error)
+    return problem_response(503)
 
 
-EXCEPTION_HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
-    ServiceError: _service_error,
-    Http404: _not_found,
+# Exception handlers for Django Ninja.
+EXCEPTION_HANDLERS: dict[type[Any], Callable[[HttpRequest, Any], HttpResponse]] = {
+    ServiceError: lambda _, e: problem_response(e.status, str(e), headers=e.headers),
+    ValidationError: lambda _, e: problem_response(422, errors=field_errors(e.errors)),
     HttpError: _http_error,
-    ValidationError: _invalid_request,
-    RequestDataTooBig: _too_large,
-    OperationalError: _database_unavailable,
-    InterfaceError: _database_unavailable,
+    Http404: lambda *_: problem_response(404),
+    RequestDataTooBig: lambda *_: problem_response(413),
+    UnreadablePostError: lambda *_: problem_response(400),  # the client has disconnected
     Exception: _unexpected,
 }

@@ -1,129 +1,102 @@
-"""What happens around every request: its identifier, its line in the log, the shape of its errors.
-
-One middleware does it all, because each one costs time in every request.
-"""
+"""The template's middleware. MIDDLEWARE in settings.py sets the order."""
 
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import ClassVar
+from time import perf_counter
 
+import structlog
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.contrib.admindocs.views import simplify_regex
+from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from pydantic_core import to_json
+from structlog.contextvars import bound_contextvars
 
-from .errors import problem_response, unknown_address
-from .headers import HSTS, SECURITY_HEADERS
+from ..environment import environment
+from . import metrics, tracing
+from .errors import problem_response
 from .health import VIEWS
-from .logging import REQUEST_ID_HEADER
-from .observation import Observation, record_ended, request_id_from
-from .problems import CONTENT_TYPE, problem
+from .logging import REQUEST_ID_HEADER, request_id_from
 
 type Handler = Callable[[HttpRequest], HttpResponseBase]
 
-DOCS = "/api/docs"  # a page, with a page's policy
-HEADERS = {name.lower(): (name, value) for name, value in SECURITY_HEADERS.items()}
+log = structlog.get_logger(__name__)
 
 
-class ApiEntrance:
-    """Where requests to the API come in. What stands before this in MIDDLEWARE serves pages only.
-
-    Sessions, messages, forms: a third of the time of a short request would go into what the API does
-    not use. Take this out of MIDDLEWARE, or put it elsewhere, if yours does.
-    """
-
-    latest: ClassVar[Handler | None] = None  # Django builds its chain from here outwards
-
+class Middleware:
     def __init__(self, get_response: Handler) -> None:
-        self.get_response = ApiEntrance.latest = get_response
+        self.get_response = get_response
+
+
+class RequestIdMiddleware(Middleware):
+    """Give every request an id, for the response and all log lines of the request."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Pass the request on."""
-        return self.get_response(request)
-
-
-class RequestMiddleware:
-    """The outermost middleware."""
-
-    def __init__(self, get_response: Handler) -> None:
-        self.get_page = get_response
-        self.call_api = ApiEntrance.latest or get_response
-        ApiEntrance.latest = None
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Serve one request."""
-        headers = request.META
-        if view := VIEWS.get(request.path_info):  # asked by machines, again and again: no record
-            response: HttpResponseBase = view(request)
-            add_headers(response, request_id_from(headers.get("HTTP_X_REQUEST_ID")))
-            return response
-        observation = Observation(
-            request.method or "",
-            request.path_info,
-            headers["wsgi.url_scheme"],
-            headers.get("HTTP_HOST"),
-            headers.get("HTTP_X_REQUEST_ID"),
-            headers.get("HTTP_TRACEPARENT"),
-            headers.get("HTTP_TRACESTATE"),
-            headers.get("HTTP_X_REQUEST_START"),
-        )
-        status = 500
-        try:
-            response = self.answer(request)
-            status = response.status_code
-        finally:
-            observation.end(route_of(request), status)
-            record_ended()
-        if request.is_secure() and not settings.DEBUG:
-            response.headers.setdefault("Strict-Transport-Security", HSTS)
-        add_headers(response, observation.ids.request_id)
-        return response
-
-    def answer(self, request: HttpRequest) -> HttpResponseBase:
-        """Pass the request on, and see to the shape of errors."""
-        try:
-            request.get_host()
-        except DisallowedHost:  # refused here, before it costs anything or fills the log
-            return problem_response(400, "This service does not answer to that host name.")
-        if "body_is_too_large" in request.META:
-            return problem_response(413)
-        path = request.path_info
-        if not path.startswith("/api/"):
-            return self.get_page(request)
-        response = self.get_page(request) if path == DOCS else self.call_api(request)
-        if response.status_code >= 400:
-            say_as_problem(response)
+        request_id = request_id_from(request.headers.get(REQUEST_ID_HEADER))
+        with bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response.headers[REQUEST_ID_HEADER] = request_id
         return response
 
 
-def add_headers(response: HttpResponseBase, request_id: str) -> None:
-    """Add the headers that the response does not have yet."""
-    if isinstance(response, HttpResponse):  # rather than a stream
-        response.headers.setdefault("Content-Length", str(len(response.content)))
-    response.headers[REQUEST_ID_HEADER] = request_id
-    # These are constants: Django would check each of them each time.
-    response.headers._store = {**HEADERS, **response.headers._store}
+class HealthMiddleware(Middleware):
+    """Respond to probes and Prometheus, whose Host header is not in ALLOWED_HOSTS."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        view = VIEWS.get(request.path_info)
+        if view and request.method not in ("GET", "HEAD"):
+            return problem_response(405, headers={"Allow": "GET, HEAD"})
+        return view(request) if view else self.get_response(request)
 
 
-def say_as_problem(response: HttpResponseBase) -> None:
-    """Replace Django's page about an error: here, programs read the answers."""
-    is_page = response.headers.get("Content-Type", "").startswith("text/")
-    if is_page and isinstance(response, HttpResponse):
-        response.content = to_json(problem(response.status_code))
-        response.headers["Content-Type"] = CONTENT_TYPE
-        response.headers["Content-Length"] = str(len(response.content))
+class TelemetryMiddleware(Middleware):
+    """Trace, log and measure every request, until its response starts."""
+
+    def __init__(self, get_response: Handler) -> None:
+        super().__init__(get_response)
+        metrics.MAX_CONNECTIONS.set(environment.database_pool_size)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        start = perf_counter()
+        method = request.method or ""
+        attributes = {"http.request.method": method, "url.path": request.path}
+        with (
+            metrics.ACTIVE.track_inprogress(),
+            tracing.request_span(method, request.headers, attributes) as span,
+            bound_contextvars(trace_id=tracing.trace_id_of(span)),
+        ):
+            response = self.get_response(request)
+            route, status, seconds = _route(request), response.status_code, perf_counter() - start
+            tracing.describe(span, method, route, status)
+            metrics.observe(method, route, status, seconds)
+            duration = round(seconds * 1000, 3)
+            log.info("request", method=method, route=route, status=status, duration_ms=duration)
+        return response
 
 
-def route_of(request: HttpRequest) -> str:
-    """Return the route's template: paths hold identifiers and are without number."""
-    match = request.resolver_match
-    if match and match.func is not unknown_address:
-        return _template(match.route)
+class ApiMethodsMiddleware(Middleware):
+    """Allow HEAD wherever Django Ninja allows GET, and return problem details for status 405."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        method = request.method
+        request.method = "GET" if method == "HEAD" else method  # the server drops the body
+        response = self.get_response(request)
+        request.method = method
+        if isinstance(response, HttpResponseNotAllowed):
+            allowed = response.headers["Allow"].replace("GET", "GET, HEAD")
+            return problem_response(405, headers={"Allow": allowed})
+        return response
+
+
+def _route(request: HttpRequest) -> str:
+    if match := request.resolver_match:
+        return _readable(match.route)
     return "static" if request.path_info.startswith(settings.STATIC_URL) else "unmatched"
 
 
-@cache  # there are only as many as the project has routes
-def _template(route: str) -> str:
-    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
+@cache
+def _readable(route: str) -> str:
+    """Rewrite `api/items/<int:item_id>` as `/api/items/{item_id}`; the same for patterns."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", simplify_regex(route))

@@ -1,4 +1,4 @@
-"""Items in the admin."""
+"""Admin pages for items."""
 
 from django.contrib import admin
 
@@ -7,8 +7,6 @@ from .models import Item
 
 @admin.register(Item)
 class ItemAdmin(admin.ModelAdmin[Item]):
-    """Where staff look after the items."""
-
     list_display = ("name", "quantity", "updated_at")
     list_filter = ("updated_at",)
     search_fields = ("name", "description")

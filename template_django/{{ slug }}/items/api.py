@@ -1,4 +1,4 @@
-"""Items over HTTP: each function translates, and leaves the work to the services."""
+"""Items over HTTP. The views translate; the services do the work."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from ..core.pagination import fetch_page
-from ..core.schemas import Page, PageRequest
+from ..pagination import fetch_page
+from ..schemas import Page, PageRequest
 from . import services
 from .models import Item
 from .schemas import ItemCreate, ItemRead, ItemUpdate
@@ -19,13 +19,13 @@ ItemId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 @router.get("", response=Page[ItemRead])
 def list_items(request: HttpRequest, page: Query[PageRequest]) -> dict[str, Any]:
-    """List the items in the order in which they were made."""
+    """List the items, oldest first."""
     return fetch_page(Item.objects.order_by("id"), page)
 
 
 @router.post("", response={201: ItemRead})
 def create_item(request: HttpRequest, values: ItemCreate, response: HttpResponse) -> Item:
-    """Make an item."""
+    """Create an item."""
     item = services.create_item(values)
     response.headers["Location"] = f"{request.path}/{item.pk}"
     return item
@@ -33,7 +33,7 @@ def create_item(request: HttpRequest, values: ItemCreate, response: HttpResponse
 
 @router.get("/{item_id}", response=ItemRead)
 def get_item(request: HttpRequest, item_id: Path[ItemId]) -> Item:
-    """Show one item."""
+    """Show an item."""
     return services.get_item(item_id)
 
 
@@ -45,5 +45,5 @@ def update_item(request: HttpRequest, item_id: Path[ItemId], changes: ItemUpdate
 
 @router.delete("/{item_id}", response={204: None})
 def delete_item(request: HttpRequest, item_id: Path[ItemId]) -> None:
-    """Remove an item."""
+    """Delete an item."""
     services.delete_item(item_id)

@@ -4,6 +4,4 @@ from django.apps import AppConfig
 
 
 class ItemsConfig(AppConfig):
-    """The app, as Django knows it."""
-
     name = __name__.rpartition(".")[0]

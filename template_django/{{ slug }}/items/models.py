@@ -1,10 +1,8 @@
-"""The tables of this app."""
-
 from django.db import models
 
 
 class Item(models.Model):
-    """Something of which there is a quantity."""
+    """An item in stock."""
 
     name = models.CharField(max_length=100, unique=True)
     description = models.CharField(max_length=1000, blank=True, default="")

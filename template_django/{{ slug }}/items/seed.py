@@ -1,4 +1,4 @@
-"""Example items for development, which `poe seed` adds where they are missing."""
+"""Example items for development: `manage.py seed` calls `seed`."""
 
 from .models import Item
 
@@ -6,6 +6,6 @@ EXAMPLES = {"Chair": 4, "Lamp": 3, "Table": 1}
 
 
 def seed() -> None:
-    """Add what is missing; what is there stays as it is."""
-    for name, quantity in EXAMPLES.items():
-        Item.objects.get_or_create(name=name, defaults={"quantity": quantity})
+    """Add missing items; existing items stay as they are."""
+    for name in EXAMPLES:
+        Item.objects.get_or_create(name=name, defaults={"quantity": EXAMPLES[name]})

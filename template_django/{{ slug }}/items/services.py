@@ -1,9 +1,9 @@
-"""What can be done with items, without any HTTP."""
+"""Business logic for items, independent of HTTP."""
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from ..core.database import violates_unique
-from ..core.problems import ConflictError, NotFoundError
+from ..core.database import constraints
+from ..core.problems import NotFoundError
 from .models import Item
 from .schemas import ItemCreate, ItemUpdate
 
@@ -33,17 +33,12 @@ def update_item(item_id: int, changes: ItemUpdate) -> Item:
 
 @transaction.atomic
 def delete_item(item_id: int) -> None:
-    """Remove an item."""
+    """Delete an item."""
     get_item(item_id, lock=True).delete()
 
 
 def _saved(item: Item) -> Item:
-    # Only the database knows whether a name is free: between a look and a write, another request may take it.
-    try:
-        with transaction.atomic():
-            item.save()
-    except IntegrityError as error:
-        if violates_unique(error):
-            raise ConflictError("There is already an item with this name.") from error
-        raise
+    # Only the database knows whether a name is free: another request may take it at any time.
+    with constraints(duplicate="There is already an item with this name."):
+        item.save()
     return item

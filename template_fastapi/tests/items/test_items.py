@@ -1,4 +1,4 @@
-"""Items over HTTP, from the first to the last day of one."""
+"""Items over HTTP."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 async def create(client: AsyncClient, **values: object) -> dict[str, Any]:
-    """Make an item, with the given values where they matter."""
+    """Create an item with the given values, and defaults for the others."""
     response = await client.post(ITEMS, json={"name": "Lamp"} | values)
     assert response.status_code == 201, response.text
     item: dict[str, Any] = response.json()

@@ -1,6 +1,7 @@
-"""How exceptions become answers. Endpoints and services raise; nobody builds an error response by hand."""
+"""Exception handlers: every error of the API becomes a problem (RFC 9457)."""
 
-from collections.abc import Callable, Coroutine, Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -8,82 +9,83 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+from starlette.types import ASGIApp
 
-from .problems import (
-    CONTENT_TYPE,
-    UNREADABLE,
-    Problem,
-    ServiceError,
-    field_errors,
-    headers_of,
-    own_words,
-    problem,
-)
+from . import database, problems
+from .logging import REQUEST_ID_HEADER
+from .problems import Problem, ServiceError, problem
 
 logger = structlog.get_logger(__name__)
 
 
 class ProblemResponse(JSONResponse):
-    """A problem as a response; `extensions` are further members of its body."""
+    media_type = problems.CONTENT_TYPE
 
-    media_type = CONTENT_TYPE
-
-    def __init__(
-        self, body: Problem, headers: Mapping[str, str] | None = None, **extensions: object
-    ) -> None:
-        status = body["status"]
-        super().__init__({**body, **extensions}, status, headers_of(status, headers))
+    def __init__(self, body: Problem, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(body, body["status"], problems.headers_of(body["status"], headers))
 
 
-async def _service_error(_: Request, error: ServiceError) -> Response:
+async def service_error(_: Request, error: ServiceError) -> Response:
     return ProblemResponse(problem(error.status, str(error)), error.headers)
 
 
-async def _http_exception(request: Request, error: HTTPException) -> Response:
+async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
     status, headers = error.status_code, error.headers
+    detail: object = error.detail
     if status in {204, 304}:  # these have no body
         return Response(status_code=status, headers=headers)
-    if status == 405:
-        headers = {**(headers or {}), "Allow": _allowed_methods(request)}
-    return ProblemResponse(problem(status, own_words(status, str(error.detail))), headers)
+    if status == 405:  # the exception knows only the methods of the first route with this path
+        routes = iter_route_contexts(request.app.routes)
+        found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+        methods = {method for route in found for method in route.methods or ()}
+        headers = {**(headers or {}), "Allow": ", ".join(sorted(methods))}
+    body = problem(status, str(detail))
+    if not isinstance(detail, str):
+        body["detail"] = detail  # any JSON value
+    response = ProblemResponse(body, headers)
+    # If Content-Length exceeds the application's limit, Starlette replaces every response with its
+    # plain-text 413, unless a middleware inside raises the limit.
+    return RequestBodyLimitMiddleware(response, sys.maxsize) if status == 413 else response
 
 
-def _allowed_methods(request: Request) -> str:
-    """Ask all routes: the exception knows only the methods of the first one with this path."""
-    methods = set()
-    for route in iter_route_contexts(request.app.routes):
-        if route.matches(request.scope)[0] != Match.NONE:
-            methods |= route.methods or set()
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
-
-
-async def _invalid_request(_: Request, error: RequestValidationError) -> Response:
+async def invalid_request(_: Request, error: RequestValidationError) -> Response:
     errors = error.errors()
     if any(found["type"] == "json_invalid" and len(found["loc"]) == 2 for found in errors):
-        return ProblemResponse(problem(400, UNREADABLE))
-    # FastAPI leaves a body as it came where it does not claim to be JSON.
+        return ProblemResponse(problem(400, problems.UNREADABLE))
+    # If the Content-Type is not JSON, FastAPI leaves the body as bytes.
     if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in errors):
         return ProblemResponse(problem(415))
-    return ProblemResponse(problem(422, errors=field_errors(errors)))
+    return ProblemResponse(problem(422, errors=problems.field_errors(errors)))
 
 
-async def _database_unavailable(_: Request, error: OperationalError | PoolTimeoutError) -> Response:
-    if getattr(getattr(error, "orig", None), "sqlite_errorname", "") == "SQLITE_ERROR":
-        raise error  # wrong SQL, or a table that no migration has made yet
+async def database_error(_: Request, error: DBAPIError | PoolTimeoutError) -> Response:
+    if not database.is_unavailable(error):
+        raise error  # a bug
     logger.error("database unavailable", exc_info=error)
     return ProblemResponse(problem(503))
 
 
-exception_handlers: dict[
-    int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]
-] = {
-    ServiceError: _service_error,
-    HTTPException: _http_exception,
-    RequestValidationError: _invalid_request,
-    OperationalError: _database_unavailable,
-    PoolTimeoutError: _database_unavailable,
+async def client_disconnect(_: Request, __: ClientDisconnect) -> Response:
+    return Response(status_code=499)  # for the log and metrics: the client has disconnected
+
+
+async def unhandled_exception(request: Request, _: Exception) -> Response:
+    """Return 500. Starlette raises the exception again, and the server logs it."""
+    return ProblemResponse(problem(500), {REQUEST_ID_HEADER: request.state.request_id})
+
+
+exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] = {
+    ServiceError: service_error,
+    HTTPException: http_exception,
+    RequestValidationError: invalid_request,
+    DBAPIError: database_error,
+    PoolTimeoutError: database_error,
+    ClientDisconnect: client_disconnect,
+    Exception: unhandled_exception,
 }

@@ -1,173 +1,185 @@
-"""What happens around every request: its identifier, its line in the log, the last resort for errors.
+"""ASGI middleware, one class for each concern: https://starlette.dev/middleware/#pure-asgi-middleware."""
 
-Written against ASGI itself: Starlette's BaseHTTPMiddleware would halve the throughput.
-"""
-
-import traceback
-from asyncio import get_running_loop
 from collections.abc import Iterable, Mapping
+from time import perf_counter
+from weakref import WeakKeyDictionary
 
 import structlog
-from starlette.exceptions import HTTPException
+from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from . import metrics, tracing
 from .errors import ProblemResponse
-from .headers import HSTS, SECURITY_HEADERS
-from .health import PROBES
-from .logging import REQUEST_ID_HEADER
-from .metrics import PATH as METRICS
-from .observation import Observation, record_ended, request_id_from
+from .logging import REQUEST_ID_HEADER, request_id_from
 from .problems import problem
 
-type Headers = Mapping[bytes, bytes]
-
-QUIET = PROBES | {METRICS}  # asked by machines, again and again: left out of all records
-
-REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
-OBSERVED = (b"host", REQUEST_ID, b"traceparent", b"tracestate", b"x-request-start")
-HEADERS = {name.lower().encode(): value.encode() for name, value in SECURITY_HEADERS.items()}
-
+# Probes and Prometheus use an instance's IP address, and are too frequent to be recorded.
+EXEMPT = frozenset({"/health/live", "/health/ready", "/metrics"})
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",  # not for pages
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 logger = structlog.get_logger(__name__)
 
-UNKNOWN_HOST = ProblemResponse(problem(400, "This service does not answer to that host name."))
-TOO_LARGE = ProblemResponse(problem(413))
 
+class RequestContext:
+    """Give each request an id, which the response returns, and a span.
 
-class RequestMiddleware:
-    """The outermost layer of the application."""
+    All log lines of the request contain both.
+    """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        machines: ASGIApp,
-        allowed_hosts: Iterable[str],
-        max_body_size: int,
-        debug: bool,
-        in_production: bool,
-    ) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.machines = machines
-        self.max_body_size = max_body_size
-        self.debug = debug
-        self.hosts = frozenset(allowed_hosts)
-        self.domains = tuple(host for host in self.hosts if host.startswith("."))
-        self.headers = list(HEADERS.items())
-        self.headers_of_https = self.headers.copy()
-        if in_production:
-            self.headers_of_https.append((b"strict-transport-security", HSTS.encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] != "http":
-            is_refused = scope["type"] == "websocket" and not self.is_allowed(scope)
-            await (UNKNOWN_HOST if is_refused else self.app)(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
             return
+        headers, method, status = Headers(scope=scope), scope.get("method", "GET"), 500
+        request_id, application = request_id_from(headers.get(REQUEST_ID_HEADER)), scope["app"]
+        # The variables are not unbound afterwards, because the server logs unhandled exceptions
+        # later.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        scope.setdefault("state", {})["request_id"] = request_id
 
-        headers: Headers = dict(scope["headers"])
-        if scope["path"] in QUIET:
-            await self.answer_machine(scope, receive, send, headers)
-            return
-
-        observation = Observation(
-            scope["method"],
-            scope["path"],
-            scope["scheme"],
-            *[
-                None if (value := headers.get(name)) is None else str(value, "latin-1")
-                for name in OBSERVED
-            ],
-        )
-        added = [
-            (REQUEST_ID, observation.ids.request_id.encode()),
-            *(self.headers_of_https if scope["scheme"] == "https" else self.headers),
-        ]
-        status = 0
-        method = scope["method"]
-        if method == "HEAD":  # of which FastAPI's routes know nothing
-            scope["method"] = "GET"
-
-        async def send_with_headers(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                scope["method"] = method  # the server leaves out the body
-                add_headers(message, added)
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        if scope["path"] in EXEMPT:
+            await self.app(scope, receive, send_with_id)
+            return
+        attributes = {"http.request.method": method, "url.path": scope["path"]}
+        with tracing.request_span(method, headers, attributes) as span:
+            structlog.contextvars.bind_contextvars(trace_id=tracing.trace_id_of(span))
+            try:
+                await self.app(scope, receive, send_with_id)
+            finally:
+                tracing.describe(span, method, route_of(application, scope), status)
+
+
+class RequestLog:
+    """Log a line for each request when its response starts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    def begin(self) -> None: ...
+
+    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+        milliseconds = round(seconds * 1000, 3)
+        logger.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in EXEMPT:
+            await self.app(scope, receive, send)
+            return
+        application, start, statuses = scope["app"], perf_counter(), list[int]()
+        self.begin()
+
+        def end(status: int) -> None:
+            statuses.append(status)
+            route = route_of(application, scope)
+            self.end(scope["method"], route, status, perf_counter() - start)
+
+        async def send_and_end(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                end(message["status"])
             await send(message)
 
         try:
-            if b"transfer-encoding" in headers:
-                receive = self.limited(receive)
-            await (self.refusal(scope, headers) or self.app)(scope, receive, send_with_headers)
-        except Exception as error:
-            logger.exception("unhandled exception")
-            if status:
-                raise  # half a response is out: only closing the connection tells the client
-            await self.apology(error)(scope, receive, send_with_headers)
+            await self.app(scope, receive, send_and_end)
         finally:
-            observation.end(route_of(scope), status)
-            get_running_loop().call_soon(record_ended)  # the first one is for all
+            if not statuses:  # an unhandled exception
+                end(500)
 
-    async def answer_machine(
-        self, scope: Scope, receive: Receive, send: Send, headers: Headers
+
+class Metrics(RequestLog):
+    """Measure requests. The duration excludes streaming and background tasks."""
+
+    def begin(self) -> None:
+        metrics.ACTIVE.inc()
+
+    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+        metrics.ACTIVE.dec()
+        metrics.observe(method, route, status, seconds)
+
+
+class SecurityHeaders:
+    """Add headers that restrict browsers, unless the response already has them.
+
+    Change one with `headers=SECURITY_HEADERS | {"X-Frame-Options": "SAMEORIGIN"}`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, hsts: bool, headers: Mapping[str, str] = SECURITY_HEADERS
     ) -> None:
-        """Answer who watches over this service, without a record."""
-        given = headers.get(REQUEST_ID, b"").decode("latin-1")
-        added = [(REQUEST_ID, request_id_from(given).encode()), *self.headers]
+        self.app = app
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self.hsts = [(b"strict-transport-security", b"max-age=31536000")] if hsts else []
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                add_headers(message, added)
+                present = dict(message.get("headers", ()))
+                if present.get(b"content-type", b"").startswith(b"text/html"):
+                    present[b"content-security-policy"] = b""  # only a page knows what it loads
+                added = self.headers + (self.hsts if scope["scheme"] == "https" else [])
+                missing = [header for header in added if header[0] not in present]
+                message["headers"] = [*message.get("headers", ()), *missing]
             await send(message)
 
-        await self.machines(scope, receive, send_with_headers)
-
-    def refusal(self, scope: Scope, headers: Headers) -> ProblemResponse | None:
-        """Decide by its headers alone whether a request goes no further."""
-        if not self.is_allowed(scope):
-            return UNKNOWN_HOST
-        if int(headers.get(b"content-length", b"0")) > self.max_body_size:
-            return TOO_LARGE
-        return None
-
-    def limited(self, receive: Receive) -> Receive:
-        """Count a body whose size is not announced."""
-        size = 0
-
-        async def receive_limited() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > self.max_body_size:
-                raise HTTPException(413)
-            return message
-
-        return receive_limited
-
-    def is_allowed(self, scope: Scope) -> bool:
-        """Whether ALLOWED_HOSTS covers the Host header."""
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) > 1:
-            return False  # whoever reads them next may take another one than we would
-        name = b"".join(hosts).decode("latin-1").lower()
-        name = name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
-        return name in self.hosts or f".{name}".endswith(self.domains) or "*" in self.hosts
-
-    def apology(self, error: Exception) -> ProblemResponse:
-        """Tell the client that it is our fault, and a developer also where it is."""
-        if self.debug:
-            return ProblemResponse(problem(500), traceback=traceback.format_exception(error))
-        return ProblemResponse(problem(500))
+        await self.app(scope, receive, send_with_headers)
 
 
-def add_headers(message: Message, added: Iterable[tuple[bytes, bytes]]) -> None:
-    """Add to a response's headers those that it does not have yet."""
-    headers = message.get("headers", ())
-    present = dict(headers)
-    message["headers"] = [*headers, *[header for header in added if header[0] not in present]]
+class AllowedHosts:
+    """Starlette's TrustedHostMiddleware, with problem responses and an exemption for probes."""
+
+    def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str]) -> None:
+        self.app = app
+        # ".example.com" includes the domain itself; Starlette's "*.example.com" does not.
+        hosts = {host.removeprefix(".") for host in allowed_hosts}
+        hosts |= {f"*{host}" for host in allowed_hosts if host.startswith(".")}
+        self.check = TrustedHostMiddleware(self.accept, sorted(hosts), www_redirect=False)
+        self.refusal = ProblemResponse(problem(400, "This service does not serve that host name."))
+
+    async def accept(self, scope: Scope, _: Receive, __: Send) -> None:
+        scope["is_host_allowed"] = True
+
+    async def drop(self, _: Message) -> None: ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or scope["path"] in EXEMPT:
+            await self.app(scope, receive, send)
+            return
+        await self.check(scope, receive, self.drop)  # Starlette refuses with plain text
+        answer = self.app if scope.pop("is_host_allowed", False) else self.refusal
+        await answer(scope, receive, send)
 
 
-def route_of(scope: Scope) -> str:
-    """Return the route's template: paths hold identifiers and are without number."""
-    route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    return getattr(route, "path_format", "unmatched")
+_routes: WeakKeyDictionary[Starlette, dict[int, list[RouteContext]]] = WeakKeyDictionary()
+
+
+def route_of(app: Starlette, scope: Scope) -> str:
+    """Return the declared path of the matched route or mount, with placeholders, or "unmatched"."""
+    if app not in _routes:
+        _routes[app] = {}
+        for route in iter_route_contexts(app.routes):
+            _routes[app].setdefault(id(route.endpoint or route.app), []).append(route)
+    for target in (scope.get("endpoint"), scope.get("app")):
+        for route in (routes := _routes[app].get(id(target), [])):
+            if len(routes) == 1 or route.matches(scope)[0] != Match.NONE:
+                return str(route.path_format)
+    return "unmatched"

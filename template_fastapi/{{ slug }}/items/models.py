@@ -1,20 +1,17 @@
-"""The tables of this package."""
-
 from datetime import UTC, datetime
 
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..core.database import Base, BigId
+from ..base import Base, BigId
 
 
 def now() -> datetime:
-    """Return this moment."""
     return datetime.now(UTC)
 
 
 class Item(Base):
-    """Something of which there is a quantity."""
+    """An item in stock."""
 
     __tablename__ = "items"
     __table_args__ = (CheckConstraint("quantity >= 0", name="quantity_not_negative"),)

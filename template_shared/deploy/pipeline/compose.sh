@@ -1,27 +1,19 @@
 #!/bin/sh
+# Usage: compose.sh VERSION
+#
+# Deploys a released version over SSH: copies deploy/ to the machine and runs deploy/compose/deploy.sh there. Files that
+# exist only on the machine (.env, backups) stay. Needs these variables:
+#
+#   DEPLOY_HOST          user@host, or ssh://user@host:port
+#   DEPLOY_KNOWN_HOSTS   its host keys, as `ssh-keyscan -p port host` prints them
+#   DEPLOY_SSH_KEY       the private key of that user; both are either the text or the name of a file
+#   DEPLOY_DIRECTORY     the parent directory of deploy/, absolute or in the user's home
 set -eu
 
-usage() {
-    cat <<'END'
-Usage: compose.sh VERSION
-
-Deploys a released version on the machine of an environment, over SSH: copies deploy/ there, and lets
-deploy/compose/deploy.sh do the rest. What is only there (.env, backups) stays as it is. In the environment:
-
-  DEPLOY_HOST          the machine: user@host, or ssh://user@host:port
-  DEPLOY_KNOWN_HOSTS   its host keys, as `ssh-keyscan -p port host` prints them; no other machine is talked to
-  DEPLOY_SSH_KEY       the private key of that user; both are either the text or the name of a file
-  DEPLOY_DIRECTORY     where deploy/ goes, in the user's home unless absolute
-END
-}
-
-case ${1-} in
--h | --help) usage && exit ;;
-esac
-[ $# = 1 ] || { usage >&2 && exit 2; }
+[ $# = 1 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
 : "${DEPLOY_HOST:?}" "${DEPLOY_KNOWN_HOSTS:?}" "${DEPLOY_SSH_KEY:?}" "${DEPLOY_DIRECTORY:?}"
 case $1$DEPLOY_DIRECTORY in
-*[!A-Za-z0-9./_-]*) echo "compose.sh: only letters, digits, and ./_- are expected." >&2 && exit 2 ;;
+*[!A-Za-z0-9./_-]*) echo "compose.sh: only letters, digits and ./_- are allowed." >&2 && exit 2 ;;
 esac
 
 private=$(mktemp -d)
@@ -30,7 +22,6 @@ umask 077
 content() { if [ -f "$1" ]; then cat "$1"; else printf '%s\n' "$1"; fi; }
 content "$DEPLOY_SSH_KEY" >"$private/key"
 content "$DEPLOY_KNOWN_HOSTS" >"$private/known_hosts"
-
 on_machine() {
     ssh -i "$private/key" -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes \
         -o UserKnownHostsFile="$private/known_hosts" -o ConnectTimeout=10 -o ServerAliveInterval=30 \
@@ -38,8 +29,7 @@ on_machine() {
 }
 
 cd "$(dirname "$0")/../.."
-# What is committed: somebody who tried the stack in this checkout has a .env, backups and certificates of their own.
-# With that user as the owner, and for others to read, whatever the checkout looks like.
+# Only committed files, owned by that user, with permissions that do not depend on this checkout.
 git archive --format=tar HEAD deploy | on_machine "umask 022 && mkdir -p '$DEPLOY_DIRECTORY' &&
     tar -x --no-same-owner --no-same-permissions -f - -C '$DEPLOY_DIRECTORY'"
-on_machine "cd '$DEPLOY_DIRECTORY' && deploy/compose/deploy.sh '$1'"
+on_machine "cd '$DEPLOY_DIRECTORY' && bash deploy/compose/deploy.sh '$1'"

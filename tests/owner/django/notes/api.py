@@ -18,6 +18,6 @@ class NoteIn(Schema):
 
 @router.post("", response={201: dict[str, str]})
 def create_note(request: HttpRequest, values: NoteIn) -> Status[dict[str, str]]:
-    """Make a note and greet."""
+    """Create a note and return a greeting."""
     note = Note.objects.create(text=values.text)
     return Status(201, {"note": f"{environment.greeting}, this is the {humanize.ordinal(note.pk)}"})

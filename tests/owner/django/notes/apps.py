@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class NotesConfig(AppConfig):
-    """The app, as Django knows it."""
+    """The app's configuration."""
 
     name = __name__.rpartition(".")[0]

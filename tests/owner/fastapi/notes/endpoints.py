@@ -19,7 +19,7 @@ class NoteIn(BaseModel):
 
 @router.post("", status_code=201)
 async def create_note(values: NoteIn, session: Session) -> dict[str, str]:
-    """Make a note and greet."""
+    """Create a note and return a greeting."""
     note = Note(text=values.text)
     session.add(note)
     await session.flush()

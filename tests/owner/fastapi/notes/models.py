@@ -3,7 +3,7 @@
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..core.database import Base, BigId
+from ..base import Base, BigId
 
 
 class Note(Base):

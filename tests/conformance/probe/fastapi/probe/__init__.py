@@ -1,1 +1,1 @@
-"""What the conformance suite asks a service to do."""
+"""Endpoints for the conformance suite."""

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import warnings
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Body, HTTPException
+from fastapi import APIRouter, BackgroundTasks, Body, HTTPException, Request
+from fastapi.responses import StreamingResponse
 from sqlalchemy import text
 
 from ..core.database import Session
-from ..core.http import Client
+from ..http import create_client
 from ..core.problems import ConflictError
 
 router = APIRouter(prefix="/api/probe", tags=["probe"])
@@ -37,14 +39,13 @@ async def log(fields: Annotated[dict[str, Any], Body()]) -> None:
     structlog.get_logger(__name__).info("logged by the service", **fields)
     library = logging.getLogger("library")
     library.warning("logged by a library", extra=fields)
-    library.warning("logged by a library: %s", fields)
     warnings.warn("warned by a library", stacklevel=1)
 
 
 @router.get("/call")
 async def call(url: str) -> int:
     """Call another service and return the status code of its answer."""
-    async with Client() as client:
+    async with create_client() as client:
         return (await client.get(url)).status_code
 
 
@@ -61,3 +62,35 @@ async def query(session: Session, seconds: float = 0) -> float:
     """Keep a connection to the database for a while."""
     await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
     return seconds
+
+
+@router.get("/setting")
+async def setting(session: Session, name: str) -> str:
+    """Read a setting of the database for this request's connection."""
+    statement = text("SELECT current_setting(:name)")
+    return str(await session.scalar(statement, {"name": name}))
+
+
+@router.get("/stream")
+async def stream(seconds: float) -> StreamingResponse:
+    """Start to answer at once, and go on for a while."""
+
+    async def parts() -> AsyncIterator[str]:
+        yield "first"
+        await asyncio.sleep(seconds)
+        yield "last"
+
+    return StreamingResponse(parts(), media_type="text/plain")
+
+
+@router.get("/background")
+async def background(seconds: float, tasks: BackgroundTasks) -> float:
+    """Answer, then work for a while."""
+    tasks.add_task(asyncio.sleep, seconds)
+    return seconds
+
+
+@router.post("/upload")
+async def upload(request: Request) -> int:
+    """Read a body piece by piece."""
+    return sum([len(piece) async for piece in request.stream()])

@@ -1,0 +1,29 @@
+"""Operations for migrations."""
+
+from typing import Any, override
+
+from django.contrib.postgres import operations
+from django.db.migrations import AddIndex
+
+
+class AddIndexConcurrently(operations.AddIndexConcurrently):
+    """Create an index concurrently.
+
+    Unlike Django's operation, it can be rerun after an interruption; on SQLite it behaves like
+    AddIndex.
+    """
+
+    @override
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return AddIndex.database_forwards(self, app_label, schema_editor, *states)
+        if not schema_editor.connection.in_atomic_block:  # else Django explains what is missing
+            name = schema_editor.quote_name(self.index.name)
+            schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        return super().database_forwards(app_label, schema_editor, *states)
+
+    @override
+    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return AddIndex.database_backwards(self, app_label, schema_editor, *states)
+        return super().database_backwards(app_label, schema_editor, *states)

@@ -1,0 +1,24 @@
+"""Calls to other services.
+
+A client keeps its connections: create one for many calls, for example in the lifespan of main.py.
+"""
+
+from typing import Any
+
+import httpx2
+import structlog
+from opentelemetry import propagate
+
+from .core.logging import REQUEST_ID_HEADER
+
+
+async def propagate_context(request: httpx2.Request) -> None:
+    """Pass on the trace and the id of the current request."""
+    propagate.inject(request.headers)
+    if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+        request.headers.setdefault(REQUEST_ID_HEADER, request_id)
+
+
+def create_client(**options: Any) -> httpx2.AsyncClient:
+    """Create an httpx2 client with the given options, such as `base_url`."""
+    return httpx2.AsyncClient(event_hooks={"request": [propagate_context]}, **options)

@@ -1,0 +1,36 @@
+"""PostgreSQL: parsing of DATABASE_URL, and timeouts."""
+
+import os
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+# The proxy waits 20 seconds: long enough for the pool (5), the connection (5) and one query (10).
+CONNECT_TIMEOUT = 5
+POOL_TIMEOUT = 5
+REQUEST_OPTIONS = (
+    "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s"
+)
+
+READ_ONLY = "25006"  # SQLSTATE: the server accepts no writes, as after a failover
+
+
+def parameters(url: str) -> dict[str, Any]:
+    """Translate `url` into arguments for psycopg.connect(); libpq parses it, as it does for psql.
+
+    Raises ValueError if libpq refuses the URL, without its message, which may contain a password.
+    """
+    try:
+        given: dict[str, Any] = dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        raise ValueError(
+            "psql would not accept this, unlike postgresql://user:password@host:5432/name"
+        ) from None
+    # libpq's default database name; not every framework applies it.
+    user = given.get("user") or os.environ.get("PGUSER")
+    if name := given.get("dbname") or os.environ.get("PGDATABASE") or user:
+        given["dbname"] = name
+    # Options in the URL come last, so they take precedence.
+    given["options"] = f"{REQUEST_OPTIONS} {given.get('options', '')}".strip()
+    return {"connect_timeout": CONNECT_TIMEOUT, "target_session_attrs": "read-write", **given}

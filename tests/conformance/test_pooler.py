@@ -1,0 +1,123 @@
+"""PgBouncer in transaction mode: the service works behind it or says why not; migrations refuse it."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.conftest import Start
+from tests.conformance.subject import PRODUCTION, Subject, free_port
+from tests.postgres import USER, Server
+from tests.projects import Project
+
+PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
+
+pytestmark = [
+    pytest.mark.usefixtures("once_per_framework"),
+    pytest.mark.skipif(not PROGRAM, reason="needs pgbouncer"),
+]
+
+CONFIGURATION = """
+[databases]
+* = host=127.0.0.1 port={server} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+ignore_startup_parameters = extra_float_digits{ignored}
+"""
+
+
+@contextlib.contextmanager
+def pooling(server: Server, *, ignored: str = "") -> Iterator[int]:
+    """A pooler in front of the server until the block ends; gives its port."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="groundplan-pgbouncer-") as directory:
+        file = Path(directory) / "pgbouncer.ini"
+        file.write_text(CONFIGURATION.format(server=server.port, port=port, ignored=ignored))
+        if os.geteuid() == 0:  # as whom it refuses to run
+            shutil.chown(directory, USER)
+        with _running(file, port):
+            yield port
+
+
+@contextlib.contextmanager
+def _running(file: Path, port: int) -> Iterator[None]:
+    user = USER if os.geteuid() == 0 else None
+    process = subprocess.Popen([str(PROGRAM), "-q", str(file)], user=user, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def behind(port: int, framework: str) -> str:
+    """The address of the suite's database behind a pooler."""
+    return f"postgresql://postgres@127.0.0.1:{port}/conformance_{framework}"
+
+
+def test_a_migration_refuses_it(project: Project, framework: str, postgres: Server) -> None:
+    """Its lock would stay on a connection that others get next. One line says so."""
+    name = f"pooled_migration_{framework}"
+    direct = postgres.create(name)
+    with pooling(postgres, ignored=", options") as port:
+        variables = PRODUCTION | {"DATABASE_URL": direct.replace(f":{postgres.port}/", f":{port}/")}
+        printed = project.poe("--quiet", "migrate", code=1, **variables)
+    assert "pooler" in printed
+    assert "Traceback" not in printed
+    assert postgres.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", direct).strip() == "0"
+
+
+def test_the_service_works_behind_it(framework: str, service: Subject, start: Start, postgres: Server) -> None:
+    """More clients than the pooler has connections read and write: nothing is prepared, nothing stays behind."""
+    with ExitStack() as stack:
+        port = stack.enter_context(pooling(postgres, ignored=", options"))
+        pooled = stack.enter_context(start(DATABASE_URL=behind(port, framework)))
+        assert pooled.ask("/health/ready").status == 200
+
+        def work(_: int) -> set[int]:
+            created = pooled.ask("/api/items", "POST", {"name": uuid.uuid4().hex})
+            path = created.headers["Location"]
+            return {
+                created.status,
+                pooled.ask("/api/items?limit=2").status,
+                pooled.ask(path).status,
+                pooled.ask(path, "PATCH", {"quantity": 1}).status,
+                pooled.ask("/api/items", "POST", {"name": created.json["name"]}).status,
+            }
+
+        with ThreadPoolExecutor(6) as threads:
+            assert set().union(*threads.map(work, range(24))) == {200, 201, 409}
+    assert service.ask("/api/items").status == 200
+
+
+def test_a_pooler_that_refuses_the_limits_is_named(framework: str, start: Start, postgres: Server) -> None:
+    """As PgBouncer does without `ignore_startup_parameters`: the service is not ready, and its log says why."""
+    with ExitStack() as stack:
+        port = stack.enter_context(pooling(postgres))
+        pooled = stack.enter_context(start(DATABASE_URL=behind(port, framework)))
+        if pooled.ask("/health/ready").status == 503:
+            assert "options" in pooled.log.read_text()
+        else:
+            assert pooled.ask("/api/items").status == 200
