@@ -34,4 +34,5 @@ def test_connections_stay_within_their_limit(framework: str, postgres: Server, s
         assert [answer.status if isinstance(answer, Answer) else answer for answer in answers.result()] == [200] * 16
         assert set(ready.result()) == {200}, "busy is not unready"
         assert 1 < most <= WORKERS * (POOL + 1)
-        scraped_once(service, lambda metrics: metrics.sum("db_client_connection_max") == WORKERS * POOL)
+        # A worker without any request so far may not count.
+        scraped_once(service, lambda metrics: metrics.sum("db_client_connection_max") in {POOL, WORKERS * POOL})

@@ -43,7 +43,8 @@ def add_a_domain(project: Project, framework: str) -> None:
         replace(package / "main.py", router, f"{router}app.include_router(notes.router)\n")
         project.poe("migrations", "Add notes")
     else:
-        replace(package / "settings.py", 'f"{PACKAGE}.items",\n', 'f"{PACKAGE}.items",\n    f"{PACKAGE}.notes",\n')
+        items = f'    "{package.name}.items",\n'
+        replace(package / "settings.py", items, f'{items}    "{package.name}.notes",\n')
         replace(
             package / "api.py",
             "from .items.api import router as items\n",
@@ -73,7 +74,7 @@ def remove_the_example(project: Path, framework: str) -> None:
         (project / "tests" / "test_seed.py").unlink()
         next((project / "migrations" / "versions").glob("*_items.py")).unlink()
     else:
-        replace(package / "settings.py", '    f"{PACKAGE}.items",\n', "")
+        replace(package / "settings.py", f'    "{package.name}.items",\n', "")
         replace(package / "api.py", "from .items.api import router as items\n", "")
         replace(package / "api.py", 'api.add_router("/items", items)\n', "")
 
