@@ -41,7 +41,7 @@ sys.path.insert(0, str(ROOT))  # in place of this directory, which Python puts t
 from benchmarks import report  # noqa: E402
 from benchmarks.servers import FailedError, Server, Subject, prepare, running, tail  # noqa: E402
 from tests import postgres  # noqa: E402
-from tests.projects import set_up  # noqa: E402
+from tests.projects import set_up_alone  # noqa: E402
 from tests.tools import FRAMEWORKS, render  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -225,7 +225,7 @@ def subjects(options: argparse.Namespace, scratch: Path) -> Iterator[Subject]:
         if framework in (options.framework or FRAMEWORKS):
             say(f"{framework}: rendering the working tree")
             project = render(ROOT, scratch / "rendered" / framework, framework=framework)
-            set_up(project)
+            set_up_alone(project)
             yield prepare(project, scratch / framework)
 
 
