@@ -74,7 +74,7 @@ def command(subject: Subject, side: str) -> list[str]:
         tasks = tomllib.loads((subject.path / "poe_tasks.toml").read_text(encoding="utf-8"))["tasks"]
         text = re.sub(r"\$\{PORT[^}]*\}", "{port}", tasks["serve"]["cmd"])
         program, *options = shlex.split(text)
-        return [str(subject.environment / "bin" / program), *options]
+        return [program if program == "sh" else str(subject.environment / "bin" / program), *options]
     python = str(subject.environment / "bin" / "python")
     if subject.framework == "fastapi":
         settings = "--loop uvloop --http httptools --no-access-log --no-server-header --timeout-keep-alive 75"
@@ -142,6 +142,7 @@ def start(subject: Subject, side: str, core: int, log: Path, **variables: str) -
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     variables |= {"PORT": str(port), "POOL_SIZE": str(POOL_SIZE)}
+    variables["PATH"] = f"{subject.environment / 'bin'}:{variables['PATH']}"
     parts = [part.format(port=port) for part in command(subject, side)]
     directory = subject.path if side == "full" else HERE / "bare"
     with log.open("ab") as output:

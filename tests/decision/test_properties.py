@@ -147,7 +147,7 @@ def test_warnings_are_those_of_the_framework_that_is_built() -> None:
     recommended = decide(answers)["know_before"]
     assert decide(answers | {"framework": "django"})["know_before"] == recommended
     overridden = decide(answers | {"framework": "fastapi"})
-    assert any("Django's ORM under FastAPI" in warning for warning in overridden["know_before"])
+    assert any("Do not use Django's ORM in FastAPI" in warning for warning in overridden["know_before"])
     assert not set(recommended) & set(overridden["know_before"])
     assert overridden["recommended"] == "django"
     assert decide(answers_for("script"))["know_before"] == []
