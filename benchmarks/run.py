@@ -42,7 +42,7 @@ from benchmarks import report  # noqa: E402
 from benchmarks.servers import FailedError, Server, Subject, prepare, running, tail  # noqa: E402
 from tests import postgres  # noqa: E402
 from tests.projects import set_up_alone  # noqa: E402
-from tests.tools import FRAMEWORKS, render  # noqa: E402
+from tests.tools import FRAMEWORKS, render_anew  # noqa: E402
 
 HERE = Path(__file__).parent
 # The share of the bare framework's throughput that a project must reach. The row without a database has no goal.
@@ -224,7 +224,7 @@ def subjects(options: argparse.Namespace, scratch: Path) -> Iterator[Subject]:
     for framework in FRAMEWORKS:
         if framework in (options.framework or FRAMEWORKS):
             say(f"{framework}: rendering the working tree")
-            project = render(ROOT, scratch / "rendered" / framework, framework=framework)
+            project = render_anew(ROOT, scratch / "rendered" / framework, framework=framework)
             set_up_alone(project)
             yield prepare(project, scratch / framework)
 
