@@ -33,6 +33,8 @@ def configure(service: str, endpoint: object | None) -> bool:
 
     os.environ.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", str(endpoint))
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
+    # In seconds, for each batch: four that fail must not delay the end of the process by much.
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
     provider = TracerProvider(resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)

@@ -123,11 +123,18 @@ def test_every_variable_is_documented_and_read(project: Path) -> None:
 
 
 def test_a_missing_variable_is_named(copy: Path) -> None:
-    (copy / "deploy/compose/.env").write_text("IMAGE=image\nVERSION=1\n")
+    directory = copy / "deploy/compose"
+    required = dict(re.findall(r"\${([A-Z_]+):\?([^}]+)}", (directory / "compose.yaml").read_text()))
+    assert {"ALLOWED_HOSTS", "DATABASE_PASSWORD", "IMAGE", "VERSION"} <= set(required)
     command = ["docker", "compose", "config", "--quiet"]
-    printed = subprocess.run(command, cwd=copy / "deploy/compose", capture_output=True, text=True, check=False)
-    assert printed.returncode != 0
-    assert "variable DATABASE_PASSWORD is missing a value: in .env" in printed.stderr
+    for missing in [None, *sorted(required)]:
+        (directory / ".env").write_text("".join(f"{name}=given\n" for name in sorted(required) if name != missing))
+        printed = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+        if missing is None:
+            assert printed.returncode == 0, printed.stderr
+        else:
+            assert printed.returncode != 0
+            assert f"variable {missing} is missing a value: {required[missing]}" in printed.stderr
 
 
 def test_every_service_has_limits_and_a_version(project: Path) -> None:

@@ -233,9 +233,11 @@ class Forgotten(Base):
 
 def unsafe(project: Project, framework: str) -> None:
     if framework == "fastapi":
-        (project.path / "migrations/versions/0002_unsafe.py").write_text(
+        folder = project.path / "migrations/versions"
+        revision = re.findall(r'^revision = "(.+)"', next(folder.glob("*.py")).read_text(), re.MULTILINE)[0]
+        (folder / "0002_unsafe.py").write_text(
             '"""Unsafe."""\n\nimport sqlalchemy as sa\nfrom alembic import op\n\nrevision = "0002"\n'
-            'down_revision = "0001"\n\n\ndef upgrade() -> None:\n    """Locks the table."""\n'
+            f'down_revision = "{revision}"\n\n\ndef upgrade() -> None:\n    """Locks the table."""\n'
             '    op.alter_column("items", "name", type_=sa.Text())\n'
         )
     else:
@@ -316,8 +318,9 @@ class Runner:
                 if step.get("uses", "").startswith("astral-sh/setup-uv@"):
                     step.clear()
                     step["run"] = "uv --version # in place of setup-uv"
-                for name in set(variables) & set(step.get("env", {})):
-                    step["env"][name] = variables[name]
+            for part in (job, *job["steps"]):
+                for name in set(variables) & set(part.get("env", {})):
+                    part["env"][name] = variables[name]
         file.write_text(yaml.safe_dump(workflow))
 
 
@@ -342,11 +345,17 @@ def test_a_fresh_project_passes(project: Project, runner: Runner, postgres: Serv
 
 
 @pytest.mark.parametrize("mistake", PLANTED, ids=lambda mistake: mistake.__name__)
-def test_a_planted_mistake_fails_the_check(mistake: Mistake, framework: str, restored: Project, runner: Runner) -> None:
+def test_a_planted_mistake_fails_the_pipeline(
+    mistake: Mistake, framework: str, restored: Project, runner: Runner, postgres: Server
+) -> None:
     mistake(restored, framework)
     restored.run("ruff", "format", "--quiet")  # it is not its looks that fail
     commit_all(restored.path, "A mistake")
-    assert PLANTED[mistake] in runner("check", code=1)
+    if mistake is unsafe and framework == "django":  # whose migrations are checked by applying them
+        url = postgres.create(f"pipelines_{uuid.uuid4().hex}")
+        assert PLANTED[mistake] in runner("postgresql", code=1, DATABASE_URL=url)
+    else:
+        assert PLANTED[mistake] in runner("check", code=1)
 
 
 def test_the_image_is_built_and_tried(project: Project, runner: Runner, engine: Engine) -> None:
