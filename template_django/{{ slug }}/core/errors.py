@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import Resolver404, resolve
 from django.utils.csp import CSP
 from django.views import defaults
 from django.views.decorators.csp import csp_override
@@ -15,7 +16,9 @@ from ninja.errors import HttpError, ValidationError
 from pydantic_core import to_json
 
 from .database import is_unavailable
-from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, headers_of, problem
+from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
+
+API_NAME = "ninja"  # the application namespace of Django Ninja's URLs
 
 log = structlog.get_logger(__name__)
 
@@ -37,16 +40,27 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Return problem details (RFC 9457)."""
-    headers = {"Content-Type": CONTENT_TYPE, **headers_of(status, headers)}
     content = to_json(problem(status, detail, errors))
+    headers = {"Content-Type": CONTENT_TYPE, **(headers or {})}
     return json_response(content=content, status=status, headers=headers)
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Return whether a URL is below the prefix of an API, even if it is none of its operations."""
+    if request.resolver_match:
+        return API_NAME in request.resolver_match.app_names
+    try:
+        return API_NAME in resolve(request.path_info).app_names
+    except Resolver404 as error:  # it lists the patterns tried, each below its prefixes
+        tried = error.args[0].get("tried", ())
+        return any(prefix.app_name == API_NAME for route in tried for prefix in route[:-1])
 
 
 def _handler(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def handler(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         error = sys.exception()
         is_temporary = status == 500 and isinstance(error, Exception) and is_unavailable(error)
-        if request.path_info.startswith(("/api/", "/health/", "/metrics")):
+        if is_api(request) or request.path_info.startswith(("/health/", "/metrics")):
             return problem_response(503 if is_temporary else status)
         response = page(request, *args, **options)
         response.status_code = 503 if is_temporary else status
