@@ -71,15 +71,12 @@ def renew_connections() -> None:
 
 @receiver(request_finished)
 def measure_pool(**_: object) -> None:
-    """Record how many connections to the default database are idle and used.
-
-    Every process must record its own: /metrics is answered by any of them.
-    """
+    """Record the size of the default database's pool, of which any process can report."""
     if pool := getattr(connection, "pool", None):
         stats = pool.get_stats()
-        idle = stats["pool_available"]
-        metrics.CONNECTIONS.labels("idle").set(idle)
-        metrics.CONNECTIONS.labels("used").set(stats["pool_size"] - idle)
+        metrics.MAX_CONNECTIONS.set(stats["pool_max"])
+        metrics.CONNECTIONS.labels("idle").set(stats["pool_available"])
+        metrics.CONNECTIONS.labels("used").set(stats["pool_size"] - stats["pool_available"])
 
 
 def ping() -> None:

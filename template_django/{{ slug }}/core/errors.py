@@ -18,8 +18,6 @@ from pydantic_core import to_json
 from .database import is_unavailable
 from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
 
-API_NAME = "ninja"  # the application namespace of Django Ninja's URLs
-
 log = structlog.get_logger(__name__)
 
 
@@ -46,14 +44,12 @@ def problem_response(
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Return whether a URL is below the prefix of an API, even if it is none of its operations."""
-    if request.resolver_match:
-        return API_NAME in request.resolver_match.app_names
+    """Return whether a URL has the prefix of an API, even if no operation has the URL."""
     try:
-        return API_NAME in resolve(request.path_info).app_names
-    except Resolver404 as error:  # it lists the patterns tried, each below its prefixes
+        return "ninja" in resolve(request.path_info).app_names
+    except Resolver404 as error:  # contains the patterns tried, each after its prefixes
         tried = error.args[0].get("tried", ())
-        return any(prefix.app_name == API_NAME for route in tried for prefix in route[:-1])
+        return any(prefix.app_name == "ninja" for pattern in tried for prefix in pattern[:-1])
 
 
 def _handler(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -14,7 +14,6 @@ from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from ..environment import environment
 from . import metrics, tracing
 from .errors import is_api, problem_response
 from .health import VIEWS
@@ -59,10 +58,6 @@ class HealthMiddleware(Middleware):
 
 class TelemetryMiddleware(Middleware):
     """Trace, log and measure every request, until its response starts."""
-
-    def __init__(self, get_response: Handler) -> None:
-        super().__init__(get_response)
-        metrics.MAX_CONNECTIONS.set(environment.database_pool_size)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         start = perf_counter()
