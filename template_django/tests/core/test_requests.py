@@ -145,6 +145,6 @@ def test_metrics_count_requests_by_their_route(client: Client) -> None:
     assert "_OTHER" in str(scraped)
 
 
-def test_metrics_are_not_for_those_who_come_through_a_proxy(client: Client) -> None:
+def test_metrics_are_hidden_behind_a_proxy(client: Client) -> None:
     response = client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"})
     assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
