@@ -79,8 +79,13 @@ ERROR = {"type": "object", "properties": {"field": TEXT, "message": TEXT}}
 SCHEMA = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
-    "properties": {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT}
-    | {"errors": {"type": "array", "items": ERROR}},
+    "properties": {
+        "type": TEXT,
+        "title": TEXT,
+        "status": {"type": "integer"},
+        "detail": {"type": ["string", "object", "array"]},  # a sentence, or your own data
+        "errors": {"type": "array", "items": ERROR},
+    },
 }
 # The API's schema for every error response.
 PROBLEM_RESPONSE: dict[str, Any] = {

@@ -99,8 +99,7 @@ def count(idle: int, used: int, *_: object) -> None:
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
-    engine: AsyncEngine = connection.app.state.engine
-    async with AsyncSession(engine, **SESSION) as session:
+    async with AsyncSession(connection.state.engine, **SESSION) as session:
         yield session
         try:
             await session.commit()
@@ -110,8 +109,11 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
 
 
 async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """Give a request a session without a transaction, which saves two round trips."""
-    engine = autocommitting(connection.app.state.engine)
+    """Give a request a session without a transaction, which saves two round trips.
+
+    Only read with it: nothing prevents a write, and each one is committed at once.
+    """
+    engine = autocommitting(connection.state.engine)
     async with AsyncSession(engine, **SESSION) as session:
         yield session
 

@@ -1,6 +1,11 @@
-"""ASGI middleware, one class for each concern: https://starlette.dev/middleware/#pure-asgi-middleware."""
+"""ASGI middleware, one class for each concern: https://starlette.dev/middleware/#pure-asgi-middleware.
 
+FastAPI's own telemetry is off: its spans take longer, and its metrics are not for Prometheus.
+"""
+
+import sys
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from time import perf_counter
 from weakref import WeakKeyDictionary
 
@@ -8,8 +13,8 @@ import structlog
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import metrics, tracing
@@ -144,6 +149,36 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
+class BodyLimit:
+    """Refuse bodies whose declared length exceeds `max_body_size`, even if nothing reads them.
+
+    FastAPI alone would replace the response with plain text, after all middleware.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = Headers(scope=scope).get("content-length") if scope["type"] == "http" else None
+        if length is None or not length.isdecimal():
+            await self.app(scope, receive, send)
+            return
+        is_refused = False
+
+        async def send_or_refuse(message: Message) -> None:
+            nonlocal is_refused
+            # Routes may have a limit of their own, so it is known only when the response starts.
+            limit = scope.get(MAX_BODY_SIZE_SCOPE_KEY, sys.maxsize)
+            if message["type"] == "http.response.start" and int(length) > limit:
+                is_refused = True
+                refusal = ProblemResponse(problem(413))
+                await RequestBodyLimitMiddleware(refusal, sys.maxsize)(scope, receive, send)
+            elif not is_refused:
+                await send(message)
+
+        await self.app(scope, receive, send_or_refuse)
+
+
 class AllowedHosts:
     """Starlette's TrustedHostMiddleware, with problem responses and an exemption for probes."""
 
@@ -174,12 +209,21 @@ _routes: WeakKeyDictionary[Starlette, dict[int, list[RouteContext]]] = WeakKeyDi
 
 def route_of(app: Starlette, scope: Scope) -> str:
     """Return the declared path of the matched route or mount, with placeholders, or "unmatched"."""
+    if "endpoint" not in scope:
+        return "unmatched"
     if app not in _routes:
         _routes[app] = {}
         for route in iter_route_contexts(app.routes):
-            _routes[app].setdefault(id(route.endpoint or route.app), []).append(route)
-    for target in (scope.get("endpoint"), scope.get("app")):
-        for route in (routes := _routes[app].get(id(target), [])):
-            if len(routes) == 1 or route.matches(scope)[0] != Match.NONE:
-                return str(route.path_format)
-    return "unmatched"
+            _routes[app].setdefault(id(route.endpoint), []).append(route)
+    is_mounted = "app_root_path" in scope
+    routes = [] if is_mounted else _routes[app].get(id(scope["endpoint"]), [])
+    if len(routes) == 1:
+        return str(routes[0].path_format)
+    # Match again: the endpoint is in a mounted application, has several paths, or was added later.
+    original = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
+    matches = [
+        (route.matches(original)[0].value, route.path_format)
+        for route in routes or iter_route_contexts(app.routes)
+    ]
+    match, path = max(matches, key=itemgetter(0))
+    return path if match and path else "unmatched"
