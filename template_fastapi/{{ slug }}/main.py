@@ -26,8 +26,11 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
     if tracing.configure(__package__, environment.otel_exporter_otlp_endpoint):
         # Its metadata excludes SQLAlchemy 2.1, which it works with.
         SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
-    # Requests find these in `request.state`. Readiness checks do not use the pool.
-    yield {"engine": engine, "probe": database.create_engine(url)}
+    yield {  # requests find these in `request.state`
+        "engine": engine,
+        "read_engine": engine.execution_options(isolation_level="AUTOCOMMIT"),
+        "probe": database.create_engine(url),  # readiness checks do not use the pool
+    }
     await engine.dispose()
     operations.shutdown()
 

@@ -76,16 +76,12 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
 
 TEXT = {"type": "string"}
 ERROR = {"type": "object", "properties": {"field": TEXT, "message": TEXT}}
+DETAIL = {"type": ["string", "object", "array"]}  # a sentence, or your own data
 SCHEMA = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": TEXT,
-        "title": TEXT,
-        "status": {"type": "integer"},
-        "detail": {"type": ["string", "object", "array"]},  # a sentence, or your own data
-        "errors": {"type": "array", "items": ERROR},
-    },
+    "properties": {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": DETAIL}
+    | {"errors": {"type": "array", "items": ERROR}},
 }
 # The API's schema for every error response.
 PROBLEM_RESPONSE: dict[str, Any] = {

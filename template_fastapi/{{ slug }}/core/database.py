@@ -3,7 +3,7 @@
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, Any
 
 import psycopg
@@ -113,14 +113,8 @@ async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSes
 
     Only read with it: nothing prevents a write, and each one is committed at once.
     """
-    engine = autocommitting(connection.state.engine)
-    async with AsyncSession(engine, **SESSION) as session:
+    async with AsyncSession(connection.state.read_engine, **SESSION) as session:
         yield session
-
-
-@cache
-def autocommitting(engine: AsyncEngine) -> AsyncEngine:
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 # Scope "function" commits before the response is sent, so that a failed commit is not reported as

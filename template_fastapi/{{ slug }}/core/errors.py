@@ -39,12 +39,9 @@ async def http_exception(request: Request, error: HTTPException) -> Response:
     if status in {204, 304}:  # these have no body
         return Response(status_code=status, headers=headers)
     if status == 405:  # Starlette names only the methods of the first route with this path
-        methods = {
-            method
-            for route in iter_route_contexts(request.app.routes)
-            if route.matches(request.scope)[0] != Match.NONE
-            for method in route.methods or ()
-        }
+        routes = iter_route_contexts(request.app.routes)
+        found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+        methods = {method for route in found for method in route.methods or ()}
         headers = {**(headers or {}), "Allow": ", ".join(sorted(methods))}
     body = problem(status, str(detail))
     if not isinstance(detail, str):

@@ -3,11 +3,10 @@
 FastAPI's own telemetry is off: its spans take longer, and its metrics are not for Prometheus.
 """
 
-import sys
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from operator import itemgetter
 from time import perf_counter
-from weakref import WeakKeyDictionary
 
 import structlog
 from fastapi.routing import RouteContext, iter_route_contexts
@@ -150,7 +149,7 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Refuse bodies whose declared length exceeds `max_body_size`, even if nothing reads them.
+    """Refuse a body whose declared length is too large, even if nothing reads it.
 
     FastAPI alone would replace the response with plain text, after all middleware.
     """
@@ -159,24 +158,19 @@ class BodyLimit:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length") if scope["type"] == "http" else None
-        if length is None or not length.isdecimal():
-            await self.app(scope, receive, send)
-            return
-        is_refused = False
+        length = int(dict(scope.get("headers", ())).get(b"content-length", 0))
 
         async def send_or_refuse(message: Message) -> None:
-            nonlocal is_refused
-            # Routes may have a limit of their own, so it is known only when the response starts.
-            limit = scope.get(MAX_BODY_SIZE_SCOPE_KEY, sys.maxsize)
-            if message["type"] == "http.response.start" and int(length) > limit:
-                is_refused = True
-                refusal = ProblemResponse(problem(413))
-                await RequestBodyLimitMiddleware(refusal, sys.maxsize)(scope, receive, send)
-            elif not is_refused:
+            nonlocal send
+            limit = scope.get(MAX_BODY_SIZE_SCOPE_KEY, length)  # a route may have its own
+            if message["type"] == "http.response.start" and length > limit:
+                refusal = RequestBodyLimitMiddleware(ProblemResponse(problem(413)), length)
+                await refusal(scope, receive, send)
+                send = drop
+            else:
                 await send(message)
 
-        await self.app(scope, receive, send_or_refuse)
+        await self.app(scope, receive, send_or_refuse if length else send)
 
 
 class AllowedHosts:
@@ -193,37 +187,32 @@ class AllowedHosts:
     async def accept(self, scope: Scope, _: Receive, __: Send) -> None:
         scope["is_host_allowed"] = True
 
-    async def drop(self, _: Message) -> None: ...
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or scope["path"] in EXEMPT:
             await self.app(scope, receive, send)
             return
-        await self.check(scope, receive, self.drop)  # Starlette refuses with plain text
+        await self.check(scope, receive, drop)  # Starlette refuses with plain text
         answer = self.app if scope.pop("is_host_allowed", False) else self.refusal
         await answer(scope, receive, send)
 
 
-_routes: WeakKeyDictionary[Starlette, dict[int, list[RouteContext]]] = WeakKeyDictionary()
+async def drop(_: Message) -> None: ...
+
+
+@lru_cache(1000)
+def routes_to(endpoint: int, app: Starlette) -> list[RouteContext]:
+    return [route for route in iter_route_contexts(app.routes) if id(route.endpoint) == endpoint]
 
 
 def route_of(app: Starlette, scope: Scope) -> str:
     """Return the declared path of the matched route or mount, with placeholders, or "unmatched"."""
-    if "endpoint" not in scope:
-        return "unmatched"
-    if app not in _routes:
-        _routes[app] = {}
-        for route in iter_route_contexts(app.routes):
-            _routes[app].setdefault(id(route.endpoint), []).append(route)
-    is_mounted = "app_root_path" in scope
-    routes = [] if is_mounted else _routes[app].get(id(scope["endpoint"]), [])
+    if "app_root_path" in scope:  # in a mounted application
+        routes = list(iter_route_contexts(app.routes))
+    else:
+        routes = routes_to(id(scope["endpoint"]), app) if "endpoint" in scope else []
     if len(routes) == 1:
-        return str(routes[0].path_format)
-    # Match again: the endpoint is in a mounted application, has several paths, or was added later.
+        return routes[0].path_format or "unmatched"
     original = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
-    matches = [
-        (route.matches(original)[0].value, route.path_format)
-        for route in routes or iter_route_contexts(app.routes)
-    ]
-    match, path = max(matches, key=itemgetter(0))
+    matches = [(route.matches(original)[0].value, route.path_format) for route in routes]
+    match, path = max(matches, default=(0, ""), key=itemgetter(0))
     return path if match and path else "unmatched"
