@@ -62,4 +62,4 @@ app.include_router(operations.router)
 app.include_router(items.router)
 if environment.api_docs:
     app.include_router(docs.router)
-    app.router.default = docs.home(app.router.default)
+    app.router.default = docs.home(app.router.default)  # runs if no route matches
