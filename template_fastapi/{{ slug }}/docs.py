@@ -41,7 +41,7 @@ def home(not_found: ASGIApp) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
-        is_home = scope["type"] == "http" and request.url.path in {"/", request.base_url.path}
+        is_home = scope.get("method") == "GET" and request.url.path in {"/", request.base_url.path}
         page = RedirectResponse(request.url_for("swagger_ui").path) if is_home else not_found
         await page(scope, receive, send)
 
