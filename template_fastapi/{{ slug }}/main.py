@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 
 from . import docs
 from .core import database, errors, middleware, operations, problems, tracing
@@ -24,10 +23,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     url, pool_size = environment.database_url, environment.database_pool_size
     app.state.engine = database.create_engine(url, pool_size)
     app.state.probe = database.create_engine(url)  # readiness checks do not use the pool
-    if tracing.configure(__package__, environment.otel_exporter_otlp_endpoint):
-        # Its metadata excludes SQLAlchemy 2.1, which it works with.
-        engine = app.state.engine.sync_engine
-        SQLAlchemyInstrumentor().instrument(engine=engine, skip_dep_check=True)
+    tracing.configure(__package__, environment.otel_exporter_otlp_endpoint)
     yield
     await app.state.engine.dispose()
     operations.shutdown()

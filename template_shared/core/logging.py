@@ -48,6 +48,8 @@ def drop_duplicates(_: object, __: str, event: EventDict) -> EventDict:
 def _redacted(key: object, value: object) -> object:
     if isinstance(key, str) and _names_a_secret(key):
         return REDACTED
+    if isinstance(value, str | int | float):  # the usual case, and quick to check
+        return value
     if isinstance(value, Mapping):
         return {name: _redacted(name, item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

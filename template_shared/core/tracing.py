@@ -67,3 +67,22 @@ def describe(span: Span, method: str, route: str, status: int) -> None:
         span.set_attributes({"http.route": route, "http.response.status_code": status})
         if status >= 500:
             span.set_status(Status(StatusCode.ERROR))
+
+
+def start_query(system: str, statement: object) -> Span:
+    """Start the span of a database query: its text, without the values of its parameters.
+
+    It records nothing if the request's span does not.
+    """
+    if not trace.get_current_span().is_recording():
+        return trace.INVALID_SPAN
+    text = str(statement)
+    name = (text.split(maxsplit=1) or [system])[0]
+    attributes = {"db.system.name": system, "db.query.text": text}
+    return _tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+
+
+def fail(span: Span, error: BaseException) -> None:
+    """Mark a span as failed, without the error's message, which may contain clients' data."""
+    span.set_attribute("error.type", type(error).__qualname__)
+    span.set_status(Status(StatusCode.ERROR))

@@ -2,18 +2,25 @@
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
 from django.core.signals import request_finished
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.backends.signals import connection_created
 from django.db.models import ProtectedError, RestrictedError
 from django.dispatch import receiver
 from psycopg_pool import ConnectionPool
 
-from . import metrics, postgres
+from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
 _pools: dict[str, ConnectionPool] = {}  # by the alias of their database
@@ -79,6 +86,27 @@ def measure_pools(**_: object) -> None:
     idle = sum(stat["pool_available"] for stat in stats)
     metrics.CONNECTIONS.labels("idle").set(idle)
     metrics.CONNECTIONS.labels("used").set(sum(stat["pool_size"] for stat in stats) - idle)
+
+
+@contextmanager
+def queries_traced() -> Iterator[None]:
+    """Make a span of every query of this thread."""
+    with ExitStack() as stack:
+        for each in connections.all():
+            stack.enter_context(each.execute_wrapper(trace_query))
+        yield
+
+
+def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    """https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
+    span = tracing.start_query(context["connection"].vendor, sql)
+    try:
+        return execute(sql, params, many, context)
+    except Exception as error:
+        tracing.fail(span, error)
+        raise
+    finally:
+        span.end()
 
 
 def ping() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from time import perf_counter
 
@@ -14,6 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from ..environment import environment
 from . import metrics, tracing
+from .database import queries_traced
 from .errors import problem_response
 from .health import VIEWS
 from .logging import REQUEST_ID_HEADER, request_id_from
@@ -64,6 +66,7 @@ class TelemetryMiddleware(Middleware):
             metrics.ACTIVE.track_inprogress(),
             tracing.request_span(method, request.headers, attributes) as span,
             bound_contextvars(trace_id=tracing.trace_id_of(span)),
+            queries_traced() if span.is_recording() else nullcontext(),
         ):
             response = self.get_response(request)
             route, status, seconds = _route(request), response.status_code, perf_counter() - start

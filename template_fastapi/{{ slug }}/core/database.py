@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from . import metrics, postgres
+from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
 UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
@@ -47,6 +47,9 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
         **(pool if pool_size else {"poolclass": NullPool}),
     )
     listen = partial(event.listen, engine.sync_engine)
+    listen("before_cursor_execute", start_span)
+    listen("after_cursor_execute", end_span)
+    listen("handle_error", end_failed_span)
     if is_sqlite:
         listen("connect", enforce_foreign_keys)
     else:
@@ -67,6 +70,21 @@ def enforce_foreign_keys(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def start_span(connection: Connection, _: object, statement: str, *__: object) -> None:
+    """Trace a query if its request is traced."""
+    connection.info["span"] = tracing.start_query(connection.dialect.name, statement)
+
+
+def end_span(connection: Connection, *_: object) -> None:
+    connection.info.pop("span").end()
+
+
+def end_failed_span(context: ExceptionContext) -> None:
+    if context.connection and (span := context.connection.info.pop("span", None)):
+        tracing.fail(span, context.original_exception)
+        span.end()
 
 
 def replace_closed(_: object, entry: Any, __: object) -> None:
