@@ -18,7 +18,7 @@ from structlog.typing import EventDict, Processor
 STREAM = "logging.StreamHandler"
 REQUEST_ID_HEADER = "X-Request-ID"
 REDACTED = "[redacted]"
-DROPPED = {"color_message", "request"}
+DROPPED = {"{{ dropped }}"}
 
 _names_a_secret = lru_cache(1024)(
     re.compile(
@@ -41,7 +41,7 @@ def redact(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def drop_duplicates(_: object, __: str, event: EventDict) -> EventDict:
-    """Drop Uvicorn's coloured message, and Django's request, which shows its query string."""
+    """Drop {{ dropped_because }}."""
     return {key: value for key, value in event.items() if key not in DROPPED}
 
 
@@ -92,11 +92,7 @@ def logging_config(level: str) -> dict[str, Any]:
             "stdout": {"class": STREAM, "stream": "ext://sys.stdout", "formatter": "line"},
         },
         "root": {"handlers": ["stdout"], "level": level},
-        "loggers": {
-            "httpx2": {"level": "WARNING"},  # logs addresses, which may contain secrets
-            "uvicorn": {"handlers": [], "propagate": True},
-            "uvicorn.access": {"handlers": [], "propagate": False},  # see "request"
-        },
+{{ loggers }}
     }
 
 
