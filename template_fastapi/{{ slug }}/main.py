@@ -18,14 +18,17 @@ configure_structlog()
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
     """Run in every process, before its first request and after its last."""
     url, pool_size = environment.database_url, environment.database_pool_size
-    app.state.engine = database.create_engine(url, pool_size)
-    app.state.probe = database.create_engine(url)  # readiness checks do not use the pool
     tracing.configure(__package__, environment.otel_exporter_otlp_endpoint)
-    yield
-    await app.state.engine.dispose()
+    engine = database.create_engine(url, pool_size)
+    yield {  # requests find these in `request.state`
+        "engine": engine,
+        "read_engine": engine.execution_options(isolation_level="AUTOCOMMIT"),
+        "probe": database.create_engine(url),  # readiness checks do not use the pool
+    }
+    await engine.dispose()
     operations.shutdown()
 
 
@@ -46,6 +49,7 @@ app = FastAPI(
 
 # The middleware added last runs first.
 app.add_middleware(middleware.AllowedHosts, allowed_hosts=environment.allowed_hosts)
+app.add_middleware(middleware.BodyLimit)
 app.add_middleware(middleware.SecurityHeaders, hsts=environment.environment == "production")
 app.add_middleware(middleware.Metrics)
 app.add_middleware(middleware.RequestLog)
@@ -55,3 +59,4 @@ app.include_router(operations.router)
 app.include_router(items.router)
 if environment.api_docs:
     app.include_router(docs.router)
+    app.router.default = docs.home(app.router.default)  # runs if no route matches

@@ -1,7 +1,8 @@
 """Traces through OpenTelemetry's public API: https://opentelemetry.io/docs/languages/python/.
 
-Nothing is exported until OTEL_EXPORTER_OTLP_ENDPOINT is set; the other OTEL_ variables work as well.
-With or without an exporter, every request belongs to a trace, whose context outgoing calls pass on.
+Nothing is exported until OTEL_EXPORTER_OTLP_ENDPOINT is set. Export is always OTLP over HTTP, which
+other OTEL_EXPORTER_OTLP_ variables configure. With or without it, every request belongs to a trace,
+whose context outgoing calls pass on.
 """
 
 import os
@@ -18,13 +19,13 @@ _tracer = trace.get_tracer(__name__)
 _ids = RandomIdGenerator()
 
 
-def configure(service: str, endpoint: object | None) -> bool:
-    """Export the traces of this process to `endpoint`; return whether export is enabled.
+def configure(service: str, endpoint: object | None) -> None:
+    """Export the traces of this process to `endpoint`, if there is one.
 
     Call it in every worker process: the exporter's thread does not survive a fork.
     """
     if not endpoint:
-        return False
+        return
     # These imports take a third of a second.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
@@ -38,7 +39,6 @@ def configure(service: str, endpoint: object | None) -> bool:
     provider = TracerProvider(resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    return True
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, Any
 
 import psycopg
@@ -58,10 +58,10 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
         listen("commit", refuse_failed)
     if pool_size:
         metrics.MAX_CONNECTIONS.set(pool_size)
-        listen("connect", partial(count, 1, 0))
-        listen("checkout", partial(count, -1, 1))
-        listen("checkin", partial(count, 1, -1))
-        listen("close", partial(count, -1, 0))
+        listen("connect", partial(count, 1))
+        listen("checkout", count_used)
+        listen("checkin", count_returned)
+        listen("close", partial(count, -1))
     return engine
 
 
@@ -110,15 +110,25 @@ def refuse_failed(connection: Connection) -> None:
         raise RuntimeError("a statement has failed, so there is nothing to commit")
 
 
-def count(idle: int, used: int, *_: object) -> None:
-    IDLE.inc(idle)
-    USED.inc(used)
+def count(change: int, *_: object) -> None:
+    IDLE.inc(change)
+
+
+def count_used(_: object, entry: Any, __: object) -> None:
+    entry.record_info["is_used"] = True
+    IDLE.dec()
+    USED.inc()
+
+
+def count_returned(_: object, entry: Any) -> None:
+    if entry.record_info.pop("is_used", False):  # otherwise, it could not be opened
+        IDLE.inc()
+        USED.dec()
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
-    engine: AsyncEngine = connection.app.state.engine
-    async with AsyncSession(engine, **SESSION) as session:
+    async with AsyncSession(connection.state.engine, **SESSION) as session:
         yield session
         try:
             await session.commit()
@@ -128,15 +138,12 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
 
 
 async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """Give a request a session without a transaction, which saves two round trips."""
-    engine = autocommitting(connection.app.state.engine)
-    async with AsyncSession(engine, **SESSION) as session:
+    """Give a request a session without a transaction, which saves two round trips.
+
+    Only read with it: nothing prevents a write, and each one is committed at once.
+    """
+    async with AsyncSession(connection.state.read_engine, **SESSION) as session:
         yield session
-
-
-@cache
-def autocommitting(engine: AsyncEngine) -> AsyncEngine:
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 # Scope "function" commits before the response is sent, so that a failed commit is not reported as
