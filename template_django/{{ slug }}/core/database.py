@@ -2,7 +2,7 @@
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -18,7 +18,7 @@ from django.db import (
 from django.db.models import ProtectedError, RestrictedError
 from django.dispatch import receiver
 
-from . import metrics, postgres
+from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
 
@@ -77,6 +77,27 @@ def measure_pool(**_: object) -> None:
         metrics.MAX_CONNECTIONS.set(stats["pool_max"])
         metrics.CONNECTIONS.labels("idle").set(stats["pool_available"])
         metrics.CONNECTIONS.labels("used").set(stats["pool_size"] - stats["pool_available"])
+
+
+@contextmanager
+def queries_traced() -> Iterator[None]:
+    """Make a span of every query of this thread."""
+    with ExitStack() as stack:
+        for each in connections.all():
+            stack.enter_context(each.execute_wrapper(trace_query))
+        yield
+
+
+def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    """https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
+    span = tracing.start_query(context["connection"].vendor, sql)
+    try:
+        return execute(sql, params, many, context)
+    except Exception as error:
+        tracing.fail(span, error)
+        raise
+    finally:
+        span.end()
 
 
 def ping() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from time import perf_counter
 
@@ -15,6 +16,7 @@ from django.http.response import HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from . import metrics, tracing
+from .database import queries_traced
 from .errors import is_api, problem_response
 from .health import VIEWS
 from .logging import REQUEST_ID_HEADER, request_id_from
@@ -66,6 +68,7 @@ class TelemetryMiddleware(Middleware):
         with (
             metrics.ACTIVE.track_inprogress(),
             tracing.request_span(method, request.headers, attributes) as span,
+            queries_traced() if span.is_recording() else nullcontext(),
         ):
             bind_contextvars(trace_id=tracing.trace_id_of(span))
             response = self.get_response(request)
