@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -29,6 +30,8 @@ class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         if not JSON.fullmatch(request.content_type or ""):
             raise HttpError(415, "")
+        if "Transfer-Encoding" in request.headers and not request.body:
+            raise HttpError(411, "")  # Django's WSGI handler does not read a body of unknown length
         try:
             return super().parse_body(request)
         except (ValueError, RecursionError):
@@ -41,7 +44,7 @@ class JSONRenderer(BaseRenderer):
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        return to_json(data, fallback=str)  # such as lazy translations
+        return to_json(data, fallback=DjangoJSONEncoder().default, inf_nan_mode="null")
 
 
 class API(NinjaAPI):

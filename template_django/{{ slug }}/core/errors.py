@@ -16,6 +16,7 @@ from ninja.errors import HttpError, ValidationError
 from pydantic_core import to_json
 
 from .database import is_unavailable
+from .postgres import UNSTORABLE, is_unstorable
 from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
 
 log = structlog.get_logger(__name__)
@@ -54,12 +55,13 @@ def is_api(request: HttpRequest) -> bool:
 
 def _handler(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def handler(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        error = sys.exception()
-        is_temporary = status == 500 and isinstance(error, Exception) and is_unavailable(error)
+        error, found = sys.exception(), status
+        if status == 500 and isinstance(error, Exception):
+            found = 400 if is_unstorable(error) else 503 if is_unavailable(error) else 500
         if is_api(request) or request.path_info.startswith(("/health/", "/metrics")):
-            return problem_response(503 if is_temporary else status)
+            return problem_response(found)
         response = page(request, *args, **options)
-        response.status_code = 503 if is_temporary else status
+        response.status_code = found
         return response
 
     return handler
@@ -78,6 +80,8 @@ def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
+    if is_unstorable(error):
+        return problem_response(400, UNSTORABLE)
     if not is_unavailable(error):
         raise error  # Django's signals, loggers and handler500 see it, as for any view
     log.error("database unavailable", exc_info=error)

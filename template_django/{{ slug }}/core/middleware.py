@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
+from importlib import import_module
 from time import perf_counter
 
 import structlog
@@ -50,6 +51,10 @@ def forget_request(**_: object) -> None:
 
 class HealthMiddleware(Middleware):
     """Respond to probes and Prometheus, whose Host header is not in ALLOWED_HOSTS."""
+
+    def __init__(self, get_response: Handler) -> None:
+        super().__init__(get_response)
+        import_module(settings.ROOT_URLCONF)  # if it fails, the process must not start
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         view = VIEWS.get(request.path_info)

@@ -31,7 +31,8 @@ def connect_arguments(url: str) -> tuple[URL, dict[str, Any]]:
     if url.startswith("sqlite:"):
         return make_url(url), {}
     # Prepared statements do not survive a pooler in transaction mode.
-    return URL.create("postgresql+psycopg"), postgres.parameters(url) | {"prepare_threshold": None}
+    ours = {"prepare_threshold": None, "client_encoding": "utf8"}
+    return URL.create("postgresql+psycopg"), postgres.parameters(url) | ours
 
 
 def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
@@ -40,6 +41,8 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     wait = postgres.POOL_TIMEOUT
     pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": wait}
     is_sqlite = address.drivername == "sqlite"
+    if not pool_size and not is_sqlite:
+        arguments["connect_timeout"] = 2  # for each host: a probe must reach the second one in time
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite") if is_sqlite else address,
         connect_args=arguments,
@@ -180,8 +183,10 @@ def error_code(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", getattr(error.orig, "sqlite_errorname", "")))
 
 
-def is_unavailable(error: DBAPIError | PoolTimeoutError) -> bool:
+def is_unavailable(error: Exception) -> bool:
     """Return whether a retry may succeed."""
-    if isinstance(error, PoolTimeoutError) or isinstance(error.orig, psycopg.OperationalError):
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeoutError)
+    if isinstance(error.orig, psycopg.OperationalError):
         return True
     return error_code(error) in {postgres.READ_ONLY, "SQLITE_BUSY", "SQLITE_LOCKED"}

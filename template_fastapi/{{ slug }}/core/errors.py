@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from . import database, problems
+from . import database, postgres, problems
 from .logging import REQUEST_ID_HEADER
 from .problems import Problem, ServiceError, problem
 
@@ -59,7 +59,9 @@ async def invalid_request(_: Request, error: RequestValidationError) -> Response
     return ProblemResponse(problem(422, errors=problems.field_errors(errors)))
 
 
-async def database_error(_: Request, error: DBAPIError | PoolTimeoutError) -> Response:
+async def database_error(_: Request, error: Exception) -> Response:
+    if postgres.is_unstorable(error):
+        return ProblemResponse(problem(400, postgres.UNSTORABLE))
     if not database.is_unavailable(error):
         raise error  # a bug
     logger.error("database unavailable", exc_info=error)
@@ -81,6 +83,7 @@ exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] =
     RequestValidationError: invalid_request,
     DBAPIError: database_error,
     PoolTimeoutError: database_error,
+    UnicodeEncodeError: database_error,
     ClientDisconnect: client_disconnect,
     Exception: unhandled_exception,
 }

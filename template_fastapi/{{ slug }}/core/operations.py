@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from . import metrics
 
-PROBE_TIMEOUT = 2  # seconds
+PROBE_TIMEOUT = 4  # seconds; the orchestrator waits for 5
 router = APIRouter(include_in_schema=False)
 logger = structlog.get_logger(__name__)
 
