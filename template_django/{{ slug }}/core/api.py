@@ -30,8 +30,6 @@ class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         if not JSON.fullmatch(request.content_type or ""):
             raise HttpError(415, "")
-        if "Transfer-Encoding" in request.headers and not request.body:
-            raise HttpError(411, "")  # Django's WSGI handler does not read a body of unknown length
         try:
             return super().parse_body(request)
         except (ValueError, RecursionError):
