@@ -71,7 +71,7 @@ def renew_connections() -> None:
 
 @receiver(request_finished)
 def measure_pool(**_: object) -> None:
-    """Record the size of the default database's pool, of which any process can report."""
+    """Record how much of the default database's pool is in use, after each request."""
     if pool := getattr(connection, "pool", None):
         stats = pool.get_stats()
         metrics.MAX_CONNECTIONS.set(stats["pool_max"])

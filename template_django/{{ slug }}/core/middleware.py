@@ -44,7 +44,7 @@ class RequestIdMiddleware(Middleware):
 
 @receiver(request_finished)
 def forget_request(**_: object) -> None:
-    """End the scope of the ids here, because streaming begins after the middleware returns."""
+    """Unbind the ids. Middleware returns too early: before a response is streamed."""
     clear_contextvars()
 
 
