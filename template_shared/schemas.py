@@ -7,6 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 # PostgreSQL cannot store NUL characters.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
+# A row's id; a larger number would be an error of the database.
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
 
 class Input(BaseModel):
     """Base class for request bodies. Unknown fields are errors."""

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from tests.owner import remove_the_example
+from tests.owner import HERE, append, remove_the_example, replace
 from tests.postgres import Server
 from tests.projects import QUICK, Project, ask, parse_all, served, set_up, set_up_alone
 from tests.tools import FRAMEWORKS, commit_all, render, render_anew, run, tree
@@ -166,3 +166,40 @@ def test_the_example_can_be_removed(framework: str, project: Project, tmp_path: 
     shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
     remove_the_example(path, framework)
     Project(path, project.environment).poe("check", PYTEST_ADDOPTS=QUICK)
+
+
+@pytest.mark.parametrize(
+    "framework", [pytest.param("django", marks=pytest.mark.xdist_group("rendered-django"))], indirect=True
+)
+def test_a_second_resource_refers_to_the_first(project: Project, tmp_path: Path) -> None:
+    """As the README of a Django project says."""
+    path = tmp_path / "service"
+    shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
+    copy = Project(path, project.environment)
+    package = next(path.glob("*/core/about.py")).parents[1]
+    orders = package / "orders"
+    shutil.copytree(package / "items", orders)
+    (orders / "migrations" / "0001_initial.py").unlink()
+    for file in orders.glob("*.py"):
+        file.write_text(file.read_text().replace("Item", "Order").replace("item", "order"))
+    replace(
+        orders / "models.py",
+        "    quantity",
+        '    item = models.ForeignKey("items.Item", on_delete=models.PROTECT)\n    quantity',
+    )
+    replace(orders / "schemas.py", "schemas import Input", "schemas import Id, Input")
+    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Id\n")
+    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Id = 1\n')
+    replace(orders / "schemas.py", "    name: str\n", "    name: str\n    item_id: int\n")
+    replace(orders / "services.py", "constraints(duplicate", 'constraints(missing="There is no such item.", duplicate')
+    replace(package / "items" / "services.py", "    get_item(item_id, lock=True).delete()", DELETE)
+    items = f'    "{package.name}.items",\n'
+    replace(package / "settings.py", items, items + items.replace("items", "orders"))
+    append(package / "api.py", '\nfrom .orders.api import router as orders\n\napi.add_router("/orders", orders)\n')
+    shutil.copy(HERE / "django" / "test_orders.py", path / "tests")
+    copy.poe("migrations")
+    copy.poe("test", "tests/test_orders.py")
+
+
+DELETE = """    with constraints(referenced="Orders refer to this item."):
+        get_item(item_id, lock=True).delete()"""

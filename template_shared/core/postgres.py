@@ -31,6 +31,7 @@ def parameters(url: str) -> dict[str, Any]:
     user = given.get("user") or os.environ.get("PGUSER")
     if name := given.get("dbname") or os.environ.get("PGDATABASE") or user:
         given["dbname"] = name
-    # Options in the URL come last, so they take precedence.
-    given["options"] = f"{REQUEST_OPTIONS} {given.get('options', '')}".strip()
+    # The options of the URL or of PGOPTIONS come last, so they take precedence.
+    options = given.get("options", os.environ.get("PGOPTIONS", ""))
+    given["options"] = f"{REQUEST_OPTIONS} {options}".strip()
     return {"connect_timeout": CONNECT_TIMEOUT, "target_session_attrs": "read-write", **given}

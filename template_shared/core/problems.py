@@ -58,11 +58,6 @@ def problem(status: int, detail: str = "", errors: list[FieldError] | None = Non
     return body if errors is None else body | {"errors": errors}
 
 
-def headers_of(status: int, headers: Mapping[str, str] | None = None) -> Mapping[str, str]:
-    """Add the headers that a status requires: a 401 must name an authentication scheme."""
-    return {**({"WWW-Authenticate": "Bearer"} if status == 401 else {}), **(headers or {})}
-
-
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Translate Pydantic's errors, without the values: these may be secrets."""
     return [

@@ -1,7 +1,8 @@
 """Traces through OpenTelemetry's public API: https://opentelemetry.io/docs/languages/python/.
 
-Nothing is exported until OTEL_EXPORTER_OTLP_ENDPOINT is set; the other OTEL_ variables work as well.
-With or without an exporter, every request belongs to a trace, whose context outgoing calls pass on.
+Nothing is exported until OTEL_EXPORTER_OTLP_ENDPOINT is set. Export is always OTLP over HTTP, which
+other OTEL_EXPORTER_OTLP_ variables configure. With or without it, every request belongs to a trace,
+whose context outgoing calls pass on.
 """
 
 import os
@@ -18,13 +19,13 @@ _tracer = trace.get_tracer(__name__)
 _ids = RandomIdGenerator()
 
 
-def configure(service: str, endpoint: object | None) -> bool:
-    """Export the traces of this process to `endpoint`; return whether export is enabled.
+def configure(service: str, endpoint: object | None) -> None:
+    """Export the traces of this process to `endpoint`, if there is one.
 
     Call it in every worker process: the exporter's thread does not survive a fork.
     """
     if not endpoint:
-        return False
+        return
     # These imports take a third of a second.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
@@ -38,7 +39,6 @@ def configure(service: str, endpoint: object | None) -> bool:
     provider = TracerProvider(resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    return True
 
 
 @contextmanager
@@ -67,3 +67,22 @@ def describe(span: Span, method: str, route: str, status: int) -> None:
         span.set_attributes({"http.route": route, "http.response.status_code": status})
         if status >= 500:
             span.set_status(Status(StatusCode.ERROR))
+
+
+def start_query(system: str, statement: object) -> Span:
+    """Start the span of a database query: its text, without the values of its parameters.
+
+    It records nothing if the request's span does not.
+    """
+    if not trace.get_current_span().is_recording():
+        return trace.INVALID_SPAN
+    text = str(statement)
+    name = (text.split(maxsplit=1) or [system])[0]
+    attributes = {"db.system.name": system, "db.query.text": text}
+    return _tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+
+
+def fail(span: Span, error: BaseException) -> None:
+    """Mark a span as failed, without the error's message, which may contain clients' data."""
+    span.set_attribute("error.type", type(error).__qualname__)
+    span.set_status(Status(StatusCode.ERROR))

@@ -277,8 +277,9 @@ def stack(framework: str, project: Path, engine: Engine, tmp_path_factory: pytes
 
 def test_it_answers_through_nginx_and_keeps_to_itself_what_is_not_public(stack: Stack) -> None:
     assert stack.get("/api/items").json["total"] >= 0
-    assert stack.get("/health/ready").status == 200
-    assert stack.get("/metrics").status == 404
+    assert stack.get("/health/live").status == 200
+    for path in ("/health/ready", "/metrics"):
+        assert stack.get(path).status == 404
     assert docker("port", stack.container("nginx").id).count("8080") == 1
     for service in ("web-a", "web-b", "database"):
         assert docker("port", stack.container(service).id) == ""
@@ -369,7 +370,7 @@ def test_a_restarted_database_is_found_again(stack: Stack) -> None:
     with load(stack.url, tagged("database"), clients=CLIENTS) as clients:
         clients.wait_for(200)
         stack.compose("restart", "database")
-        until(lambda: stack.get("/health/ready").status == 200)
+        until(lambda: stack.get("/api/items").status == 200)
         count = len(clients.outcomes)
         clients.wait_for(300)
         after = clients.outcomes[count + 4 * CLIENTS :]
@@ -491,7 +492,7 @@ def before(stack: Stack) -> Before:
 
 def is_as(stack: Stack, before: Before) -> bool:
     """Whether all is as it was, and serves."""
-    until(lambda: answers(f"{stack.url}/health/ready"))
+    until(lambda: answers(f"{stack.url}/api/items"))
     return (stack.dump(), media(stack)) == (before.dump, before.media) and nothing_is_left(stack)
 
 
@@ -635,7 +636,7 @@ def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: St
     (made / "SHA256SUMS").write_text(sums)
     assert "the old data is still there" in stack.script("restore.sh", "--yes", str(made), code=1)
     assert stack.dump() == before
-    assert stack.get("/health/ready").status == 200
+    assert stack.get("/api/items").status == 200
     assert nothing_is_left(stack)
 
 

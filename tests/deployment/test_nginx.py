@@ -319,7 +319,8 @@ def test_http_redirects_only_to_the_services_own_hosts(project: Path, upstream: 
 
 
 def test_http_still_answers_probes(tls: Nginx) -> None:
-    assert get(tls.url, "/health/ready").json["path"] == "/health/ready"
+    assert get(tls.url, "/health/live").json["path"] == "/health/live"
+    assert get(tls.url, "/health/ready").status == 308
 
 
 def test_whoever_issues_certificates_is_answered_by_http(proxy: Nginx, tls: Nginx) -> None:
@@ -779,7 +780,7 @@ def test_maintenance_is_a_file(proxy: Nginx, framework: str) -> None:
             check_problem(get(proxy.url, path), 503)
             check_page(get(proxy.url, path, Accept="text/html"), 503)
         check_problem(get(proxy.url, "/events", Accept="text/event-stream"), 503)
-        assert get(proxy.url, "/health/ready").status == 200
+        assert get(proxy.url, "/health/live").status == 200
         if framework == "django":
             assert get(proxy.url, "/media/2030/photo.JPG").status == 200
     finally:
@@ -794,6 +795,9 @@ def test_what_nginx_refuses_is_a_problem(proxy: Nginx) -> None:
     url = proxy.url
     for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics", "/-/problem", "/-/unavailable.html"):
         check_problem(get(url, path), 404)
+    for path in ("/health/ready", "/health/ready/", "//health/ready", "/health/%72eady", "/health/./ready?x"):
+        check_problem(get(url, path), 404)
+    assert get(url, "/healthcare").status == 200
     assert get(url, "/" + "x" * 5_000).status == 200
     check_problem(get(url, "/" + "x" * 8_200), 414)
     check_problem(get(url, "/", X_Long="x" * 10_000), 431)

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError, ValidationErrorContext
@@ -52,6 +53,13 @@ class API(NinjaAPI):
         super().__init__(**options)
         for kind, handler in EXCEPTION_HANDLERS.items():
             self.add_exception_handler(kind, handler)
+
+    def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
+        """Turn an exception into a response; with ATOMIC_REQUESTS, roll back what it interrupts."""
+        for connection in connections.all(initialized_only=True):
+            if connection.settings_dict["ATOMIC_REQUESTS"] and connection.in_atomic_block:
+                connection.set_rollback(True)
+        return super().on_exception(request, exc)
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
         """Return the response object that an operation can change."""

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from . import metrics, postgres
+from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
 UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
@@ -47,6 +47,9 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
         **(pool if pool_size else {"poolclass": NullPool}),
     )
     listen = partial(event.listen, engine.sync_engine)
+    listen("before_cursor_execute", start_span)
+    listen("after_cursor_execute", end_span)
+    listen("handle_error", end_failed_span)
     if is_sqlite:
         listen("connect", enforce_foreign_keys)
     else:
@@ -55,10 +58,10 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
         listen("commit", refuse_failed)
     if pool_size:
         metrics.MAX_CONNECTIONS.set(pool_size)
-        listen("connect", partial(count, 1, 0))
-        listen("checkout", partial(count, -1, 1))
-        listen("checkin", partial(count, 1, -1))
-        listen("close", partial(count, -1, 0))
+        listen("connect", partial(count, 1))
+        listen("checkout", count_used)
+        listen("checkin", count_returned)
+        listen("close", partial(count, -1))
     return engine
 
 
@@ -67,6 +70,21 @@ def enforce_foreign_keys(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def start_span(connection: Connection, _: object, statement: str, *__: object) -> None:
+    """Trace a query if its request is traced."""
+    connection.info["span"] = tracing.start_query(connection.dialect.name, statement)
+
+
+def end_span(connection: Connection, *_: object) -> None:
+    connection.info.pop("span").end()
+
+
+def end_failed_span(context: ExceptionContext) -> None:
+    if context.connection and (span := context.connection.info.pop("span", None)):
+        tracing.fail(span, context.original_exception)
+        span.end()
 
 
 def replace_closed(_: object, entry: Any, __: object) -> None:
@@ -92,9 +110,20 @@ def refuse_failed(connection: Connection) -> None:
         raise RuntimeError("a statement has failed, so there is nothing to commit")
 
 
-def count(idle: int, used: int, *_: object) -> None:
-    IDLE.inc(idle)
-    USED.inc(used)
+def count(change: int, *_: object) -> None:
+    IDLE.inc(change)
+
+
+def count_used(_: object, entry: Any, __: object) -> None:
+    entry.record_info["is_used"] = True
+    IDLE.dec()
+    USED.inc()
+
+
+def count_returned(_: object, entry: Any) -> None:
+    if entry.record_info.pop("is_used", False):  # otherwise, it could not be opened
+        IDLE.inc()
+        USED.dec()
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:

@@ -26,7 +26,7 @@ class ProblemResponse(JSONResponse):
     media_type = problems.CONTENT_TYPE
 
     def __init__(self, body: Problem, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(body, body["status"], problems.headers_of(body["status"], headers))
+        super().__init__(body, body["status"], headers)
 
 
 async def service_error(_: Request, error: ServiceError) -> Response:

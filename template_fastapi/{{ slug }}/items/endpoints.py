@@ -6,13 +6,13 @@ from fastapi import APIRouter, Path, Request, Response
 
 from ..core.database import ReadSession, Session
 from ..pagination import PageQuery
-from ..schemas import Page
+from ..schemas import Id, Page
 from . import service
 from .schemas import ItemCreate, ItemRead, ItemUpdate
 
 router = APIRouter(prefix="/api/items", tags=["items"])
 
-ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+ItemId = Annotated[Id, Path()]
 
 
 @router.get("")

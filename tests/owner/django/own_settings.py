@@ -4,7 +4,7 @@
 import sys  # noqa: E402
 
 INSTALLED_APPS += ["corsheaders"]
-MIDDLEWARE = ["corsheaders.middleware.CorsMiddleware", "PACKAGE.own.FirstMiddleware", *MIDDLEWARE]
+MIDDLEWARE = ["corsheaders.middleware.CorsMiddleware", *MIDDLEWARE]
 CORS_ALLOWED_ORIGINS = ["https://spa.example"]
 SECURE_CSP = {}
 SECURE_HSTS_SECONDS = 0
