@@ -7,8 +7,9 @@ from typing import Any
 
 import psycopg
 from django.core.signals import request_finished
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import connection, connections, transaction
 from django.db.models import ProtectedError, RestrictedError
+from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from django.dispatch import receiver
 
 from . import metrics, postgres, tracing

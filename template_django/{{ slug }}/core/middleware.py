@@ -71,7 +71,6 @@ class TelemetryMiddleware(Middleware):
             tracing.request_span(method, request.headers, attributes) as span,
             connection.execute_wrapper(trace_query) if span.is_recording() else nullcontext(),
         ):
-            bind_contextvars(trace_id=tracing.trace_id_of(span))
             response = self.get_response(request)
             route, status, seconds = _route(request), response.status_code, perf_counter() - start
             tracing.describe(span, method, route, status)

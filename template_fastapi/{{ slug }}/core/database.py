@@ -112,11 +112,7 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
     async with AsyncSession(connection.state.engine, **SESSION) as session:
         yield session
-        try:
-            await session.commit()
-        except BaseException:
-            await session.rollback()
-            raise
+        await session.commit()
 
 
 async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:

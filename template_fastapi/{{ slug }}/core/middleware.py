@@ -34,10 +34,7 @@ logger = structlog.get_logger(__name__)
 
 
 class RequestContext:
-    """Give each request an id, which the response returns, and a span.
-
-    All log lines of the request contain both.
-    """
+    """Give each request an id, for its response and its log lines, and a span."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -48,8 +45,7 @@ class RequestContext:
             return
         headers, method, status = Headers(scope=scope), scope.get("method", "GET"), 500
         request_id, application = request_id_from(headers.get(REQUEST_ID_HEADER)), scope["app"]
-        # The variables are not unbound afterwards, because the server logs unhandled exceptions
-        # later.
+        # They stay bound afterwards, because the server logs unhandled exceptions later.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         scope.setdefault("state", {})["request_id"] = request_id
@@ -66,7 +62,6 @@ class RequestContext:
             return
         attributes = {"http.request.method": method, "url.path": scope["path"]}
         with tracing.request_span(method, headers, attributes) as span:
-            structlog.contextvars.bind_contextvars(trace_id=tracing.trace_id_of(span))
             try:
                 await self.app(scope, receive, send_with_id)
             finally:
