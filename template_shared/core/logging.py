@@ -38,13 +38,8 @@ def request_id_from(header: str | None) -> str:
 
 
 def redact(_: object, __: str, event: EventDict) -> EventDict:
-    """Replace the values of fields whose names look like secrets, and what JSON cannot express."""
-    return {key: _redacted(key, value) for key, value in event.items()}
-
-
-def drop_duplicates(_: object, __: str, event: EventDict) -> EventDict:
-    """Drop {{ dropped_because }}."""
-    return {key: value for key, value in event.items() if key not in DROPPED}
+    """Replace what may be secret, and what JSON cannot express. Drop {{ dropped_because }}."""
+    return {key: _redacted(key, value) for key, value in event.items() if key not in DROPPED}
 
 
 def _redacted(key: object, value: object, depth: int = 0) -> object:
@@ -104,7 +99,7 @@ def logging_config(level: str) -> dict[str, Any]:
 def formatter() -> ProcessorFormatter:
     """Return the format of all lines."""
     return ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_shared, drop_duplicates, redact],
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_shared, redact],
         processors=[ProcessorFormatter.remove_processors_meta, *_rendered()],
     )
 

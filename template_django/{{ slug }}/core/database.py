@@ -2,19 +2,12 @@
 
 import select
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.core.signals import request_finished
-from django.db import (
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    connections,
-    transaction,
-)
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.dispatch import receiver
 
@@ -79,17 +72,8 @@ def measure_pool(**_: object) -> None:
         metrics.CONNECTIONS.labels("used").set(stats["pool_size"] - stats["pool_available"])
 
 
-@contextmanager
-def queries_traced() -> Iterator[None]:
-    """Make a span of every query of this thread."""
-    with ExitStack() as stack:
-        for each in connections.all():
-            stack.enter_context(each.execute_wrapper(trace_query))
-        yield
-
-
 def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    """https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
+    """Trace a query: https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
     span = tracing.start_query(context["connection"].vendor, sql)
     try:
         return execute(sql, params, many, context)
