@@ -46,8 +46,7 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
 def refuse_closed(idle: psycopg.Connection) -> None:
     """Reject a connection that the server has closed, and renew the others: it has restarted.
 
-    The only thing that arrives on an idle connection is its closure, so polling the socket is
-    enough.
+    Nothing else arrives on an idle connection, so polling its socket is enough.
     """
     poll = select.poll()
     poll.register(idle.fileno(), select.POLLIN)

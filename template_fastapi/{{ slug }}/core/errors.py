@@ -50,8 +50,7 @@ async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
     if not isinstance(detail, str):
         body["detail"] = detail  # any JSON value
     response = ProblemResponse(body, headers)
-    # If Content-Length exceeds the application's limit, Starlette replaces every response with its
-    # plain-text 413, unless a middleware inside raises the limit.
+    # Starlette replaces any response to a too large body with plain text, unless the limit is raised.
     return RequestBodyLimitMiddleware(response, sys.maxsize) if status == 413 else response
 
 
