@@ -49,7 +49,6 @@ app = FastAPI(
 
 # The middleware added last runs first.
 app.add_middleware(middleware.AllowedHosts, allowed_hosts=environment.allowed_hosts)
-app.add_middleware(middleware.BodyLimit)
 app.add_middleware(middleware.SecurityHeaders, hsts=environment.environment == "production")
 app.add_middleware(middleware.Metrics)
 app.add_middleware(middleware.RequestLog)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import structlog
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
@@ -45,19 +46,19 @@ def configure(service: str, endpoint: object | None) -> None:
 def request_span(
     method: str, headers: Mapping[str, str], attributes: Mapping[str, AttributeValue]
 ) -> Iterator[Span]:
-    """Make the span of a request the current one; it continues the trace named in `headers`."""
+    """Make the span of a request the current one; it continues the trace named in `headers`.
+
+    The log lines of the request contain the id of its trace.
+    """
     parent = propagate.extract(headers, Context())
     span = _tracer.start_span(method, parent, SpanKind.SERVER, attributes)
     if not span.get_span_context().is_valid:  # no exporter, and no trace to continue
         ids = SpanContext(_ids.generate_trace_id(), _ids.generate_span_id(), is_remote=False)
         span = NonRecordingSpan(ids)
+    trace_id = trace.format_trace_id(span.get_span_context().trace_id)
+    structlog.contextvars.bind_contextvars(trace_id=trace_id)
     with trace.use_span(span, True, record_exception=False, set_status_on_exception=False):
         yield span
-
-
-def trace_id_of(span: Span) -> str:
-    """Return the id of a span's trace in the format of logs and headers."""
-    return trace.format_trace_id(span.get_span_context().trace_id)
 
 
 def describe(span: Span, method: str, route: str, status: int) -> None:

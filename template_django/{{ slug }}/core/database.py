@@ -2,20 +2,14 @@
 
 import select
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.core.signals import request_finished
-from django.db import (
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    connections,
-    transaction,
-)
+from django.db import connection, connections, transaction
 from django.db.models import ProtectedError, RestrictedError
+from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from django.dispatch import receiver
 
 from . import metrics, postgres, tracing
@@ -52,8 +46,7 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
 def refuse_closed(idle: psycopg.Connection) -> None:
     """Reject a connection that the server has closed, and renew the others: it has restarted.
 
-    The only thing that arrives on an idle connection is its closure, so polling the socket is
-    enough.
+    Nothing else arrives on an idle connection, so polling its socket is enough.
     """
     poll = select.poll()
     poll.register(idle.fileno(), select.POLLIN)
@@ -71,7 +64,7 @@ def renew_connections() -> None:
 
 @receiver(request_finished)
 def measure_pool(**_: object) -> None:
-    """Record the size of the default database's pool, of which any process can report."""
+    """Record how much of the default database's pool is in use, after each request."""
     if pool := getattr(connection, "pool", None):
         stats = pool.get_stats()
         metrics.MAX_CONNECTIONS.set(stats["pool_max"])
@@ -79,17 +72,8 @@ def measure_pool(**_: object) -> None:
         metrics.CONNECTIONS.labels("used").set(stats["pool_size"] - stats["pool_available"])
 
 
-@contextmanager
-def queries_traced() -> Iterator[None]:
-    """Make a span of every query of this thread."""
-    with ExitStack() as stack:
-        for each in connections.all():
-            stack.enter_context(each.execute_wrapper(trace_query))
-        yield
-
-
 def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    """https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
+    """Trace a query: https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
     span = tracing.start_query(context["connection"].vendor, sql)
     try:
         return execute(sql, params, many, context)
