@@ -42,8 +42,7 @@ MAX_CONNECTIONS = Gauge(
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
     """Record a request; `route` is the template of its path."""
-    known = method if method in METHODS else "_OTHER"
-    DURATION.labels(known, route, str(status)).observe(seconds)
+    DURATION.labels(method if method in METHODS else "_OTHER", route, str(status)).observe(seconds)
 
 
 def render() -> bytes:

@@ -14,7 +14,7 @@ REQUEST_OPTIONS = (
     "-c datestyle=ISO -c timezone=UTC"  # a role may have others
 )
 
-UNSTORABLE = "A text contains characters that cannot be stored."
+UNSTORABLE = ("contain NUL", r"\u0000", "surrogates not allowed")  # in messages about text
 READ_ONLY = "25006"  # SQLSTATE: the server accepts no writes, as after a failover
 
 
@@ -26,28 +26,16 @@ def parameters(url: str) -> dict[str, Any]:
     try:
         given: dict[str, Any] = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
-        raise ValueError(
-            "psql would not accept this, unlike postgresql://user:password@host:5432/name"
-        ) from None
-    variables = {name: value for name, value in os.environ.items() if value}
-    if service := given.get("service") or variables.get("PGSERVICE"):
+        raise ValueError("must be a URL like postgresql://user:password@host:5432/name") from None
+    if service := given.get("service") or os.environ.get("PGSERVICE"):
         return {"service": service, **given}  # libpq's file of services may set everything else
     # libpq's default database name; not every framework applies it.
-    user = given.get("user") or variables.get("PGUSER")
-    if name := given.get("dbname") or variables.get("PGDATABASE") or user:
+    user = given.get("user") or os.environ.get("PGUSER")
+    if name := given.get("dbname") or os.environ.get("PGDATABASE") or user:
         given["dbname"] = name
-    # The options of the URL or of PGOPTIONS come last, so they take precedence. An empty `?options=`
-    # sends none, because some poolers refuse them.
-    options = given.get("options", variables.get("PGOPTIONS", " "))
+    # Given options come last, so they take precedence; if the URL's are empty, none are sent.
+    options = given.get("options", os.environ.get("PGOPTIONS") or " ")
     given["options"] = options and f"{REQUEST_OPTIONS} {options}".strip()
-    given.setdefault("connect_timeout", variables.get("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT))
-    given.setdefault("target_session_attrs", variables.get("PGTARGETSESSIONATTRS", "read-write"))
-    return given
-
-
-def is_unstorable(error: BaseException) -> bool:
-    """Return whether a text has characters that the database cannot store, such as NUL."""
-    cause = error.__cause__ or error
-    reasons = ("NUL", r"\u0000", "surrogate", "no equivalent")
-    is_about_data = isinstance(cause, psycopg.DataError | UnicodeEncodeError)
-    return is_about_data and any(reason in str(cause) for reason in reasons)
+    wait = os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_TIMEOUT
+    servers = os.environ.get("PGTARGETSESSIONATTRS") or "read-write"
+    return {"connect_timeout": wait, "target_session_attrs": servers, **given}

@@ -37,8 +37,7 @@ def connect_arguments(url: str) -> tuple[URL, dict[str, Any]]:
 def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     """Prepare an engine. Without `pool_size`, it opens a connection for each use."""
     address, arguments = connect_arguments(url)
-    wait = postgres.POOL_TIMEOUT
-    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": wait}
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": postgres.POOL_TIMEOUT}
     is_sqlite = address.drivername == "sqlite"
     if not pool_size and not is_sqlite:
         arguments["connect_timeout"] = 2  # for each host: a probe must reach the second one in time
@@ -127,8 +126,7 @@ async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSes
         yield session
 
 
-# Scope "function" commits before the response is sent, so that a failed commit is not reported as
-# 201 Created.
+# Scope "function" commits before the response is sent: a failed commit must not become a 201.
 Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 ReadSession = Annotated[AsyncSession, Depends(get_read_session, scope="function")]
 
@@ -149,10 +147,8 @@ async def constraints(
         code = error_code(error)
         if duplicate and code in UNIQUE:
             raise ConflictError(duplicate) from error
-        if missing and code in FOREIGN_KEY:
-            raise InvalidError(missing) from error
-        if referenced and code in FOREIGN_KEY:
-            raise ConflictError(referenced) from error
+        if (missing or referenced) and code in FOREIGN_KEY:
+            raise InvalidError(missing) if missing else ConflictError(referenced) from error
         raise
 
 
@@ -161,10 +157,8 @@ def error_code(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", getattr(error.orig, "sqlite_errorname", "")))
 
 
-def is_unavailable(error: Exception) -> bool:
+def is_unavailable(error: DBAPIError | PoolTimeoutError) -> bool:
     """Return whether a retry may succeed."""
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, PoolTimeoutError)
-    if isinstance(error.orig, psycopg.OperationalError):
+    if isinstance(error, PoolTimeoutError) or isinstance(error.orig, psycopg.OperationalError):
         return True
     return error_code(error) in {postgres.READ_ONLY, "SQLITE_BUSY", "SQLITE_LOCKED"}

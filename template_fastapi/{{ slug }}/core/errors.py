@@ -64,10 +64,10 @@ async def invalid_request(_: Request, error: RequestValidationError) -> Response
     return ProblemResponse(problem(422, errors=problems.field_errors(errors)))
 
 
-async def database_error(_: Request, error: Exception) -> Response:
-    if postgres.is_unstorable(error):
-        return ProblemResponse(problem(400, postgres.UNSTORABLE))
-    if not database.is_unavailable(error):
+async def database_error(_: Request, error: Any) -> Response:
+    if any(reason in str(error) for reason in postgres.UNSTORABLE):
+        return ProblemResponse(problem(400))
+    if isinstance(error, UnicodeEncodeError) or not database.is_unavailable(error):
         raise error  # a bug
     logger.error("database unavailable", exc_info=error)
     return ProblemResponse(problem(503))
