@@ -112,6 +112,7 @@ def test_the_service_works_behind_it(framework: str, service: Subject, start: St
     assert service.ask("/api/items").status == 200
 
 
+@pytest.mark.usefixtures("service")  # which migrates the database
 def test_a_pooler_that_refuses_the_limits_is_named(framework: str, start: Start, postgres: Server) -> None:
     """As PgBouncer does without `ignore_startup_parameters`: the service is not ready, and its log says why."""
     with ExitStack() as stack:
@@ -121,3 +122,6 @@ def test_a_pooler_that_refuses_the_limits_is_named(framework: str, start: Start,
             assert "options" in pooled.log.read_text()
         else:
             assert pooled.ask("/api/items").status == 200
+        pooled = stack.enter_context(start(DATABASE_URL=f"{behind(port, framework)}?options="))  # send none
+        assert pooled.ask("/health/ready").status == 200
+        assert pooled.ask("/api/items").status == 200
