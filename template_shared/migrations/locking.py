@@ -10,14 +10,15 @@ import psycopg
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-# A migration that waits for a lock blocks every query behind it: fail early and try again.
+# A migration that waits for a lock blocks every query behind it: fail before they do (after two
+# seconds), and try again.
 MIGRATION_LIMITS = (
-    "SET lock_timeout = '5s'; SET statement_timeout = '15min'; "
+    "SET lock_timeout = '1s'; SET statement_timeout = '15min'; "
     "SET idle_in_transaction_session_timeout = '15min'"  # Python between two statements
 )
 MIGRATION_TURN = 15 * 60  # seconds to wait for another migration
 MIGRATION_LOCK = int.from_bytes(b"migrate")  # the key of the advisory lock
-PAUSES = (1, 2, 4, 8)  # seconds between attempts
+PAUSES = (1, 2, 4, 8, 8, 8, 8, 8, 8)  # seconds between attempts
 
 log = structlog.get_logger(__name__)
 

@@ -346,6 +346,14 @@ def test_starting_it_again_by_hand_changes_nothing(stack: Stack) -> None:
     assert {stack.container(service).inspect()["RestartCount"] for service in before} == {0}
 
 
+def test_what_was_stopped_by_hand_starts_again(stack: Stack) -> None:
+    """With `up`: the container of the migrations, which `start` asks for, is gone."""
+    stack.compose("restart", "web-a")
+    stack.compose("stop")
+    stack.compose("up", "--detach", "--wait")
+    assert stack.get("/health/ready").status == 200
+
+
 def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack: Stack) -> None:
     before = stack.items()
     with load(stack.url, tagged("killed"), clients=CLIENTS) as clients:
@@ -552,7 +560,8 @@ def test_what_was_there_returns_after_an_interruption(
     code = script.wait(timeout=120)
     if by == signal.SIGKILL:
         run("flock", stack.directory, "true")  # until what it started has ended
-        assert "a restore was killed here" in stack.script("restore.sh", "--yes", str(before.backup), code=1)
+        for again in (("restore.sh", "--yes", str(before.backup)), ("deploy.sh", "--no-backup", "v1")):
+            assert "a restore was killed here" in stack.script(*again, code=1)
         assert "the data from before the restore is back" in stack.script("restore.sh", "--yes", "--undo")
         assert "there is nothing to undo" in stack.script("restore.sh", "--yes", "--undo", code=1)
     else:
@@ -685,6 +694,7 @@ def test_an_interrupted_deployment_is_undone(stack: Stack, engine: Engine, tmp_p
         details = stack.container(service).inspect()
         assert (details["Config"]["Image"], details["State"]["Health"]["Status"]) == (f"{stack.image}:v1", "healthy")
     assert stack.recorded("VERSION") == "v1"
+    assert "nothing to roll back: v1 is running" in stack.script("deploy.sh", "--rollback", code=1)
     engine.run("rmi", f"{stack.image}:next")
 
 

@@ -137,6 +137,10 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
     machine = tmp_path / "machine"
     (machine / "service/deploy/compose").mkdir(parents=True)
     (machine / "service/deploy/compose/.env").write_text("IMAGE=ours\n")
+    old = machine / "service/deploy/nginx/locations/old.conf"
+    old.parent.mkdir(parents=True)
+    old.write_text("location /old/ { return 404; }\n")
+    mounted = old.parent.stat().st_ino
     copy = tmp_path / "checkout"
     run("git", "clone", "--quiet", project.path, copy)
     deploy = executable(copy / "deploy/compose/deploy.sh", 'echo "deploy $* in $PWD with $(cat deploy/compose/.env)"')
@@ -161,6 +165,9 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
     assert result.returncode == 0, result.stdout
     assert f"deploy v1.2.3 in {machine}/service with IMAGE=ours" in result.stdout
     assert (machine / "service/deploy/compose/compose.yaml").stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in old.parent.iterdir()] == ["service.conf"]
+    assert old.parent.stat().st_ino == mounted
+    assert {path.name for path in (machine / "service").iterdir()} == {"deploy"}
     assert "600\na key\n" in result.stdout
     assert "machine.example.com ssh-ed25519 AAAA\n" in result.stdout
     assert (tmp_path / "asked").read_text().count("StrictHostKeyChecking=yes") == 2
