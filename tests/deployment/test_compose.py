@@ -163,7 +163,9 @@ def test_instances_leave_connections_for_others(project: Path) -> None:
     (connections,) = re.findall(r"max_connections=(\d+)", found["database"]["command"])
     text = (project / "service/core/environment.py").read_text()
     (pool,) = re.findall(r"database_pool_size: int = Field\(default=(\d+)", text)
-    (workers,) = re.findall(r"WEB_CONCURRENCY:-(\d+)", (project / "deploy/compose/compose.yaml").read_text())
+    file = (project / "deploy/compose/compose.yaml").read_text()
+    (pool,) = re.findall(r"DATABASE_POOL_SIZE:-(\d+)", file) or (pool,)
+    (workers,) = re.findall(r"WEB_CONCURRENCY:-(\d+)", file)
     instances = [name for name in found if name.startswith("web-")]
     assert len(instances) * int(workers) * (int(pool) + 1) <= int(connections) - 20
     example = (project / "deploy/compose/.env.example").read_text()
