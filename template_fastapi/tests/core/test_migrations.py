@@ -35,7 +35,7 @@ def failing(error: psycopg.Error, times: int) -> list[Exception]:
     [
         (psycopg.errors.LockNotAvailable("canceling statement\ndue to lock timeout"), 2, 3, 0),
         (psycopg.errors.DeadlockDetected("deadlock"), 1, 2, 0),
-        (psycopg.OperationalError("connection refused"), 9, 5, 1),
+        (psycopg.OperationalError("connection refused"), 15, 10, 1),
         (psycopg.errors.QueryCanceled("canceling statement due to statement timeout"), 9, 1, 1),
     ],
 )
