@@ -163,7 +163,9 @@ def test_instances_leave_connections_for_others(project: Path) -> None:
     (connections,) = re.findall(r"max_connections=(\d+)", found["database"]["command"])
     text = (project / "service/core/environment.py").read_text()
     (pool,) = re.findall(r"database_pool_size: int = Field\(default=(\d+)", text)
-    (workers,) = re.findall(r"WEB_CONCURRENCY:-(\d+)", (project / "deploy/compose/compose.yaml").read_text())
+    file = (project / "deploy/compose/compose.yaml").read_text()
+    (pool,) = re.findall(r"DATABASE_POOL_SIZE:-(\d+)", file) or (pool,)
+    (workers,) = re.findall(r"WEB_CONCURRENCY:-(\d+)", file)
     instances = [name for name in found if name.startswith("web-")]
     assert len(instances) * int(workers) * (int(pool) + 1) <= int(connections) - 20
     example = (project / "deploy/compose/.env.example").read_text()
@@ -345,6 +347,14 @@ def test_starting_it_again_by_hand_changes_nothing(stack: Stack) -> None:
         stack.compose("up", "--detach", "--no-deps", service)
     assert {service: stack.container(service).id for service in before} == before
     assert {stack.container(service).inspect()["RestartCount"] for service in before} == {0}
+
+
+def test_what_was_stopped_by_hand_starts_again(stack: Stack) -> None:
+    """With `up`: the container of the migrations, which `start` asks for, is gone."""
+    stack.compose("restart", "web-a")
+    stack.compose("stop")
+    stack.compose("up", "--detach", "--wait")
+    assert stack.get("/health/ready").status == 200
 
 
 def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack: Stack) -> None:
@@ -553,7 +563,8 @@ def test_what_was_there_returns_after_an_interruption(
     code = script.wait(timeout=120)
     if by == signal.SIGKILL:
         run("flock", stack.directory, "true")  # until what it started has ended
-        assert "a restore was killed here" in stack.script("restore.sh", "--yes", str(before.backup), code=1)
+        for again in (("restore.sh", "--yes", str(before.backup)), ("deploy.sh", "--no-backup", "v1")):
+            assert "a restore was killed here" in stack.script(*again, code=1)
         assert "the data from before the restore is back" in stack.script("restore.sh", "--yes", "--undo")
         assert "there is nothing to undo" in stack.script("restore.sh", "--yes", "--undo", code=1)
     else:
@@ -686,6 +697,7 @@ def test_an_interrupted_deployment_is_undone(stack: Stack, engine: Engine, tmp_p
         details = stack.container(service).inspect()
         assert (details["Config"]["Image"], details["State"]["Health"]["Status"]) == (f"{stack.image}:v1", "healthy")
     assert stack.recorded("VERSION") == "v1"
+    assert "nothing to roll back: v1 is running" in stack.script("deploy.sh", "--rollback", code=1)
     engine.run("rmi", f"{stack.image}:next")
 
 
