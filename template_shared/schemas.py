@@ -12,9 +12,9 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class Input(BaseModel):
-    """Base class for request bodies. Unknown fields are errors."""
+    """Base class for request bodies. Unknown fields, infinity and NaN are errors."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 def _number(value: object) -> object:

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -42,8 +42,7 @@ class CoreEnvironment(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     debug: bool = False
-    # It contains a password.
-    database_url: str = Field(default=f"sqlite:///{ROOT}/db.sqlite3", repr=False)
+    database_url: str = Field(default=f"sqlite:///{ROOT}/db.sqlite3", repr=False)  # a secret
     database_pool_size: int = Field(default=10, ge=1, le=1000)  # connections for each process
     # Host names without scheme or port, separated by commas; .example.com includes its subdomains.
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
@@ -64,8 +63,7 @@ class CoreEnvironment(BaseSettings):
             return given
         return {"debug": True, "api_docs": True, "allowed_hosts": ON_THIS_MACHINE} | given
 
-    # Each validator checks one field, because model validators run only if all fields are valid,
-    # and users should see all problems at once.
+    # One validator for each field: model validators run only if all fields are valid.
 
     @field_validator("debug")
     @classmethod
@@ -80,23 +78,16 @@ class CoreEnvironment(BaseSettings):
         if not url.startswith("sqlite:"):
             postgres.parameters(url)
         elif info.data.get("environment") == "production":
-            raise ValueError(
-                "SQLite is not allowed in production; use postgresql://user:password@host:5432/name"
-            )
+            raise ValueError("in production, use postgresql://user:password@host:5432/name")
         elif url.removeprefix("sqlite:///") in ("", url):
             raise ValueError("must have the form sqlite:///path")
         return url
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
-    def _hosts_are_separated_by_commas(cls, hosts: object) -> object:
-        if isinstance(hosts, str):
-            return tuple(host.strip().lower() for host in hosts.split(",") if host.strip())
-        return hosts
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _hosts_can_match(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    def _hosts_can_match(cls, given: Any, info: ValidationInfo) -> tuple[str, ...]:
+        names = given.split(",") if isinstance(given, str) else given
+        hosts = tuple(name.strip().lower() for name in names if name.strip())
         in_production = info.data.get("environment") == "production"
         if not hosts or (in_production and "*" in hosts):
             raise ValueError("required in production: the host names of this service, without *")

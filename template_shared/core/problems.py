@@ -78,8 +78,6 @@ SCHEMA = {
     "properties": {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": DETAIL}
     | {"errors": {"type": "array", "items": ERROR}},
 }
+CONTENT = {CONTENT_TYPE: {"schema": SCHEMA}}
 # The API's schema for every error response.
-PROBLEM_RESPONSE: dict[str, Any] = {
-    "description": "A problem (RFC 9457)",
-    "content": {CONTENT_TYPE: {"schema": SCHEMA}},
-}
+PROBLEM_RESPONSE: dict[str, Any] = {"description": "A problem (RFC 9457)", "content": CONTENT}

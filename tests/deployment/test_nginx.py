@@ -724,8 +724,12 @@ def test_a_websocket_outlives_a_reload_for_a_while(proxy: Nginx) -> None:
 
 @pytest.mark.parametrize(
     ("path", "headers"),
-    [("/events", {"Accept": "text/event-stream"}), ("/events?unbuffered", {})],
-    ids=["asked for", "answered so"],
+    [
+        ("/events", {"Accept": "text/event-stream"}),
+        ("/events", {"Accept": "application/json, text/event-stream"}),  # as clients of MCP do
+        ("/events?unbuffered", {}),
+    ],
+    ids=["asked for", "asked for among others", "answered so"],
 )
 def test_events_come_as_they_are_sent(proxy: Nginx, upstream: Upstream, path: str, headers: dict[str, str]) -> None:
     connection = HTTPConnection(urlsplit(proxy.url).netloc, timeout=10)

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -38,7 +39,7 @@ class JSONRenderer(BaseRenderer):
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        return to_json(data, fallback=str)  # such as lazy translations
+        return to_json(data, fallback=DjangoJSONEncoder().default, inf_nan_mode="null")
 
 
 class API(NinjaAPI):

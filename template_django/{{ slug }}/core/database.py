@@ -22,8 +22,7 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": url.removeprefix("sqlite:///"),
-            # By default, a transaction that reads before it writes fails if another writer is
-            # active, instead of waiting.
+            # By default, a transaction that reads before it writes does not wait for other writers.
             "OPTIONS": {"transaction_mode": "IMMEDIATE"},
         }
     options = postgres.parameters(url)
@@ -44,11 +43,8 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
 
 
 def refuse_closed(idle: psycopg.Connection) -> None:
-    """Reject a connection that the server has closed, and renew the others: it has restarted.
-
-    Nothing else arrives on an idle connection, so polling its socket is enough.
-    """
-    poll = select.poll()
+    """Reject a connection that the server has closed, and renew the others: it has restarted."""
+    poll = select.poll()  # nothing else arrives on an idle connection
     poll.register(idle.fileno(), select.POLLIN)
     if poll.poll(0):
         renew_connections()

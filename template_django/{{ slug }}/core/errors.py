@@ -16,6 +16,7 @@ from ninja.errors import HttpError, ValidationError
 from pydantic_core import to_json
 
 from .database import is_unavailable
+from .postgres import UNSTORABLE
 from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
 
 log = structlog.get_logger(__name__)
@@ -52,14 +53,19 @@ def is_api(request: HttpRequest) -> bool:
         return any(prefix.app_name == "ninja" for pattern in tried for prefix in pattern[:-1])
 
 
+def _status_of(error: BaseException | None) -> int:
+    if any(reason in str(error) for reason in UNSTORABLE):
+        return 400
+    return 503 if isinstance(error, Exception) and is_unavailable(error) else 500
+
+
 def _handler(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def handler(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        error = sys.exception()
-        is_temporary = status == 500 and isinstance(error, Exception) and is_unavailable(error)
+        found = _status_of(sys.exception()) if status == 500 else status
         if is_api(request) or request.path_info.startswith(("/health/", "/metrics")):
-            return problem_response(503 if is_temporary else status)
+            return problem_response(found)
         response = page(request, *args, **options)
-        response.status_code = 503 if is_temporary else status
+        response.status_code = found
         return response
 
     return handler
@@ -78,10 +84,10 @@ def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
-    if not is_unavailable(error):
+    if (status := _status_of(error)) == 500:
         raise error  # Django's signals, loggers and handler500 see it, as for any view
-    log.error("database unavailable", exc_info=error)
-    return problem_response(503)
+    log.error("database unavailable" if status == 503 else "text cannot be stored", exc_info=error)
+    return problem_response(status)
 
 
 # Exception handlers for Django Ninja.

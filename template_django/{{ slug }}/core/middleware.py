@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
+from importlib import import_module
 from time import perf_counter
 
 import structlog
@@ -52,6 +53,10 @@ def forget_request(**_: object) -> None:
 class HealthMiddleware(Middleware):
     """Respond to probes and Prometheus, whose Host header is not in ALLOWED_HOSTS."""
 
+    def __init__(self, get_response: Handler) -> None:
+        super().__init__(get_response)
+        import_module(settings.ROOT_URLCONF)  # if it fails, the process must not start
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         view = VIEWS.get(request.path_info)
         if view and request.method not in ("GET", "HEAD"):
@@ -83,21 +88,21 @@ class TelemetryMiddleware(Middleware):
 
 
 class ApiMethodsMiddleware(Middleware):
-    """Allow HEAD wherever Django Ninja allows GET, and return problem details for status 405."""
+    """Allow HEAD wherever Django Ninja allows GET, and return problem details for 405 and 411."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        method = request.method
+        if {"wsgi.input", "HTTP_TRANSFER_ENCODING"} <= request.META.keys():
+            return problem_response(411)  # Django would find an empty body
         response = self.get_response(request)
-        request.method = method
-        if isinstance(response, HttpResponseNotAllowed) and is_api(request):
-            allowed = response.headers["Allow"].replace("GET", "GET, HEAD")
-            return problem_response(405, headers={"Allow": allowed})
-        return response
-
-    def process_view(self, request: HttpRequest, *_: object) -> None:
-        """Django calls this once the route is known, before the view."""
-        if request.method == "HEAD" and is_api(request):
+        if not isinstance(response, HttpResponseNotAllowed) or not is_api(request):
+            return response
+        if request.method == "HEAD" and "GET" in response.headers["Allow"]:
             request.method = "GET"  # the server drops the body
+            response = self.get_response(request)
+            request.method = "HEAD"
+            return response
+        allowed = response.headers["Allow"].replace("GET", "GET, HEAD")
+        return problem_response(405, headers={"Allow": allowed})
 
 
 def _route(request: HttpRequest) -> str:

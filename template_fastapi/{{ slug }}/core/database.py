@@ -30,15 +30,17 @@ def connect_arguments(url: str) -> tuple[URL, dict[str, Any]]:
     if url.startswith("sqlite:"):
         return make_url(url), {}
     # Prepared statements do not survive a pooler in transaction mode.
-    return URL.create("postgresql+psycopg"), postgres.parameters(url) | {"prepare_threshold": None}
+    ours = {"prepare_threshold": None, "client_encoding": "utf8"}
+    return URL.create("postgresql+psycopg"), postgres.parameters(url) | ours
 
 
 def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     """Prepare an engine. Without `pool_size`, it opens a connection for each use."""
     address, arguments = connect_arguments(url)
-    wait = postgres.POOL_TIMEOUT
-    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": wait}
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": postgres.POOL_TIMEOUT}
     is_sqlite = address.drivername == "sqlite"
+    if not pool_size and not is_sqlite:
+        arguments["connect_timeout"] = 2  # for each host: a probe must reach the second one in time
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite") if is_sqlite else address,
         connect_args=arguments,
@@ -124,8 +126,7 @@ async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSes
         yield session
 
 
-# Scope "function" commits before the response is sent, so that a failed commit is not reported as
-# 201 Created.
+# Scope "function" commits before the response is sent: a failed commit must not become a 201.
 Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 ReadSession = Annotated[AsyncSession, Depends(get_read_session, scope="function")]
 
@@ -146,10 +147,8 @@ async def constraints(
         code = error_code(error)
         if duplicate and code in UNIQUE:
             raise ConflictError(duplicate) from error
-        if missing and code in FOREIGN_KEY:
-            raise InvalidError(missing) from error
-        if referenced and code in FOREIGN_KEY:
-            raise ConflictError(referenced) from error
+        if (missing or referenced) and code in FOREIGN_KEY:
+            raise InvalidError(missing) if missing else ConflictError(referenced) from error
         raise
 
 

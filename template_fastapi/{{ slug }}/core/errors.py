@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from . import database, problems
+from . import database, postgres, problems
 from .logging import REQUEST_ID_HEADER
 from .problems import Problem, ServiceError, problem
 
@@ -64,8 +64,10 @@ async def invalid_request(_: Request, error: RequestValidationError) -> Response
     return ProblemResponse(problem(422, errors=problems.field_errors(errors)))
 
 
-async def database_error(_: Request, error: DBAPIError | PoolTimeoutError) -> Response:
-    if not database.is_unavailable(error):
+async def database_error(_: Request, error: Any) -> Response:
+    if any(reason in str(error) for reason in postgres.UNSTORABLE):
+        return ProblemResponse(problem(400))
+    if isinstance(error, UnicodeEncodeError) or not database.is_unavailable(error):
         raise error  # a bug
     logger.error("database unavailable", exc_info=error)
     return ProblemResponse(problem(503))
@@ -86,6 +88,7 @@ exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] =
     RequestValidationError: invalid_request,
     DBAPIError: database_error,
     PoolTimeoutError: database_error,
+    UnicodeEncodeError: database_error,
     ClientDisconnect: client_disconnect,
     Exception: unhandled_exception,
 }

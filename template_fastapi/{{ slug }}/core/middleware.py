@@ -33,6 +33,10 @@ SECURITY_HEADERS: Mapping[str, str] = {
 logger = structlog.get_logger(__name__)
 
 
+def is_exempt(scope: Scope) -> bool:
+    return scope["path"].removeprefix(scope.get("root_path", "")) in EXEMPT
+
+
 class RequestContext:
     """Give each request an id, for its response and its log lines, and a span."""
 
@@ -57,7 +61,7 @@ class RequestContext:
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
-        if scope["path"] in EXEMPT:
+        if is_exempt(scope):
             await self.app(scope, receive, send_with_id)
             return
         attributes = {"http.request.method": method, "url.path": scope["path"]}
@@ -81,7 +85,7 @@ class RequestLog:
         logger.info("request", method=scope["method"], route=route, **result)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in EXEMPT:
+        if scope["type"] != "http" or is_exempt(scope):
             await self.app(scope, receive, send)
             return
         application, start, statuses = scope["app"], perf_counter(), list[int]()
@@ -152,6 +156,7 @@ class AllowedHosts:
         # ".example.com" includes the domain itself; Starlette's "*.example.com" does not.
         hosts = {host.removeprefix(".") for host in allowed_hosts}
         hosts |= {f"*{host}" for host in allowed_hosts if host.startswith(".")}
+        hosts |= {f"{host}." for host in hosts if host != "*"}  # a name may end with a dot
         self.check = TrustedHostMiddleware(self.accept, sorted(hosts), www_redirect=False)
         self.refusal = ProblemResponse(problem(400, "This service does not serve that host name."))
 
@@ -159,7 +164,7 @@ class AllowedHosts:
         scope["is_host_allowed"] = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in EXEMPT:
+        if scope["type"] == "lifespan" or is_exempt(scope):
             await self.app(scope, receive, send)
             return
         await self.check(scope, receive, drop)  # Starlette refuses with plain text
