@@ -307,6 +307,9 @@ class TestFastAPI:
     def test_an_exception_handler_for_a_status_answers(self, fastapi: Served) -> None:
         assert fastapi.ask("/own/nothing").body == b"An own answer"
 
+    def test_a_home_page_replaces_the_way_to_the_documentation(self, fastapi: Served) -> None:
+        assert fastapi.ask("/").json == "An own home page"
+
     def test_a_response_keeps_the_headers_that_it_sets(self, fastapi: Served) -> None:
         framed = fastapi.ask("/own/framed").headers
         assert framed.get_all("X-Frame-Options") == ["SAMEORIGIN"]

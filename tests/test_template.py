@@ -118,3 +118,14 @@ def test_locks_pin_what_the_projects_ask_for(path: Path) -> None:
     for name in servers | set(re.findall(r'^    "([a-z0-9-]+)', project, flags=re.MULTILINE)):
         assert f'\nname = "{name}"\n' in lock
     assert set(re.findall(r'https?://([^/"]+)', lock)) == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_the_image_starts_the_server_with_the_options_of_poe_serve() -> None:
+    """Django's servers read them from a file, or from variables."""
+
+    def options(name: str, end: str) -> list[str]:
+        text = (ROOT / "template_fastapi" / name).read_text()
+        return text.rpartition(".main:app")[2].partition(end)[0].replace("\\\n", " ").split()
+
+    assert options("Dockerfile.jinja", '"]') == options("poe_tasks.toml.jinja", '"$@"')
+    assert "--no-access-log" in options("Dockerfile.jinja", '"]')

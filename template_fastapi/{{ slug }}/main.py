@@ -19,17 +19,19 @@ configure_structlog()
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
     """Run in every process, before its first request and after its last."""
     url, pool_size = environment.database_url, environment.database_pool_size
-    app.state.engine = database.create_engine(url, pool_size)
-    app.state.probe = database.create_engine(url)  # readiness checks do not use the pool
+    engine = database.create_engine(url, pool_size)
     if tracing.configure(__package__, environment.otel_exporter_otlp_endpoint):
         # Its metadata excludes SQLAlchemy 2.1, which it works with.
-        engine = app.state.engine.sync_engine
-        SQLAlchemyInstrumentor().instrument(engine=engine, skip_dep_check=True)
-    yield
-    await app.state.engine.dispose()
+        SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
+    yield {  # requests find these in `request.state`
+        "engine": engine,
+        "read_engine": engine.execution_options(isolation_level="AUTOCOMMIT"),
+        "probe": database.create_engine(url),  # readiness checks do not use the pool
+    }
+    await engine.dispose()
     operations.shutdown()
 
 
@@ -50,6 +52,7 @@ app = FastAPI(
 
 # The middleware added last runs first.
 app.add_middleware(middleware.AllowedHosts, allowed_hosts=environment.allowed_hosts)
+app.add_middleware(middleware.BodyLimit)
 app.add_middleware(middleware.SecurityHeaders, hsts=environment.environment == "production")
 app.add_middleware(middleware.Metrics)
 app.add_middleware(middleware.RequestLog)
@@ -59,3 +62,4 @@ app.include_router(operations.router)
 app.include_router(items.router)
 if environment.api_docs:
     app.include_router(docs.router)
+    app.router.default = docs.home(app.router.default)  # runs if no route matches

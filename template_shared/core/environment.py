@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
     HttpUrl,
     ValidationError,
@@ -46,7 +47,9 @@ class CoreEnvironment(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, le=1000)  # connections for each process
     # Host names without scheme or port, separated by commas; .example.com includes its subdomains.
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
+    ] = "INFO"
     api_docs: bool = False
     otel_exporter_otlp_endpoint: HttpUrl | None = None
     # Read by the server itself; declared here so that they are checked.
@@ -100,11 +103,6 @@ class CoreEnvironment(BaseSettings):
         if not all(HOST.fullmatch(host) for host in hosts):
             raise ValueError("must be host names without scheme or port, separated by commas")
         return hosts
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _level_in_any_case(cls, level: object) -> object:
-        return level.upper() if isinstance(level, str) else level
 
 
 def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> EnvironmentT:

@@ -71,10 +71,11 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
 
 TEXT = {"type": "string"}
 ERROR = {"type": "object", "properties": {"field": TEXT, "message": TEXT}}
+DETAIL = {"type": ["string", "object", "array"]}  # a sentence, or your own data
 SCHEMA = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
-    "properties": {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT}
+    "properties": {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": DETAIL}
     | {"errors": {"type": "array", "items": ERROR}},
 }
 # The API's schema for every error response.

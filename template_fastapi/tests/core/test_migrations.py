@@ -1,6 +1,7 @@
 """`alembic upgrade head` is safe, and reports a failure in one line."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError
 
 from .conftest import LogLines
+from migrations import locking
 from migrations.safety import run_safely
 
 ROOT = Path(__file__).parents[2]
+ON_POSTGRESQL = not os.environ["DATABASE_URL"].startswith("sqlite:")
 
 
 def test_migrations_have_not_branched() -> None:
@@ -59,29 +62,68 @@ def test_what_may_pass_is_retried(
 
     if code:
         with pytest.raises(SystemExit) as end:
-            run_safely(migrate)
+            run_safely(migrate, Config())
         assert end.value.code == code
         assert log_lines()[-1]["reason"] == str(error)
     else:
-        run_safely(migrate)
+        run_safely(migrate, Config())
     assert made == attempts
+
+
+def alembic(database_url: str, *arguments: str, code: int = 0, timeout: int = 30) -> str:
+    """Run the command, which must end with this exit code; return what it printed."""
+    process = subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database_url},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert min(process.returncode, 1) == code, process.stderr
+    return process.stdout
 
 
 @pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/service.sqlite3"}
+    url = f"sqlite:///{tmp_path}/service.sqlite3"
+    assert "Running upgrade" in alembic(url, "upgrade", "head")
+    assert "Running upgrade" not in alembic(url, "upgrade", "head")
+    assert alembic(url, "upgrade", "head", "--sql").startswith("BEGIN;")
+    for command in ("upgrade", "downgrade"):
+        assert "Can't locate revision" in alembic(url, command, "misspelt", code=1)
 
-    def alembic(*arguments: str) -> str:
-        command = [sys.executable, "-m", "alembic", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
-        ).stdout
 
-    assert "Running upgrade" in alembic("upgrade", "head")
-    assert "Running upgrade" not in alembic("upgrade", "head")
-    assert alembic("upgrade", "head", "--sql").startswith("BEGIN;")
-    # A later version has migrated, and the service was rolled back.
+@pytest.mark.slow
+def test_the_schema_of_a_later_version_stays_after_a_rollback(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/service.sqlite3"
+    alembic(url, "upgrade", "head")
     with sqlite3.connect(tmp_path / "service.sqlite3") as later:
         later.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
     later.close()
-    assert "database is ahead of this version" in alembic("upgrade", "head")
+    assert "database is ahead of this version" in alembic(url, "upgrade", "head")
+    assert "Can't locate revision" in alembic(url, "stamp", "head", code=1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="needs PostgreSQL")
+def test_commands_that_only_read_do_not_wait_for_a_migration(database_url: str) -> None:
+    with psycopg.connect(database_url) as other:
+        locking.lock_for_migration(other)
+        assert "(head)" in alembic(database_url, "current")
+        with pytest.raises(subprocess.TimeoutExpired):
+            alembic(database_url, "upgrade", "head", timeout=5)
+
+
+@pytest.mark.slow
+def test_the_lint_names_a_missing_migration(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "alembic.ini", tmp_path)
+    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
+    orphan = "revision, down_revision = 'a', 'b'\n"
+    (tmp_path / "migrations/versions/orphan.py").write_text(orphan, encoding="utf-8")
+    command = [sys.executable, "-W", "ignore", "-m", "migrations.lint"]
+    process = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert process.returncode == 1
+    [line] = process.stderr.splitlines()
+    assert "'b'" in line

@@ -1,7 +1,7 @@
 """Exception handlers: every error of the API becomes a problem (RFC 9457)."""
 
-import sys
 from collections.abc import Callable, Mapping
+from json import JSONDecodeError
 from typing import Any
 
 import structlog
@@ -12,10 +12,8 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
-from starlette.types import ASGIApp
 
 from . import database, problems
 from .logging import REQUEST_ID_HEADER
@@ -35,12 +33,12 @@ async def service_error(_: Request, error: ServiceError) -> Response:
     return ProblemResponse(problem(error.status, str(error)), error.headers)
 
 
-async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
+async def http_exception(request: Request, error: HTTPException) -> Response:
     status, headers = error.status_code, error.headers
     detail: object = error.detail
     if status in {204, 304}:  # these have no body
         return Response(status_code=status, headers=headers)
-    if status == 405:  # the exception knows only the methods of the first route with this path
+    if status == 405:  # Starlette names only the methods of the first route with this path
         routes = iter_route_contexts(request.app.routes)
         found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
         methods = {method for route in found for method in route.methods or ()}
@@ -48,15 +46,12 @@ async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
     body = problem(status, str(detail))
     if not isinstance(detail, str):
         body["detail"] = detail  # any JSON value
-    response = ProblemResponse(body, headers)
-    # If Content-Length exceeds the application's limit, Starlette replaces every response with its
-    # plain-text 413, unless a middleware inside raises the limit.
-    return RequestBodyLimitMiddleware(response, sys.maxsize) if status == 413 else response
+    return ProblemResponse(body, headers)
 
 
 async def invalid_request(_: Request, error: RequestValidationError) -> Response:
     errors = error.errors()
-    if any(found["type"] == "json_invalid" and len(found["loc"]) == 2 for found in errors):
+    if isinstance(error.__cause__, JSONDecodeError):
         return ProblemResponse(problem(400, problems.UNREADABLE))
     # If the Content-Type is not JSON, FastAPI leaves the body as bytes.
     if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in errors):

@@ -1,15 +1,19 @@
-"""ASGI middleware, one class for each concern: https://starlette.dev/middleware/#pure-asgi-middleware."""
+"""ASGI middleware, one class for each concern: https://starlette.dev/middleware/#pure-asgi-middleware.
+
+FastAPI's own telemetry is off: its spans take longer, and its metrics are not for Prometheus.
+"""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from operator import itemgetter
 from time import perf_counter
-from weakref import WeakKeyDictionary
 
 import structlog
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import metrics, tracing
@@ -144,6 +148,31 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
+class BodyLimit:
+    """Refuse a body whose declared length is too large, even if nothing reads it.
+
+    FastAPI alone would replace the response with plain text, after all middleware.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = int(dict(scope.get("headers", ())).get(b"content-length", 0))
+
+        async def send_or_refuse(message: Message) -> None:
+            nonlocal send
+            limit = scope.get(MAX_BODY_SIZE_SCOPE_KEY, length)  # a route may have its own
+            if message["type"] == "http.response.start" and length > limit:
+                refusal = RequestBodyLimitMiddleware(ProblemResponse(problem(413)), length)
+                await refusal(scope, receive, send)
+                send = drop
+            else:
+                await send(message)
+
+        await self.app(scope, receive, send_or_refuse if length else send)
+
+
 class AllowedHosts:
     """Starlette's TrustedHostMiddleware, with problem responses and an exemption for probes."""
 
@@ -158,28 +187,32 @@ class AllowedHosts:
     async def accept(self, scope: Scope, _: Receive, __: Send) -> None:
         scope["is_host_allowed"] = True
 
-    async def drop(self, _: Message) -> None: ...
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or scope["path"] in EXEMPT:
             await self.app(scope, receive, send)
             return
-        await self.check(scope, receive, self.drop)  # Starlette refuses with plain text
+        await self.check(scope, receive, drop)  # Starlette refuses with plain text
         answer = self.app if scope.pop("is_host_allowed", False) else self.refusal
         await answer(scope, receive, send)
 
 
-_routes: WeakKeyDictionary[Starlette, dict[int, list[RouteContext]]] = WeakKeyDictionary()
+async def drop(_: Message) -> None: ...
+
+
+@lru_cache(1000)
+def routes_to(endpoint: int, app: Starlette) -> list[RouteContext]:
+    return [route for route in iter_route_contexts(app.routes) if id(route.endpoint) == endpoint]
 
 
 def route_of(app: Starlette, scope: Scope) -> str:
     """Return the declared path of the matched route or mount, with placeholders, or "unmatched"."""
-    if app not in _routes:
-        _routes[app] = {}
-        for route in iter_route_contexts(app.routes):
-            _routes[app].setdefault(id(route.endpoint or route.app), []).append(route)
-    for target in (scope.get("endpoint"), scope.get("app")):
-        for route in (routes := _routes[app].get(id(target), [])):
-            if len(routes) == 1 or route.matches(scope)[0] != Match.NONE:
-                return str(route.path_format)
-    return "unmatched"
+    if "app_root_path" in scope:  # in a mounted application
+        routes = list(iter_route_contexts(app.routes))
+    else:
+        routes = routes_to(id(scope["endpoint"]), app) if "endpoint" in scope else []
+    if len(routes) == 1:
+        return routes[0].path_format or "unmatched"
+    original = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
+    matches = [(route.matches(original)[0].value, route.path_format) for route in routes]
+    match, path = max(matches, default=(0, ""), key=itemgetter(0))
+    return path if match and path else "unmatched"

@@ -25,7 +25,7 @@ async def live() -> dict[str, str]:
 
 @router.api_route("/health/ready", methods=["GET", "HEAD"])
 async def ready(request: Request) -> JSONResponse:
-    engine = request.app.state.probe
+    engine = request.state.probe
     try:
         async with asyncio.timeout(PROBE_TIMEOUT), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))

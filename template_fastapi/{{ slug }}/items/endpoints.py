@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from ..core.database import ReadSession, Session
 from ..pagination import PageQuery
@@ -25,10 +25,12 @@ async def list_items(session: ReadSession, page: PageQuery) -> Page[ItemRead]:
 
 
 @router.post("", status_code=201)
-async def create_item(values: ItemCreate, session: Session, response: Response) -> ItemRead:
+async def create_item(
+    values: ItemCreate, session: Session, request: Request, response: Response
+) -> ItemRead:
     """Create an item."""
     item = await service.create_item(session, values)
-    response.headers["Location"] = router.url_path_for("get_item", item_id=item.id)
+    response.headers["Location"] = request.url_for("get_item", item_id=item.id).path
     return ItemRead.model_validate(item)
 
 
