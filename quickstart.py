@@ -98,7 +98,7 @@ def start_project(arguments: list[str]) -> int:
     python = {} if (found := interpreters.find()) is None else {"UV_PYTHON": found}
     if not python and "UV_PYTHON" not in os.environ:
         print(
-            "There is no Python 3.12 or newer here, so uv downloads one. To use your own, set UV_PYTHON and try again."
+            "There is no Python 3.12 to 3.14 here, so uv downloads one. To use your own, set UV_PYTHON and try again."
         )
     run([uv, "sync", "--locked", "--quiet"], cwd=destination, env=python | os.environ)
     if not (destination / ".git").exists():
