@@ -28,6 +28,16 @@ ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
 
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+# A variable with any number of values, separated by commas.
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
 class CoreEnvironment(BaseSettings):
     """One typed field per variable."""
 
@@ -46,7 +56,7 @@ class CoreEnvironment(BaseSettings):
     database_url: str = Field(default=f"sqlite:///{ROOT}/db.sqlite3", repr=False)
     database_pool_size: int = Field(default=10, ge=1, le=1000)  # connections for each process
     # Host names without scheme or port, separated by commas; .example.com includes its subdomains.
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_hosts: CommaSeparated = ()
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
     ] = "INFO"
@@ -87,17 +97,11 @@ class CoreEnvironment(BaseSettings):
             raise ValueError("must have the form sqlite:///path")
         return url
 
-    @field_validator("allowed_hosts", mode="before")
-    @classmethod
-    def _hosts_are_separated_by_commas(cls, hosts: object) -> object:
-        if isinstance(hosts, str):
-            return tuple(host.strip().lower() for host in hosts.split(",") if host.strip())
-        return hosts
-
     @field_validator("allowed_hosts")
     @classmethod
     def _hosts_can_match(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         in_production = info.data.get("environment") == "production"
+        hosts = tuple(host.lower() for host in hosts)
         if not hosts or (in_production and "*" in hosts):
             raise ValueError("required in production: the host names of this service, without *")
         if not all(HOST.fullmatch(host) for host in hosts):
@@ -116,6 +120,6 @@ def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> Environment
             for problem in error.errors(include_input=False)
         ]
     except SettingsError as error:  # its message names the field, not the value
-        problems = [f"{error}\n"]
+        problems = [f"{error}: it must be JSON; CommaSeparated is a type for a plain list\n"]
     sys.stderr.writelines(problems)
     raise SystemExit(1)
