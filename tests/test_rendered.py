@@ -264,7 +264,7 @@ start = time.monotonic()
 with override_settings(MAILERS={"default": default | {"OPTIONS": options}}):
     try:
         mail.send_mail("Hello", "World", None, ["somebody@example.com"])
-    except TimeoutError:
+    except OSError:  # smtplib has errors of its own
         assert time.monotonic() - start < 10
         print("LEFT")
 """

@@ -72,7 +72,7 @@ def remove_the_example(project: Path, framework: str) -> None:
         replace(package / "models.py", '["Base", "Item"]', '["Base"]')
         seed = (package / "seed.py").read_text()
         body = seed[seed.index("    present =") : seed.index("\n\nasync def main")]
-        examples = seed[seed.index("ITEMS =") : seed.index("\n\nasync def seed")]
+        examples = seed[seed.index("\nITEMS =") : seed.index("\n\nasync def seed")]
         for text in (body, examples, "from .items.models import Item\n", "from sqlalchemy import select\n"):
             replace(package / "seed.py", text, "")
         (project / "tests" / "test_seed.py").unlink()
