@@ -44,8 +44,8 @@ def test_no_trace_of_the_template(pristine: dict[str, bytes]) -> None:
         assert not name.endswith(".jinja")
         text = content.decode()
         assert not re.search(r"\{%|%\}|\{#|\bjinja\b", text), name
-        # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, the nonce of Django's pages, nor an
-        # f-string's `{{`
+        # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, the nonce of a page of Django's,
+        # nor an f-string's `{{`
         assert not re.search(r"(?<!\$)\{\{ (?!\$|csp_nonce)", text), name
         if name not in {".copier-answers.yml", "README.md", "docs/operations.md"} and "decisions" not in name:
             assert "groundplan" not in text.lower(), name
@@ -246,7 +246,7 @@ def test_a_second_package_refers_to_the_first(project: Project, tmp_path: Path) 
 @only_django
 def test_a_silent_mail_server_is_left_soon(project: Project) -> None:
     shell = ("python", "manage.py", "shell", "--no-imports", "--command")
-    assert "LEFT" in project.run(*shell, MAIL, DATABASE_URL="postgresql://db.internal/service", **PRODUCTION)
+    assert "LEFT" in project.run(*shell, MAIL, DATABASE_URL="postgresql://db.internal/service", **PRODUCTION)  # type: ignore[arg-type]
     assert "Subject: Hello" in project.run(*shell, MAIL_IN_DEVELOPMENT)
 
 
