@@ -71,6 +71,11 @@ def upgrade() -> None:
 FIRST = {"django": "0001_initial", "fastapi": "5b0f3c9d7a21"}
 
 PARENT = '"item", "parent", models.ForeignKey("items.Item", models.PROTECT, null=True, db_index=False)'
+COLUMN = """with op.batch_alter_table("items") as batch_op:
+        batch_op.add_column(sa.Column("parent_id", sa.BigInteger()))
+        batch_op.create_foreign_key("parent", "items", ["parent_id"], ["id"]{options})"""
+VALIDATE = """if op.get_context().dialect.name == "postgresql":
+        op.execute("ALTER TABLE items VALIDATE CONSTRAINT parent")"""
 
 # What Squawk says of it, and how it is written in each framework.
 UNSAFE = [
@@ -107,7 +112,7 @@ UNSAFE = [
         'migrations.AddConstraint("item", models.CheckConstraint(condition=models.Q(name__gt=""), name="named"))',
         'op.create_check_constraint("named", "items", "name > \'\'")',
     ),
-    ("key", {"adding-foreign-key-constraint"}, f"migrations.AddField({PARENT})", ""),
+    ("key", {"adding-foreign-key-constraint"}, f"migrations.AddField({PARENT})", COLUMN.format(options="")),
 ]
 SAFE = [
     (
@@ -132,7 +137,8 @@ SAFE = [
         "with op.get_context().autocommit_block():\n        "
         'op.create_index("by_c", "items", ["c"], postgresql_concurrently=True)',
     ),
-    ("key", f"AddForeignKey({PARENT})", ""),
+    ("key", f"AddForeignKey({PARENT})", COLUMN.format(options=", postgresql_not_valid=True")),
+    ("validate", "", VALIDATE),
 ]
 
 

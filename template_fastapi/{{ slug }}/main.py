@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 
 from . import docs
 from .core import database, errors, middleware, operations, problems, tracing
@@ -22,10 +21,8 @@ configure_structlog()
 async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
     """Run in every process, before its first request and after its last."""
     url, pool_size = environment.database_url, environment.database_pool_size
+    tracing.configure(__package__, environment.otel_exporter_otlp_endpoint)
     engine = database.create_engine(url, pool_size)
-    if tracing.configure(__package__, environment.otel_exporter_otlp_endpoint):
-        # Its metadata excludes SQLAlchemy 2.1, which it works with.
-        SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
     yield {  # requests find these in `request.state`
         "engine": engine,
         "read_engine": engine.execution_options(isolation_level="AUTOCOMMIT"),
@@ -52,7 +49,6 @@ app = FastAPI(
 
 # The middleware added last runs first.
 app.add_middleware(middleware.AllowedHosts, allowed_hosts=environment.allowed_hosts)
-app.add_middleware(middleware.BodyLimit)
 app.add_middleware(middleware.SecurityHeaders, hsts=environment.environment == "production")
 app.add_middleware(middleware.Metrics)
 app.add_middleware(middleware.RequestLog)

@@ -4,6 +4,7 @@ If stdout is a terminal, lines are readable instead.
 """
 
 import logging
+import math
 import re
 import sys
 import uuid
@@ -18,6 +19,7 @@ from structlog.typing import EventDict, Processor
 STREAM = "logging.StreamHandler"
 REQUEST_ID_HEADER = "X-Request-ID"
 REDACTED = "[redacted]"
+DEPTH = 8  # of nested values; an object may contain itself
 DROPPED = {"{{ dropped }}"}
 
 _names_a_secret = lru_cache(1024)(
@@ -36,22 +38,22 @@ def request_id_from(header: str | None) -> str:
 
 
 def redact(_: object, __: str, event: EventDict) -> EventDict:
-    """Replace the values of fields whose names look like secrets, at any depth."""
-    return {key: _redacted(key, value) for key, value in event.items()}
+    """Replace what may be secret, and what JSON cannot express. Drop {{ dropped_because }}."""
+    return {key: _redacted(key, value) for key, value in event.items() if key not in DROPPED}
 
 
-def drop_duplicates(_: object, __: str, event: EventDict) -> EventDict:
-    """Drop {{ dropped_because }}."""
-    return {key: value for key, value in event.items() if key not in DROPPED}
-
-
-def _redacted(key: object, value: object) -> object:
+def _redacted(key: object, value: object, depth: int = 0) -> object:
     if isinstance(key, str) and _names_a_secret(key):
         return REDACTED
+    if isinstance(value, str | int):  # the usual case, and quick to check
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
-        return {name: _redacted(name, item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_redacted(None, item) for item in value]
+        items = value.items() if depth < DEPTH else ()
+        return {str(name): _redacted(name, item, depth + 1) for name, item in items}
+    if isinstance(value, list | tuple | set | frozenset) and key != "exc_info":
+        return [_redacted(None, item, depth + 1) for item in value if depth < DEPTH]
     return value
 
 
@@ -97,7 +99,7 @@ def logging_config(level: str) -> dict[str, Any]:
 def formatter() -> ProcessorFormatter:
     """Return the format of all lines."""
     return ProcessorFormatter(
-        foreign_pre_chain=[*_shared, structlog.stdlib.ExtraAdder(), drop_duplicates, redact],
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_shared, redact],
         processors=[ProcessorFormatter.remove_processors_meta, *_rendered()],
     )
 

@@ -21,10 +21,7 @@ JSON = re.compile(r"application/(.+\+)?json")
 
 
 class StrictParser(Parser):
-    """Accept only JSON bodies.
-
-    For some other content types, browsers send cross-site requests without a CORS preflight.
-    """
+    """Accept only JSON bodies: some others, browsers send to other sites without asking first."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         if not JSON.fullmatch(request.content_type or ""):

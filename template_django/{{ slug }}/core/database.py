@@ -7,18 +7,12 @@ from typing import Any
 
 import psycopg
 from django.core.signals import request_finished
-from django.db import (
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    connections,
-    transaction,
-)
+from django.db import connection, connections, transaction
 from django.db.models import ProtectedError, RestrictedError
+from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from django.dispatch import receiver
 
-from . import metrics, postgres
+from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
 
@@ -52,8 +46,7 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
 def refuse_closed(idle: psycopg.Connection) -> None:
     """Reject a connection that the server has closed, and renew the others: it has restarted.
 
-    The only thing that arrives on an idle connection is its closure, so polling the socket is
-    enough.
+    Nothing else arrives on an idle connection, so polling its socket is enough.
     """
     poll = select.poll()
     poll.register(idle.fileno(), select.POLLIN)
@@ -71,12 +64,24 @@ def renew_connections() -> None:
 
 @receiver(request_finished)
 def measure_pool(**_: object) -> None:
-    """Record the size of the default database's pool, of which any process can report."""
+    """Record how much of the default database's pool is in use, after each request."""
     if pool := getattr(connection, "pool", None):
         stats = pool.get_stats()
         metrics.MAX_CONNECTIONS.set(stats["pool_max"])
         metrics.CONNECTIONS.labels("idle").set(stats["pool_available"])
         metrics.CONNECTIONS.labels("used").set(stats["pool_size"] - stats["pool_available"])
+
+
+def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    """Trace a query: https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
+    span = tracing.start_query(context["connection"].vendor, sql)
+    try:
+        return execute(sql, params, many, context)
+    except Exception as error:
+        tracing.fail(span, error)
+        raise
+    finally:
+        span.end()
 
 
 def ping() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from time import perf_counter
 
@@ -9,12 +10,14 @@ import structlog
 from django.conf import settings
 from django.contrib.admindocs.views import simplify_regex
 from django.core.signals import request_finished
+from django.db import connection
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from . import metrics, tracing
+from .database import trace_query
 from .errors import is_api, problem_response
 from .health import VIEWS
 from .logging import REQUEST_ID_HEADER, request_id_from
@@ -42,7 +45,7 @@ class RequestIdMiddleware(Middleware):
 
 @receiver(request_finished)
 def forget_request(**_: object) -> None:
-    """End the scope of the ids here, because streaming begins after the middleware returns."""
+    """Unbind the ids. Middleware returns too early: before a response is streamed."""
     clear_contextvars()
 
 
@@ -66,8 +69,8 @@ class TelemetryMiddleware(Middleware):
         with (
             metrics.ACTIVE.track_inprogress(),
             tracing.request_span(method, request.headers, attributes) as span,
+            connection.execute_wrapper(trace_query) if span.is_recording() else nullcontext(),
         ):
-            bind_contextvars(trace_id=tracing.trace_id_of(span))
             response = self.get_response(request)
             route, status, seconds = _route(request), response.status_code, perf_counter() - start
             tracing.describe(span, method, route, status)

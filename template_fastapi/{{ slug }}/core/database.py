@@ -10,20 +10,19 @@ import psycopg
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, NullPool, event
+from sqlalchemy import Connection, NullPool, QueuePool, event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from . import metrics, postgres
+from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
 UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 FOREIGN_KEY = {"23001", "23503", "SQLITE_CONSTRAINT_FOREIGNKEY"}
 # Without the second option, a session used after its request would keep a connection.
 SESSION: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
-IDLE, USED = (metrics.CONNECTIONS.labels(state) for state in ("idle", "used"))
 
 
 def connect_arguments(url: str) -> tuple[URL, dict[str, Any]]:
@@ -47,18 +46,16 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
         **(pool if pool_size else {"poolclass": NullPool}),
     )
     listen = partial(event.listen, engine.sync_engine)
+    listen("before_cursor_execute", start_span)
+    listen("after_cursor_execute", end_span)
+    listen("handle_error", handle_error)
     if is_sqlite:
         listen("connect", enforce_foreign_keys)
     else:
         listen("checkout", replace_closed)
-        listen("handle_error", drop_read_only)
         listen("commit", refuse_failed)
     if pool_size:
         metrics.MAX_CONNECTIONS.set(pool_size)
-        listen("connect", partial(count, 1, 0))
-        listen("checkout", partial(count, -1, 1))
-        listen("checkin", partial(count, 1, -1))
-        listen("close", partial(count, -1, 0))
     return engine
 
 
@@ -67,6 +64,15 @@ def enforce_foreign_keys(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def start_span(connection: Connection, _: object, statement: str, *__: object) -> None:
+    """Trace a query if its request is traced."""
+    connection.info["span"] = tracing.start_query(connection.dialect.name, statement)
+
+
+def end_span(connection: Connection, *_: object) -> None:
+    connection.info.pop("span").end()
 
 
 def replace_closed(_: object, entry: Any, __: object) -> None:
@@ -79,9 +85,12 @@ def replace_closed(_: object, entry: Any, __: object) -> None:
         raise DisconnectionError
 
 
-def drop_read_only(context: ExceptionContext) -> None:
-    """Close connections to a server that has become read-only, as after a failover."""
-    if getattr(context.original_exception, "sqlstate", None) == postgres.READ_ONLY:
+def handle_error(context: ExceptionContext) -> None:
+    """End the query's span; close connections to a server that has become read-only."""
+    if context.connection and (span := context.connection.info.pop("span", None)):
+        tracing.fail(span, context.original_exception)
+        span.end()
+    if getattr(context.original_exception, "sqlstate", None) == postgres.READ_ONLY:  # a failover
         context.is_disconnect = True
 
 
@@ -92,20 +101,18 @@ def refuse_failed(connection: Connection) -> None:
         raise RuntimeError("a statement has failed, so there is nothing to commit")
 
 
-def count(idle: int, used: int, *_: object) -> None:
-    IDLE.inc(idle)
-    USED.inc(used)
+def measure(engine: AsyncEngine) -> None:
+    """Record how many of the pool's connections are idle and used."""
+    if isinstance(engine.pool, QueuePool):
+        metrics.CONNECTIONS.labels("idle").set(engine.pool.checkedin())
+        metrics.CONNECTIONS.labels("used").set(engine.pool.checkedout())
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
     async with AsyncSession(connection.state.engine, **SESSION) as session:
         yield session
-        try:
-            await session.commit()
-        except BaseException:
-            await session.rollback()
-            raise
+        await session.commit()
 
 
 async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:

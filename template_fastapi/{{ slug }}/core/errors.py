@@ -1,5 +1,6 @@
 """Exception handlers: every error of the API becomes a problem (RFC 9457)."""
 
+import sys
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError
 from typing import Any
@@ -12,8 +13,10 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+from starlette.types import ASGIApp
 
 from . import database, problems
 from .logging import REQUEST_ID_HEADER
@@ -33,7 +36,7 @@ async def service_error(_: Request, error: ServiceError) -> Response:
     return ProblemResponse(problem(error.status, str(error)), error.headers)
 
 
-async def http_exception(request: Request, error: HTTPException) -> Response:
+async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
     status, headers = error.status_code, error.headers
     detail: object = error.detail
     if status in {204, 304}:  # these have no body
@@ -46,7 +49,9 @@ async def http_exception(request: Request, error: HTTPException) -> Response:
     body = problem(status, str(detail))
     if not isinstance(detail, str):
         body["detail"] = detail  # any JSON value
-    return ProblemResponse(body, headers)
+    response = ProblemResponse(body, headers)
+    # Starlette replaces any response to a too large body with plain text, unless the limit is raised.
+    return RequestBodyLimitMiddleware(response, sys.maxsize) if status == 413 else response
 
 
 async def invalid_request(_: Request, error: RequestValidationError) -> Response:

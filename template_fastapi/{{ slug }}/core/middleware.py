@@ -12,11 +12,10 @@ import structlog
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import metrics, tracing
+from . import database, metrics, tracing
 from .errors import ProblemResponse
 from .logging import REQUEST_ID_HEADER, request_id_from
 from .problems import problem
@@ -35,10 +34,7 @@ logger = structlog.get_logger(__name__)
 
 
 class RequestContext:
-    """Give each request an id, which the response returns, and a span.
-
-    All log lines of the request contain both.
-    """
+    """Give each request an id, for its response and its log lines, and a span."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -49,8 +45,7 @@ class RequestContext:
             return
         headers, method, status = Headers(scope=scope), scope.get("method", "GET"), 500
         request_id, application = request_id_from(headers.get(REQUEST_ID_HEADER)), scope["app"]
-        # The variables are not unbound afterwards, because the server logs unhandled exceptions
-        # later.
+        # They stay bound afterwards, because the server logs unhandled exceptions later.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         scope.setdefault("state", {})["request_id"] = request_id
@@ -67,7 +62,6 @@ class RequestContext:
             return
         attributes = {"http.request.method": method, "url.path": scope["path"]}
         with tracing.request_span(method, headers, attributes) as span:
-            structlog.contextvars.bind_contextvars(trace_id=tracing.trace_id_of(span))
             try:
                 await self.app(scope, receive, send_with_id)
             finally:
@@ -82,9 +76,9 @@ class RequestLog:
 
     def begin(self) -> None: ...
 
-    def end(self, method: str, route: str, status: int, seconds: float) -> None:
-        milliseconds = round(seconds * 1000, 3)
-        logger.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
+    def end(self, scope: Scope, route: str, status: int, seconds: float) -> None:
+        result = {"status": status, "duration_ms": round(seconds * 1000, 3)}
+        logger.info("request", method=scope["method"], route=route, **result)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in EXEMPT:
@@ -96,7 +90,7 @@ class RequestLog:
         def end(status: int) -> None:
             statuses.append(status)
             route = route_of(application, scope)
-            self.end(scope["method"], route, status, perf_counter() - start)
+            self.end(scope, route, status, perf_counter() - start)
 
         async def send_and_end(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -116,9 +110,11 @@ class Metrics(RequestLog):
     def begin(self) -> None:
         metrics.ACTIVE.inc()
 
-    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+    def end(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         metrics.ACTIVE.dec()
-        metrics.observe(method, route, status, seconds)
+        metrics.observe(scope["method"], route, status, seconds)
+        if engine := scope["state"].get("engine"):
+            database.measure(engine)
 
 
 class SecurityHeaders:
@@ -146,31 +142,6 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
-
-
-class BodyLimit:
-    """Refuse a body whose declared length is too large, even if nothing reads it.
-
-    FastAPI alone would replace the response with plain text, after all middleware.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = int(dict(scope.get("headers", ())).get(b"content-length", 0))
-
-        async def send_or_refuse(message: Message) -> None:
-            nonlocal send
-            limit = scope.get(MAX_BODY_SIZE_SCOPE_KEY, length)  # a route may have its own
-            if message["type"] == "http.response.start" and length > limit:
-                refusal = RequestBodyLimitMiddleware(ProblemResponse(problem(413)), length)
-                await refusal(scope, receive, send)
-                send = drop
-            else:
-                await send(message)
-
-        await self.app(scope, receive, send_or_refuse if length else send)
 
 
 class AllowedHosts:
