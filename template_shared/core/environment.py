@@ -25,16 +25,13 @@ from . import postgres
 
 ROOT = Path(__file__).parents[2]
 ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
-HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
 def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+    return re.findall(r"[^\s,](?:[^,]*[^\s,])?", value) if isinstance(value, str) else value
 
 
-# A variable with any number of values, separated by commas.
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -101,12 +98,11 @@ class CoreEnvironment(BaseSettings):
     @classmethod
     def _hosts_can_match(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         in_production = info.data.get("environment") == "production"
-        hosts = tuple(host.lower() for host in hosts)
         if not hosts or (in_production and "*" in hosts):
             raise ValueError("required in production: the host names of this service, without *")
         if not all(HOST.fullmatch(host) for host in hosts):
             raise ValueError("must be host names without scheme or port, separated by commas")
-        return hosts
+        return tuple(map(str.lower, hosts))
 
 
 def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> EnvironmentT:
