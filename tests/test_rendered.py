@@ -44,7 +44,7 @@ def test_no_trace_of_the_template(pristine: dict[str, bytes]) -> None:
         assert not name.endswith(".jinja")
         text = content.decode()
         assert not re.search(r"\{%|%\}|\{#|\bjinja\b", text), name
-        # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, the nonce of a page of Django's,
+        # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, the nonce of a Django page,
         # nor an f-string's `{{`
         assert not re.search(r"(?<!\$)\{\{ (?!\$|csp_nonce)", text), name
         if name not in {".copier-answers.yml", "README.md", "docs/operations.md"} and "decisions" not in name:
