@@ -203,6 +203,7 @@ def test_unsafe_migrations_are_named(framework: str, project: Project, write: Ca
     printed = lint(project, url, code=1)
     found = re.findall(r"(?:warning|error)\[?[^a-z]*([a-z-]+)\]?:.*\n\s*╭▸ (\S+)\.sql:", printed)
     assert expected <= set(found), printed
+    assert "docs/migrations.md" in printed
     assert {file for _, file in found} == {file for _, file in expected}
 
 

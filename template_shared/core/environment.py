@@ -25,7 +25,14 @@ from . import postgres
 
 ROOT = Path(__file__).parents[2]
 ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
-HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
+
+
+def _split(value: object) -> object:
+    return re.findall(r"[^\s,](?:[^,]*[^\s,])?", value) if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class CoreEnvironment(BaseSettings):
@@ -45,7 +52,7 @@ class CoreEnvironment(BaseSettings):
     database_url: str = Field(default=f"sqlite:///{ROOT}/db.sqlite3", repr=False)  # a secret
     database_pool_size: int = Field(default=10, ge=1, le=1000)  # connections for each process
     # Host names without scheme or port, separated by commas; .example.com includes its subdomains.
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_hosts: CommaSeparated = ()
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
     ] = "INFO"
@@ -83,17 +90,15 @@ class CoreEnvironment(BaseSettings):
             raise ValueError("must have the form sqlite:///path")
         return url
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts")
     @classmethod
-    def _hosts_can_match(cls, given: Any, info: ValidationInfo) -> tuple[str, ...]:
-        names = given.split(",") if isinstance(given, str) else given
-        hosts = tuple(name.strip().lower() for name in names if name.strip())
+    def _hosts_can_match(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         in_production = info.data.get("environment") == "production"
         if not hosts or (in_production and "*" in hosts):
             raise ValueError("required in production: the host names of this service, without *")
         if not all(HOST.fullmatch(host) for host in hosts):
             raise ValueError("must be host names without scheme or port, separated by commas")
-        return hosts
+        return tuple(map(str.lower, hosts))
 
 
 def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> EnvironmentT:
@@ -107,6 +112,6 @@ def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> Environment
             for problem in error.errors(include_input=False)
         ]
     except SettingsError as error:  # its message names the field, not the value
-        problems = [f"{error}\n"]
+        problems = [f"{error}: it must be JSON; CommaSeparated is a type for a plain list\n"]
     sys.stderr.writelines(problems)
     raise SystemExit(1)

@@ -578,6 +578,7 @@ services:
   worker:
     extends: {file: compose.yaml, service: migrate}
     image: ${IMAGE}:${VERSION}
+    networks: [front]
     restart: unless-stopped
     healthcheck: {test: ["CMD", "true"], start_period: 60s, start_interval: 1s}
     command: bash -c "while exec 3<>/dev/tcp/database/5432; do sleep 0.01; done"
@@ -592,6 +593,8 @@ def test_a_worker_follows_the_instances_and_stops_for_a_restore(stack: Stack, en
         stack.script("deploy.sh", "--no-backup", "next")
         assert stack.container("worker").inspect()["Config"]["Image"] == f"{stack.image}:next"
         assert stack.container("worker").id != first.id
+        networks = stack.container("worker").inspect()["NetworkSettings"]["Networks"]
+        assert len(networks) == 2  # PostgreSQL's, and one with a way out
         started = stack.container("worker").state["StartedAt"]
         stack.script("restore.sh", "--yes", str(before.backup))
         assert stack.container("worker").state["StartedAt"] > started
