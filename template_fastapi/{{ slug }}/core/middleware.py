@@ -93,8 +93,7 @@ class RequestLog:
 
         def end(status: int) -> None:
             statuses.append(status)
-            route = route_of(application, scope)
-            self.end(scope, route, status, perf_counter() - start)
+            self.end(scope, route_of(application, scope), status, perf_counter() - start)
 
         async def send_and_end(message: Message) -> None:
             if message["type"] == "http.response.start":
