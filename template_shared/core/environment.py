@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -24,12 +24,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from . import postgres
 
 ROOT = Path(__file__).parents[2]
-ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
 def _split(value: object) -> object:
-    return re.findall(r"[^\s,](?:[^,]*[^\s,])?", value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -68,7 +69,8 @@ class CoreEnvironment(BaseSettings):
         """Without ENVIRONMENT, the service accepts only requests to this machine's names."""
         if given.get("environment") == "production":
             return given
-        return {"debug": True, "api_docs": True, "allowed_hosts": ON_THIS_MACHINE} | given
+        hosts = ("localhost", "127.0.0.1", "[::1]")
+        return {"debug": True, "api_docs": True, "allowed_hosts": hosts} | given
 
     # One validator for each field: model validators run only if all fields are valid.
 
