@@ -323,7 +323,8 @@ def test_another_python_is_not_proposed(rendered: Rendered) -> None:
     steps = [f"version-update:semver-{step}" for step in ("minor", "major")]
     assert ignored == [{"dependency-name": "python", "update-types": steps}]
     everything = rendered("django", "github", ("compose", "kubernetes")) / ".github/dependabot.yml"
-    ignored = [rule for update in yaml.safe_load(everything.read_text())["updates"] for rule in update.get("ignore", [])]
+    updates = yaml.safe_load(everything.read_text())["updates"]
+    ignored = [rule for update in updates for rule in update.get("ignore", [])]
     assert ignored[1:] == [{"dependency-name": "postgres", "update-types": steps[1:]}]
     renovate = json.loads((rendered("django", "gitlab", ()) / "renovate.json").read_text())
     (rule,) = [rule for rule in renovate["packageRules"] if rule.get("enabled") is False]
