@@ -26,7 +26,7 @@ def parameters(url: str) -> dict[str, Any]:
     Raises ValueError if libpq refuses the URL, without its message, which may contain a password.
     """
     try:
-        given: dict[str, Any] = {**VANISHED, **conninfo_to_dict(url)}
+        given: dict[str, Any] = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
         raise ValueError("must be a URL like postgresql://user:password@host:5432/name") from None
     if service := given.get("service") or os.environ.get("PGSERVICE"):
@@ -40,4 +40,5 @@ def parameters(url: str) -> dict[str, Any]:
     given["options"] = options and f"{REQUEST_OPTIONS} {options}".strip()
     wait = os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_TIMEOUT
     servers = os.environ.get("PGTARGETSESSIONATTRS") or "read-write"
-    return {"connect_timeout": wait, "target_session_attrs": servers, **given}
+    ours = {"connect_timeout": wait, "target_session_attrs": servers, **VANISHED}
+    return {**ours, **given}
