@@ -40,5 +40,4 @@ def parameters(url: str) -> dict[str, Any]:
     given["options"] = options and f"{REQUEST_OPTIONS} {options}".strip()
     wait = os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_TIMEOUT
     servers = os.environ.get("PGTARGETSESSIONATTRS") or "read-write"
-    ours = {"connect_timeout": wait, "target_session_attrs": servers, **VANISHED}
-    return {**ours, **given}
+    return {"connect_timeout": wait, "target_session_attrs": servers, **VANISHED, **given}
