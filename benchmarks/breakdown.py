@@ -34,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--framework", action="append", choices=MIDDLEWARE, help="only this one")
     parser.add_argument("--project", action="append", type=Path, help="measure this rendered project; may be repeated")
+    parser.add_argument("--batches", type=int, default=25, help="of requests, of which the least counts; %(default)s")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="groundplan-benchmark-") as scratch,
@@ -41,7 +42,7 @@ def main() -> None:
         collecting() as collector,
     ):
         for number, subject in enumerate(subjects(options, Path(scratch))):
-            figures = measured(subject, server.create(f"breakdown_{number}"), collector)
+            figures = measured(subject, server.create(f"breakdown_{number}"), collector, options.batches)
             print(f"\n| {subject.framework} | CPU per request | added |\n| --- | --- | --- |")
             before = 0.0
             for name, figure in figures:
@@ -49,7 +50,7 @@ def main() -> None:
                 before = figure
 
 
-def measured(subject: Subject, database_url: str, collector: str) -> Iterator[tuple[str, float]]:
+def measured(subject: Subject, database_url: str, collector: str, batches: int) -> Iterator[tuple[str, float]]:
     """The microseconds of a request, with what was added last."""
     common = {
         "PATH": os.environ["PATH"],
@@ -58,6 +59,7 @@ def measured(subject: Subject, database_url: str, collector: str) -> Iterator[tu
         "ALLOWED_HOSTS": "localhost",
         "SECRET_KEY": SECRET_KEY,
         "POOL_SIZE": "1",
+        "BATCHES": str(batches),
     }
     tracing = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-BATCHES, REQUESTS = 25, 300
+BATCHES = int(os.environ.get("BATCHES", "25"))
+REQUESTS = 300  # in a batch
 
 
 def measure(side: str, framework: str, package: str, *layers: str) -> None:

@@ -40,8 +40,8 @@ try:
     from migrations import locking
 except ImportError:
     from service.safe_migrations import locking
-assert "lock_timeout = '5s'" in locking.MIGRATION_LIMITS
-locking.MIGRATION_LIMITS = locking.MIGRATION_LIMITS.replace("'5s'", "'{lock_timeout}'")
+assert "lock_timeout = '1s'" in locking.MIGRATION_LIMITS
+locking.MIGRATION_LIMITS = locking.MIGRATION_LIMITS.replace("'1s'", "'{lock_timeout}'")
 locking.retry.__defaults__ = ({pauses!r},)
 """
 APPLIED = re.compile(r"Applying items\.0002.* OK|Running upgrade \S+ -> 0002")
@@ -203,6 +203,7 @@ def test_unsafe_migrations_are_named(framework: str, project: Project, write: Ca
     printed = lint(project, url, code=1)
     found = re.findall(r"(?:warning|error)\[?[^a-z]*([a-z-]+)\]?:.*\n\s*╭▸ (\S+)\.sql:", printed)
     assert expected <= set(found), printed
+    assert "docs/migrations.md" in printed
     assert {file for _, file in found} == {file for _, file in expected}
 
 
@@ -254,7 +255,7 @@ class Migration:
     """A process that migrates."""
 
     def __init__(
-        self, project: Project, url: str, log: Path, pauses: object = (1, 2, 4, 8), lock_timeout: str = "5s"
+        self, project: Project, url: str, log: Path, pauses: object = (1, 2, 4, 8), lock_timeout: str = "1s"
     ) -> None:
         framework = "django" if (project.path / "manage.py").exists() else "fastapi"
         program = PROGRAM.format(lock_timeout=lock_timeout, pauses=pauses) + COMMANDS[framework]

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -24,8 +24,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from . import postgres
 
 ROOT = Path(__file__).parents[2]
-ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
-HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class CoreEnvironment(BaseSettings):
@@ -45,7 +53,7 @@ class CoreEnvironment(BaseSettings):
     database_url: str = Field(default=f"sqlite:///{ROOT}/db.sqlite3", repr=False)  # a secret
     database_pool_size: int = Field(default=10, ge=1, le=1000)  # connections for each process
     # Host names without scheme or port, separated by commas; .example.com includes its subdomains.
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_hosts: CommaSeparated = ()
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
     ] = "INFO"
@@ -61,7 +69,8 @@ class CoreEnvironment(BaseSettings):
         """Without ENVIRONMENT, the service accepts only requests to this machine's names."""
         if given.get("environment") == "production":
             return given
-        return {"debug": True, "api_docs": True, "allowed_hosts": ON_THIS_MACHINE} | given
+        hosts = ("localhost", "127.0.0.1", "[::1]")
+        return {"debug": True, "api_docs": True, "allowed_hosts": hosts} | given
 
     # One validator for each field: model validators run only if all fields are valid.
 
@@ -83,17 +92,15 @@ class CoreEnvironment(BaseSettings):
             raise ValueError("must have the form sqlite:///path")
         return url
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts")
     @classmethod
-    def _hosts_can_match(cls, given: Any, info: ValidationInfo) -> tuple[str, ...]:
-        names = given.split(",") if isinstance(given, str) else given
-        hosts = tuple(name.strip().lower() for name in names if name.strip())
+    def _hosts_can_match(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         in_production = info.data.get("environment") == "production"
         if not hosts or (in_production and "*" in hosts):
             raise ValueError("required in production: the host names of this service, without *")
         if not all(HOST.fullmatch(host) for host in hosts):
             raise ValueError("must be host names without scheme or port, separated by commas")
-        return hosts
+        return tuple(map(str.lower, hosts))
 
 
 def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> EnvironmentT:
@@ -107,6 +114,6 @@ def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> Environment
             for problem in error.errors(include_input=False)
         ]
     except SettingsError as error:  # its message names the field, not the value
-        problems = [f"{error}\n"]
+        problems = [f"{error}: it must be JSON; CommaSeparated is a type for a plain list\n"]
     sys.stderr.writelines(problems)
     raise SystemExit(1)

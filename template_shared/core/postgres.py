@@ -9,6 +9,8 @@ from psycopg.conninfo import conninfo_to_dict
 # The proxy waits 20 seconds: long enough for the pool (5), the connection (5) and one query (10).
 CONNECT_TIMEOUT = 5
 POOL_TIMEOUT = 5
+# Give up a server that vanished, as in a failover: it acknowledges nothing. Milliseconds, seconds.
+VANISHED = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5}
 REQUEST_OPTIONS = (
     "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s "
     "-c datestyle=ISO -c timezone=UTC"  # a role may have others
@@ -38,4 +40,4 @@ def parameters(url: str) -> dict[str, Any]:
     given["options"] = options and f"{REQUEST_OPTIONS} {options}".strip()
     wait = os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_TIMEOUT
     servers = os.environ.get("PGTARGETSESSIONATTRS") or "read-write"
-    return {"connect_timeout": wait, "target_session_attrs": servers, **given}
+    return {"connect_timeout": wait, "target_session_attrs": servers, **VANISHED, **given}

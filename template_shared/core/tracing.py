@@ -21,10 +21,7 @@ _ids = RandomIdGenerator()
 
 
 def configure(service: str, endpoint: object | None) -> None:
-    """Export the traces of this process to `endpoint`, if there is one.
-
-    Call it in every worker process: the exporter's thread does not survive a fork.
-    """
+    """Export the traces of this process to `endpoint`, if there is one."""
     if not endpoint:
         return
     # These imports take a third of a second.
@@ -46,10 +43,7 @@ def configure(service: str, endpoint: object | None) -> None:
 def request_span(
     method: str, headers: Mapping[str, str], attributes: Mapping[str, AttributeValue]
 ) -> Iterator[Span]:
-    """Make the span of a request the current one; it continues the trace named in `headers`.
-
-    The log lines of the request contain the id of its trace.
-    """
+    """Make the span of a request current, for its log lines too; it continues a caller's trace."""
     parent = propagate.extract(headers, Context())
     span = _tracer.start_span(method, parent, SpanKind.SERVER, attributes)
     if not span.get_span_context().is_valid:  # no exporter, and no trace to continue

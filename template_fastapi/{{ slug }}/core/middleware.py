@@ -1,7 +1,4 @@
-"""ASGI middleware, one class for each concern: https://starlette.dev/middleware/#pure-asgi-middleware.
-
-FastAPI's own telemetry is off: its spans take longer, and its metrics are not for Prometheus.
-"""
+"""ASGI middleware, one class for each concern: https://starlette.dev/middleware/#pure-asgi-middleware."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
