@@ -157,7 +157,8 @@ def ports(objects: list[Object], promises: Promises) -> Iterator[str]:
                 if container["name"] == "web" and port["containerPort"] != PORT:
                     yield f"{container['name']} listens on {PORT}, not on {port['containerPort']}"
             for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
-                if kind in container and container[kind]["httpGet"]["port"] not in p.port_names:
+                asked = next((container.get(kind, {}).get(how) for how in ("httpGet", "tcpSocket")), None)
+                if asked and asked["port"] not in p.port_names:
                     yield f"{container['name']}: {kind} asks a port that there is not"
     for each in of_kind(objects, "ServiceMonitor"):
         names = {port["name"] for s in of_kind(objects, "Service") for port in s["spec"]["ports"]}
@@ -213,9 +214,12 @@ def probes(objects: list[Object], promises: Promises) -> Iterator[str]:
         for container in [container for container in pods.containers if container["name"] == "web"]:
             wanted = {
                 "startupProbe": "/health/live",
-                "livenessProbe": "/health/live",
+                **({} if promises.django else {"livenessProbe": "/health/live"}),
                 "readinessProbe": "/health/ready",
             }
+            # A request would wait for one of the threads, which wait for a database that hangs.
+            if promises.django and container.get("livenessProbe", {}).get("tcpSocket") != {"port": "http"}:
+                yield f"{container['name']}: livenessProbe does not ask the port"
             for kind, path in wanted.items():
                 probe = container.get(kind)
                 if not probe or probe["httpGet"] != {"path": path, "port": "http"}:
@@ -255,17 +259,18 @@ def sizes(objects: list[Object], promises: Promises) -> Iterator[str]:
                         yield f"{container['name']} has no {bound} of {resource}"
     (config,) = (each["data"] for each in of_kind(objects, "ConfigMap") if "ENVIRONMENT" in each.get("data", {}))
     workers, pool = int(config["WEB_CONCURRENCY"]), int(config["DATABASE_POOL_SIZE"])
-    if promises.django and pool < THREADS:
-        yield f"{pool} connections are not enough for {THREADS} threads"
+    if promises.django and pool <= THREADS:
+        yield f"{pool} connections are not enough for {THREADS} threads and a probe"
+    connections = pool if promises.django else pool + 1  # FastAPI's probe has one of its own
     for each in of_kind(objects, "HorizontalPodAutoscaler"):
         most = each["spec"]["maxReplicas"]
         if not 2 <= each["spec"]["minReplicas"] < most:
             yield f"{title(each)} cannot scale"
-        needed = 2 * most * workers * (pool + 1)
+        needed = 2 * most * workers * connections
         if needed + OTHERS > DATABASE_ALLOWS:
             yield f"{title(each)}: {needed} connections are too many"
         times = "\N{MULTIPLICATION SIGN}"
-        if f"{2 * most} {times} {workers} {times} {pool + 1} = {needed}" not in promises.cluster:
+        if f"{2 * most} {times} {workers} {times} {connections} = {needed}" not in promises.cluster:
             yield f"docs/cluster.md does not say that {needed} connections are needed"
 
 
@@ -358,7 +363,7 @@ def network(objects: list[Object], _: Promises) -> Iterator[str]:
 
 
 def routes(objects: list[Object], promises: Promises) -> Iterator[str]:
-    """From outside, everything leads to the service but /metrics, and only by HTTPS."""
+    """From outside, everything leads to the service, which answers 404 for /metrics, and only by HTTPS."""
 
     def leads(path: str) -> bool:
         rules = [
@@ -370,9 +375,6 @@ def routes(objects: list[Object], promises: Promises) -> Iterator[str]:
         ]
         return bool(rules) and max(rules)[1]  # the longest prefix counts
 
-    for path in ("/metrics", "/metrics/"):
-        if leads(path):
-            yield f"{path} can be had from outside"
     for path in ("/", "/metricsx", *PATHS[:2]):
         if not leads(path):
             yield f"{path} leads nowhere"

@@ -163,7 +163,9 @@ def test_instances_leave_connections_for_others(project: Path) -> None:
     (connections,) = re.findall(r"max_connections=(\d+)", found["database"]["command"])
     text = (project / "service/core/environment.py").read_text()
     (pool,) = re.findall(r"database_pool_size: int = Field\(default=(\d+)", text)
-    (workers,) = re.findall(r"WEB_CONCURRENCY:-(\d+)", (project / "deploy/compose/compose.yaml").read_text())
+    file = (project / "deploy/compose/compose.yaml").read_text()
+    (pool,) = re.findall(r"DATABASE_POOL_SIZE:-(\d+)", file) or (pool,)
+    (workers,) = re.findall(r"WEB_CONCURRENCY:-(\d+)", file)
     instances = [name for name in found if name.startswith("web-")]
     assert len(instances) * int(workers) * (int(pool) + 1) <= int(connections) - 20
     example = (project / "deploy/compose/.env.example").read_text()
@@ -277,8 +279,9 @@ def stack(framework: str, project: Path, engine: Engine, tmp_path_factory: pytes
 
 def test_it_answers_through_nginx_and_keeps_to_itself_what_is_not_public(stack: Stack) -> None:
     assert stack.get("/api/items").json["total"] >= 0
-    assert stack.get("/health/ready").status == 200
-    assert stack.get("/metrics").status == 404
+    assert stack.get("/health/live").status == 200
+    for path in ("/health/ready", "/metrics"):
+        assert stack.get(path).status == 404
     assert docker("port", stack.container("nginx").id).count("8080") == 1
     for service in ("web-a", "web-b", "database"):
         assert docker("port", stack.container(service).id) == ""
@@ -346,6 +349,14 @@ def test_starting_it_again_by_hand_changes_nothing(stack: Stack) -> None:
     assert {stack.container(service).inspect()["RestartCount"] for service in before} == {0}
 
 
+def test_what_was_stopped_by_hand_starts_again(stack: Stack) -> None:
+    """With `up`: the container of the migrations, which `start` asks for, is gone."""
+    stack.compose("restart", "web-a")
+    stack.compose("stop")
+    stack.compose("up", "--detach")
+    until(lambda: answers(f"{stack.url}/health/ready"))
+
+
 def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack: Stack) -> None:
     before = stack.items()
     with load(stack.url, tagged("killed"), clients=CLIENTS) as clients:
@@ -369,7 +380,7 @@ def test_a_restarted_database_is_found_again(stack: Stack) -> None:
     with load(stack.url, tagged("database"), clients=CLIENTS) as clients:
         clients.wait_for(200)
         stack.compose("restart", "database")
-        until(lambda: stack.get("/health/ready").status == 200)
+        until(lambda: stack.get("/api/items").status == 200)
         count = len(clients.outcomes)
         clients.wait_for(300)
         after = clients.outcomes[count + 4 * CLIENTS :]
@@ -491,7 +502,7 @@ def before(stack: Stack) -> Before:
 
 def is_as(stack: Stack, before: Before) -> bool:
     """Whether all is as it was, and serves."""
-    until(lambda: answers(f"{stack.url}/health/ready"))
+    until(lambda: answers(f"{stack.url}/api/items"))
     return (stack.dump(), media(stack)) == (before.dump, before.media) and nothing_is_left(stack)
 
 
@@ -552,7 +563,8 @@ def test_what_was_there_returns_after_an_interruption(
     code = script.wait(timeout=120)
     if by == signal.SIGKILL:
         run("flock", stack.directory, "true")  # until what it started has ended
-        assert "a restore was killed here" in stack.script("restore.sh", "--yes", str(before.backup), code=1)
+        for again in (("restore.sh", "--yes", str(before.backup)), ("deploy.sh", "--no-backup", "v1")):
+            assert "a restore was killed here" in stack.script(*again, code=1)
         assert "the data from before the restore is back" in stack.script("restore.sh", "--yes", "--undo")
         assert "there is nothing to undo" in stack.script("restore.sh", "--yes", "--undo", code=1)
     else:
@@ -566,6 +578,7 @@ services:
   worker:
     extends: {file: compose.yaml, service: migrate}
     image: ${IMAGE}:${VERSION}
+    networks: [front]
     restart: unless-stopped
     healthcheck: {test: ["CMD", "true"], start_period: 60s, start_interval: 1s}
     command: bash -c "while exec 3<>/dev/tcp/database/5432; do sleep 0.01; done"
@@ -580,6 +593,8 @@ def test_a_worker_follows_the_instances_and_stops_for_a_restore(stack: Stack, en
         stack.script("deploy.sh", "--no-backup", "next")
         assert stack.container("worker").inspect()["Config"]["Image"] == f"{stack.image}:next"
         assert stack.container("worker").id != first.id
+        networks = stack.container("worker").inspect()["NetworkSettings"]["Networks"]
+        assert len(networks) == 2  # PostgreSQL's, and one with a way out
         started = stack.container("worker").state["StartedAt"]
         stack.script("restore.sh", "--yes", str(before.backup))
         assert stack.container("worker").state["StartedAt"] > started
@@ -635,7 +650,7 @@ def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: St
     (made / "SHA256SUMS").write_text(sums)
     assert "the old data is still there" in stack.script("restore.sh", "--yes", str(made), code=1)
     assert stack.dump() == before
-    assert stack.get("/health/ready").status == 200
+    assert stack.get("/api/items").status == 200
     assert nothing_is_left(stack)
 
 
@@ -685,6 +700,7 @@ def test_an_interrupted_deployment_is_undone(stack: Stack, engine: Engine, tmp_p
         details = stack.container(service).inspect()
         assert (details["Config"]["Image"], details["State"]["Health"]["Status"]) == (f"{stack.image}:v1", "healthy")
     assert stack.recorded("VERSION") == "v1"
+    assert "nothing to roll back: v1 is running" in stack.script("deploy.sh", "--rollback", code=1)
     engine.run("rmi", f"{stack.image}:next")
 
 

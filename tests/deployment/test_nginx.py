@@ -319,7 +319,8 @@ def test_http_redirects_only_to_the_services_own_hosts(project: Path, upstream: 
 
 
 def test_http_still_answers_probes(tls: Nginx) -> None:
-    assert get(tls.url, "/health/ready").json["path"] == "/health/ready"
+    assert get(tls.url, "/health/live").json["path"] == "/health/live"
+    assert get(tls.url, "/health/ready").status == 308
 
 
 def test_whoever_issues_certificates_is_answered_by_http(proxy: Nginx, tls: Nginx) -> None:
@@ -568,22 +569,48 @@ def test_a_body_has_the_size_that_the_service_takes(proxy: Nginx, framework: str
     check_problem(get(proxy.url, "/api/items", method="POST", body=b"x" * (mebibyte + 1)), 413)
     if framework == "django":
         assert get(proxy.url, "/admin/items/", method="POST", body=b"x" * 2 * mebibyte).json["body"] == 2 * mebibyte
-        head = f"POST /admin/items/ HTTP/1.1\r\nHost: x\r\nContent-Length: {100 * mebibyte + 1}\r\n\r\n"
+        head = f"POST /admin/items/ HTTP/1.1\r\nHost: x\r\nContent-Length: {10 * mebibyte + 1}\r\n\r\n"
         assert raw(proxy.url, head.encode()).startswith(b"HTTP/1.1 413 ")
 
 
-def test_an_owner_allows_larger_uploads_in_a_file_of_their_own(
-    project: Path, upstream: Upstream, tmp_path: Path
-) -> None:
+@pytest.fixture
+def uploads(project: Path, tmp_path: Path) -> Path:
+    """A project whose owner allows larger uploads, as the example in its file does."""
     copy = tmp_path / "project"
     shutil.copytree(project / "deploy", copy / "deploy")
     example = copy / "deploy/nginx/locations/service.conf"
     text, uncommented = example.read_text(), re.compile(r"^# ?((?:location|    |\}).*)$", re.MULTILINE)
     example.write_text(uncommented.sub(r"\1", text))
+    return copy
+
+
+def test_an_owner_allows_larger_uploads_in_a_file_of_their_own(
+    uploads: Path, upstream: Upstream, tmp_path: Path
+) -> None:
     body = b"x" * 2 * 1024 * 1024
-    with nginx.running(copy, tmp_path / "nginx", [upstream.address]) as running:
+    with nginx.running(uploads, tmp_path / "nginx", [upstream.address]) as running:
         assert get(running.url, "/api/uploads/1", method="POST", body=body).json["body"] == len(body)
         check_problem(get(running.url, "/api/items", method="POST", body=body), 413)
+
+
+@pytest.mark.usefixtures("pages")
+def test_one_client_does_not_fill_the_memory_with_uploads(limited: Nginx) -> None:
+    head = b"POST /admin/items/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n"
+    parts = urlsplit(limited.url)
+    address = parts.hostname or "", parts.port or 0
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(socket.create_connection(address, 10, (STRANGER, 0))).sendall(head)
+        deadline = time.monotonic() + 10
+        while get(limited.url, "/admin/items/", method="POST").status != 429:
+            assert time.monotonic() < deadline
+        check_problem(get(limited.url, "/admin/items/", method="POST"), 429)
+        for path, method, source in (
+            ("/admin/items/", "GET", STRANGER),
+            ("/api/items", "POST", STRANGER),
+            ("/admin/items/", "POST", BALANCER),
+        ):
+            assert get(limited.url, path, method=method, source=source).status == 200
 
 
 def test_who_asks_too_much_has_to_wait(limited: Nginx) -> None:
@@ -697,8 +724,12 @@ def test_a_websocket_outlives_a_reload_for_a_while(proxy: Nginx) -> None:
 
 @pytest.mark.parametrize(
     ("path", "headers"),
-    [("/events", {"Accept": "text/event-stream"}), ("/events?unbuffered", {})],
-    ids=["asked for", "answered so"],
+    [
+        ("/events", {"Accept": "text/event-stream"}),
+        ("/events", {"Accept": "application/json, text/event-stream"}),  # as clients of MCP do
+        ("/events?unbuffered", {}),
+    ],
+    ids=["asked for", "asked for among others", "answered so"],
 )
 def test_events_come_as_they_are_sent(proxy: Nginx, upstream: Upstream, path: str, headers: dict[str, str]) -> None:
     connection = HTTPConnection(urlsplit(proxy.url).netloc, timeout=10)
@@ -760,6 +791,15 @@ def test_a_browser_gets_a_page_and_a_program_a_problem(project: Path, tmp_path: 
                 check_page(get(running.url, "/", method=method, Accept="text/html,*/*;q=0.8"), 502)
 
 
+def test_a_large_upload_is_told_that_nobody_answers(uploads: Path, tmp_path: Path) -> None:
+    body = b"x" * 2 * 1024 * 1024
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with nginx.running(uploads, tmp_path / "nginx", [f"127.0.0.1:{nobody.getsockname()[1]}"]) as running:
+            check_problem(get(running.url, "/api/uploads/1", method="POST", body=body), 502)
+            check_page(get(running.url, "/api/uploads/1", method="POST", body=body, Accept="text/html"), 502)
+
+
 def check_page(answer: Answer, status: int) -> None:
     assert answer.status == status
     assert answer.headers["Content-Type"] == "text/html"
@@ -779,7 +819,7 @@ def test_maintenance_is_a_file(proxy: Nginx, framework: str) -> None:
             check_problem(get(proxy.url, path), 503)
             check_page(get(proxy.url, path, Accept="text/html"), 503)
         check_problem(get(proxy.url, "/events", Accept="text/event-stream"), 503)
-        assert get(proxy.url, "/health/ready").status == 200
+        assert get(proxy.url, "/health/live").status == 200
         if framework == "django":
             assert get(proxy.url, "/media/2030/photo.JPG").status == 200
     finally:
@@ -794,6 +834,9 @@ def test_what_nginx_refuses_is_a_problem(proxy: Nginx) -> None:
     url = proxy.url
     for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics", "/-/problem", "/-/unavailable.html"):
         check_problem(get(url, path), 404)
+    for path in ("/health/ready", "/health/ready/", "//health/ready", "/health/%72eady", "/health/./ready?x"):
+        check_problem(get(url, path), 404)
+    assert get(url, "/healthcare").status == 200
     assert get(url, "/" + "x" * 5_000).status == 200
     check_problem(get(url, "/" + "x" * 8_200), 414)
     check_problem(get(url, "/", X_Long="x" * 10_000), 431)

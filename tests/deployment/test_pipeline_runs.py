@@ -137,6 +137,10 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
     machine = tmp_path / "machine"
     (machine / "service/deploy/compose").mkdir(parents=True)
     (machine / "service/deploy/compose/.env").write_text("IMAGE=ours\n")
+    old = machine / "service/deploy/nginx/locations/old.conf"
+    old.parent.mkdir(parents=True)
+    old.write_text("location /old/ { return 404; }\n")
+    mounted = old.parent.stat().st_ino
     copy = tmp_path / "checkout"
     run("git", "clone", "--quiet", project.path, copy)
     deploy = executable(copy / "deploy/compose/deploy.sh", 'echo "deploy $* in $PWD with $(cat deploy/compose/.env)"')
@@ -161,6 +165,9 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
     assert result.returncode == 0, result.stdout
     assert f"deploy v1.2.3 in {machine}/service with IMAGE=ours" in result.stdout
     assert (machine / "service/deploy/compose/compose.yaml").stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in old.parent.iterdir()] == ["service.conf"]
+    assert old.parent.stat().st_ino == mounted
+    assert {path.name for path in (machine / "service").iterdir()} == {"deploy"}
     assert "600\na key\n" in result.stdout
     assert "machine.example.com ssh-ed25519 AAAA\n" in result.stdout
     assert (tmp_path / "asked").read_text().count("StrictHostKeyChecking=yes") == 2
@@ -362,7 +369,10 @@ def test_the_image_is_built_and_tried(project: Project, runner: Runner, engine: 
     """Under a tag of its own. Nothing is pulled, as there may be no registry; this machine's engine is dind's."""
     tag = f"groundplan-pipeline:{uuid.uuid4().hex[:12]}"
     edits = {"--pull ": "", "service:check": tag}
-    if not runner.github:
+    if runner.github:
+        promtool = 'docker run --rm --volume "$PWD/prometheus:/rules" --workdir /rules --entrypoint promtool'
+        edits[f"{promtool} \\\n            prom/prometheus:v3.5.0"] = "cd prometheus && promtool"
+    else:
         edits["  services: [docker:29.8.2-dind]\n"] = ""
     try:
         said = runner("image" if runner.github else "build", edits=edits)

@@ -239,18 +239,23 @@ def test_production_waits_for_a_person(rendered: Rendered) -> None:
 
 
 def test_a_release_is_tried_before_it_is_published(rendered: Rendered) -> None:
-    """From the same builder, whose cache has the layers. In GitLab, buildx needs a context for TLS."""
+    """It is built once, and gets its tag afterwards. In GitLab, buildx needs a context for TLS."""
     github = yaml.safe_load(texts(rendered("django", "github", ("compose",)))["release.yml"])
     steps = github["jobs"]["image"]["steps"]
-    builds = [step for step in steps if step.get("uses", "").startswith("docker/build-push-action@")]
-    assert [step["with"].get("push", False) for step in builds] == [False, True]
+    (build,) = [step for step in steps if step.get("uses", "").startswith("docker/build-push-action@")]
+    assert "push-by-digest=true" in build["with"]["outputs"]
+    assert "tags" not in build["with"]
+    assert (build["with"]["provenance"], build["with"]["sbom"]) == ("mode=max", True)
     (tried,) = [step for step in steps if "smoke.sh" in step.get("run", "")]
-    assert steps.index(builds[0]) < steps.index(tried) < steps.index(builds[1])
-    assert (builds[1]["with"]["provenance"], builds[1]["with"]["sbom"]) == ("mode=max", True)
+    (tagged,) = [step for step in steps if "imagetools create" in step.get("run", "")]
+    assert steps.index(build) < steps.index(tried) < steps.index(tagged)
+    assert tried["env"] == tagged["env"]
+    assert "steps.build.outputs.digest" in tried["env"]["IMAGE"]
 
     lines = commands(rendered("django", "gitlab", ("compose",)))["publish"]
     kinds = ["docker context create builder", "docker buildx create --use --driver docker-container builder"]
-    kinds += ["docker buildx build --pull --load", "sh deploy/pipeline/smoke.sh", "docker buildx build --push"]
+    kinds += ["docker buildx build --pull --provenance", "image=", 'sh deploy/pipeline/smoke.sh "$image"']
+    kinds += ["docker buildx imagetools create --tag"]
     assert [next(kind for kind in kinds if line.startswith(kind)) for line in lines[1:]] == kinds
 
 
@@ -260,7 +265,7 @@ def test_jobs_call_the_projects_own_commands(project: Path) -> None:
     for lines in commands(project).values():
         called |= set(re.findall(r"\bpoe (\S+)", "\n".join(lines)))
         scripts |= set(re.findall(r"\bdeploy/\S+\.sh\b", "\n".join(lines)))
-    assert called == {"check", "test"} <= set(verbs)
+    assert called == {"check", "lint-migrations", "test"} <= set(verbs)
     ours = {f"deploy/pipeline/{path.name}" for path in (project / "deploy/pipeline").iterdir()}
     assert {script for script in scripts if "/pipeline/" in script} == ours
     for script in ours:
@@ -317,6 +322,10 @@ def test_another_python_is_not_proposed(rendered: Rendered) -> None:
     ignored = [rule for update in dependabot["updates"] for rule in update.get("ignore", [])]
     steps = [f"version-update:semver-{step}" for step in ("minor", "major")]
     assert ignored == [{"dependency-name": "python", "update-types": steps}]
+    everything = rendered("django", "github", ("compose", "kubernetes")) / ".github/dependabot.yml"
+    updates = yaml.safe_load(everything.read_text())["updates"]
+    ignored = [rule for update in updates for rule in update.get("ignore", [])]
+    assert ignored[1:] == [{"dependency-name": "postgres", "update-types": steps[1:]}]
     renovate = json.loads((rendered("django", "gitlab", ()) / "renovate.json").read_text())
     (rule,) = [rule for rule in renovate["packageRules"] if rule.get("enabled") is False]
     assert (rule["matchPackageNames"], rule["matchUpdateTypes"]) == (["python", "postgres"], ["minor", "major"])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys a version with kubectl: first the migration, then everything else. A failed rollout is rolled back.
+# Deploys a version with kubectl: first the migration, then everything else. A Deployment that fails is rolled back.
 # Usage: deploy.sh OVERLAY VERSION, such as deploy.sh production v1.4.0
 set -euo pipefail
 fail() {
