@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -98,7 +99,7 @@ def start_project(arguments: list[str]) -> int:
     python = {} if (found := interpreters.find()) is None else {"UV_PYTHON": found}
     if not python and "UV_PYTHON" not in os.environ:
         print(
-            "There is no Python 3.12 or newer here, so uv downloads one. To use your own, set UV_PYTHON and try again."
+            "There is no Python 3.12 to 3.14 here, so uv downloads one. To use your own, set UV_PYTHON and try again."
         )
     run([uv, "sync", "--locked", "--quiet"], cwd=destination, env=python | os.environ)
     if not (destination / ".git").exists():
@@ -107,11 +108,25 @@ def start_project(arguments: list[str]) -> int:
 
     say("Starting it")
     with served(destination, poe) as url:
-        show("POST", f"{url}/api/items", {"name": f"Made on {time.ctime()}", "quantity": 3})
+        created = show("POST", f"{url}/api/items", {"name": f"Example {os.getpid()}", "quantity": 3})
         show("GET", f"{url}/api/items")
-    say("It works. This command serves it on http://127.0.0.1:8000, with documentation of the API on /api/docs:")
-    print(f"cd {shlex.quote(str(destination))} && {Path(poe).relative_to(destination)} run")
+        show("DELETE", f"{url}/api/items/{json.loads(created)['id']}")
+    explain(destination, uv, Path(poe).relative_to(destination))
     return 0
+
+
+def explain(project: Path, uv: str, poe: Path) -> None:
+    """Print what there is now, and the command that serves it."""
+    is_django = (project / "manage.py").exists()
+    say(f"It works: a {'Django' if is_django else 'FastAPI'} project in {project}, committed to git.")
+    print("Its README.md explains how to work on it.")
+    if shutil.which("uv") is None:
+        print("That needs uv on your PATH: https://docs.astral.sh/uv/getting-started/installation/")
+        print(f"Until then, {uv} is uv.")
+    if is_django:
+        print(f"For http://127.0.0.1:8000/admin/, create a user there first: {poe} manage createsuperuser")
+    print("This command serves it on http://127.0.0.1:8000, with documentation of the API on /api/docs:")
+    print(f"cd {shlex.quote(str(project))} && {poe} run")
 
 
 def create(destination: Path, options: list[str]) -> int:
@@ -168,13 +183,15 @@ def served(project: Path, poe: str) -> Iterator[str]:
             server.wait(timeout=30)
 
 
-def show(method: str, url: str, body: dict[str, Any] | None = None) -> None:
-    """Send a request and print it with its response."""
+def show(method: str, url: str, body: dict[str, Any] | None = None) -> str:
+    """Send a request, print it with its response, and return the body."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
     print(f"  {method} {url} {data.decode() if data else ''}")
     with urllib.request.urlopen(request, timeout=10) as response:
-        print(f"  {response.status} {response.read().decode()}")
+        content: str = response.read().decode()
+    print(f"  {response.status} {content}")
+    return content
 
 
 def program(environment: Path, name: str) -> str:

@@ -207,9 +207,9 @@ def measure(options: argparse.Namespace, plan: Plan, core: int) -> list[dict[str
         collecting() as collector,
     ):
         scratch = Path(name)
-        for subject in subjects(options, scratch):
+        for number, subject in enumerate(subjects(options, scratch)):
             say(f"{subject.framework}: setting up")
-            database = Database(server, server.create(f"bench_{subject.framework}"), subject.table)
+            database = Database(server, server.create(f"bench_{number}"), subject.table)
             results += compare(subject, database, collector, plan, rows, core, scratch)
     return results
 

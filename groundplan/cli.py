@@ -132,9 +132,9 @@ def decide(
     template: TemplateOption = None,
     ref: Ref = None,
 ) -> None:
-    """Recommend a framework with all reasons, without asking or writing anything.
+    """Recommend a framework, without asking or writing anything; `--format markdown` gives all reasons.
 
-    Unanswered questions take the default for the product.
+    Unanswered questions take the default for the product, which is a web application unless you name another.
     """
     from groundplan.answers import collect
     from groundplan.template import fetched
@@ -142,6 +142,9 @@ def decide(
     with fetched(_source(template, ref)) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or ())
         decision = fetched_template.decide(given)
+        if not given:
+            product = next(reason["answer"] for reason in decision["reasons"] if reason["criterion"] == "product")
+            err.print(f"No answers were given, so this is for product={product}. Choose with --preset or --data.")
         if output is DecisionFormat.json:
             _print_json({key: decision[key] for key in DECISION_KEYS})
         else:

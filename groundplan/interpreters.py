@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-MINIMUM = (3, 12)  # for Django 6.1; see requires-python in pyproject.toml.jinja
+SUITABLE = ((3, 12), (3, 15))  # from, and below; see requires-python in pyproject.toml.jinja
 
 
 def find() -> str | None:
@@ -18,9 +18,10 @@ def find() -> str | None:
     uv finds only interpreters on PATH and its own. Version managers keep others in their own directories, and put
     shims on PATH that may fail, so each candidate is executed.
     """
-    if sys.version_info >= MINIMUM:
+    first, end = SUITABLE
+    if first <= sys.version_info < end:
         return sys.executable
-    found = [(version, path) for path in _candidates() if (version := _version(path)) >= MINIMUM]
+    found = [(version, path) for path in _candidates() if first <= (version := _version(path)) < end]
     return max(found)[1] if found else None
 
 

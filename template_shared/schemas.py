@@ -7,11 +7,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 # PostgreSQL cannot store NUL characters.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
+# A row's id; a larger number would be an error of the database.
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
 
 class Input(BaseModel):
-    """Base class for request bodies. Unknown fields are errors."""
+    """Base class for request bodies. Unknown fields, infinity and NaN are errors."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 def _number(value: object) -> object:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,22 @@ def test_measures_a_row(framework: str, tmp_path: Path) -> None:
         assert found[f"{side}_p50_ms"] <= found[f"{side}_p99_ms"]
     assert f"{report.NAMES[framework]}, a validated create | 0.95 |" in done.stdout
     assert chart.read_text() == report.chart([found])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["django", "fastapi"])
+def test_tells_what_each_part_adds(framework: str) -> None:
+    """Every middleware of the template is one of the parts: with all of them, a request takes longer."""
+    command = [sys.executable, str(ROOT / "benchmarks/breakdown.py"), "--framework", framework, "--batches", "2"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    parts = dict(re.findall(r"^\| (?:and )?(.+?) \| (\d+) µs \|", printed, re.MULTILINE))
+    lists = {"django": "{{ slug }}/settings.py.jinja", "fastapi": "{{ slug }}/main.py"}
+    listed = (ROOT / f"template_{framework}" / lists[framework]).read_text()
+    name = {"django": r"}}\.core\.middleware\.(\w+)", "fastapi": r"add_middleware\(middleware\.(\w+)"}[framework]
+    ours = set(re.findall(name, listed))
+    assert ours
+    assert ours <= set(parts)
+    assert 0 < int(parts["the bare framework"]) < int(parts[list(parts)[-1]])
 
 
 def test_says_what_is_missing(tmp_path: Path) -> None:

@@ -285,6 +285,12 @@ def test_decide_takes_what_is_not_answered_from_the_product(template: Path) -> N
     assert len(answers) == 14
 
 
+def test_decide_says_what_it_assumes(template: Path) -> None:
+    result = groundplan_here("decide", "--template", template)
+    assert "product=web_app" in result.stderr
+    assert "product=" not in groundplan_here("decide", "--template", template, "--preset", "cms").stderr
+
+
 def test_decide_does_not_look_at_the_project_it_stands_in(template: Path, tmp_path: Path) -> None:
     render(template, tmp_path / "service", product="cms")
     arguments = ("decide", "--template", template, "--preset", "microservice", "--format", "json")

@@ -50,7 +50,7 @@ RETRIED, WAITS = "migration will be retried", "waiting for another migration"
 MIGRATION = {
     "django": """
 from django.db import connection, migrations, models
-from {package}.safe_migrations.operations import AddIndexConcurrently
+from {package}.safe_migrations.operations import AddForeignKey, AddIndexConcurrently
 
 class Migration(migrations.Migration):
     atomic = {atomic}
@@ -69,6 +69,13 @@ def upgrade() -> None:
 """,
 }
 FIRST = {"django": "0001_initial", "fastapi": "5b0f3c9d7a21"}
+
+PARENT = '"item", "parent", models.ForeignKey("items.Item", models.PROTECT, null=True, db_index=False)'
+COLUMN = """with op.batch_alter_table("items") as batch_op:
+        batch_op.add_column(sa.Column("parent_id", sa.BigInteger()))
+        batch_op.create_foreign_key("parent", "items", ["parent_id"], ["id"]{options})"""
+VALIDATE = """if op.get_context().dialect.name == "postgresql":
+        op.execute("ALTER TABLE items VALIDATE CONSTRAINT parent")"""
 
 # What Squawk says of it, and how it is written in each framework.
 UNSAFE = [
@@ -105,6 +112,7 @@ UNSAFE = [
         'migrations.AddConstraint("item", models.CheckConstraint(condition=models.Q(name__gt=""), name="named"))',
         'op.create_check_constraint("named", "items", "name > \'\'")',
     ),
+    ("key", {"adding-foreign-key-constraint"}, f"migrations.AddField({PARENT})", COLUMN.format(options="")),
 ]
 SAFE = [
     (
@@ -129,6 +137,8 @@ SAFE = [
         "with op.get_context().autocommit_block():\n        "
         'op.create_index("by_c", "items", ["c"], postgresql_concurrently=True)',
     ),
+    ("key", f"AddForeignKey({PARENT})", COLUMN.format(options=", postgresql_not_valid=True")),
+    ("validate", "", VALIDATE),
 ]
 
 
@@ -193,6 +203,7 @@ def test_unsafe_migrations_are_named(framework: str, project: Project, write: Ca
     printed = lint(project, url, code=1)
     found = re.findall(r"(?:warning|error)\[?[^a-z]*([a-z-]+)\]?:.*\n\s*╭▸ (\S+)\.sql:", printed)
     assert expected <= set(found), printed
+    assert "docs/migrations.md" in printed
     assert {file for _, file in found} == {file for _, file in expected}
 
 
@@ -200,7 +211,8 @@ def test_safe_ones_pass_and_can_be_applied(
     framework: str, project: Project, write: Callable[..., Path], url: str, postgres: Server
 ) -> None:
     for number, (name, *bodies) in enumerate(SAFE, start=2):
-        write(f"{number:04}_{name}", *bodies)
+        if bodies[FRAMEWORKS.index(framework)]:
+            write(f"{number:04}_{name}", *bodies)
     lint(project, url, code=0)
     for address in (url, "sqlite:///./safe.sqlite3"):
         project.poe("migrate", DATABASE_URL=address)

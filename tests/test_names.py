@@ -28,6 +28,10 @@ def problem_of_line(text: str) -> str:
     return str(NAMES.line_problem(text, 80)).strip()  # type: ignore[attr-defined]
 
 
+def problem_of_email(text: str) -> str:
+    return str(NAMES.email_problem(text)).strip()  # type: ignore[attr-defined]
+
+
 def suggested(name: str) -> str:
     return str(NAMES.slug_of(name)).strip()  # type: ignore[attr-defined]
 
@@ -77,6 +81,15 @@ def test_names_that_are_taken(slug: str) -> None:
     assert problem(slug)
     assert problem(slug, built=slug) == ""
     assert problem(slug, built="another")
+
+
+def test_messages_fit_the_terminal() -> None:
+    """A prompt of 80 columns shows 38 characters of a message."""
+    slugs = ["A", "a", "a" * 1000, *TAKEN]
+    lines = ["", "a" * 1000, "a\tb", "a\u202eb", " a"]
+    messages = [*map(problem, slugs), *map(problem_of_line, lines), problem_of_email("x")]
+    assert all(messages)
+    assert [message for message in messages if len(message) > 38] == []
 
 
 def test_the_list_knows_this_python() -> None:

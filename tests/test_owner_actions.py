@@ -38,7 +38,7 @@ URLS = """
 from . import own
 
 urlpatterns = [*own.urlpatterns, *urlpatterns]
-handler404 = "{package}.own.not_found"
+handler400 = handler404 = "{package}.own.not_found"
 """
 
 
@@ -153,6 +153,7 @@ def django(
     append(package / "settings.py", (HERE / "django" / "own_settings.py").read_text().replace("PACKAGE", package.name))
     append(package / "api.py", '\nfrom .own import router as own\n\napi.add_router("/own", own)\n')
     append(package / "urls.py", URLS.format(package=package.name))
+    replace(package / "urls.py", '"admin/"', '"staff/"')
     database = postgres.create("owner_django")
     with serving(project, directory, "django", DATABASE_URL=database, PYTHONPATH=str(extra)) as served:
         yield served
@@ -222,7 +223,9 @@ def test_error_trackers_see_an_exception_once(
 ) -> None:
     """A handler of the standard library's logging, and Sentry through its integration of the framework."""
     served: Served = request.getfixturevalue(name)
-    assert served.ask(path).status == 500
+    answer = served.ask(path, Origin=ORIGIN)
+    assert answer.status == 500
+    assert (CORS in answer.headers) == (name == "django"), "Starlette answers outside all middleware"
     assert served.tracked(message) == {"logging": ["RuntimeError"], "sentry": ["RuntimeError"]}
 
 
@@ -236,12 +239,31 @@ def test_the_owners_logging_replaces_the_templates(served: Served) -> None:
     assert any(line.startswith("OWN INFO") for line in lines)
 
 
+def run_tests(served: Served, *arguments: str) -> None:
+    """Runs some of the project's own tests."""
+    environment = {"PYTHONPATH": served.variables["PYTHONPATH"], "TRACKED": os.devnull}
+    served.project.run("pytest", "-q", "-p", "no:cacheprovider", *arguments, code=0, **environment)
+
+
+MAILED = """
+import django
+from django.core import mail
+from django.test import Client
+from django.test.utils import override_settings, setup_test_environment
+from django.urls import path
+
+urlpatterns = [path("", lambda _: 1 / 0)]
+django.setup()
+setup_test_environment(debug=False)
+mailers = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+with override_settings(ADMINS=["ops@example.com"], MAILERS=mailers, ROOT_URLCONF="__main__"):
+    Client(raise_request_exception=False).get("/")
+print("MAILED", [message.to for message in mail.outbox])
+"""
+
+
 @pytest.mark.xdist_group("owner-django")
 class TestDjango:
-    def test_a_middleware_that_comes_first_sees_every_response(self, django: Served) -> None:
-        for path in ("/own/page", "/own/boom", "/api/items/x", "/api/nothing", "/api/own/boom"):
-            assert django.ask(path).headers["X-First"] == "seen"
-
     def test_security_headers_can_be_switched_off(self, django: Served) -> None:
         page = django.ask("/own/page", X_Forwarded_Proto="https").headers
         assert "Content-Security-Policy" not in page
@@ -264,8 +286,16 @@ class TestDjango:
 
     def test_the_projects_own_tests_see_it_too(self, django: Served) -> None:
         """With a session, and with the classic setting of a mail backend, which Django 6.1 deprecates."""
-        environment = {"PYTHONPATH": django.variables["PYTHONPATH"]}
-        django.project.run("pytest", "-q", "-p", "no:cacheprovider", "tests/test_own.py", code=0, **environment)
+        run_tests(django, "tests/test_own.py")
+
+    def test_the_templates_tests_do_not_depend_on_the_owners_settings(self, django: Served) -> None:
+        run_tests(django, "tests/core", "-m", "not slow")
+
+    def test_exceptions_are_mailed_to_admins(self, prepared: dict[str, Project]) -> None:
+        project = prepared["django"]
+        variables = {"DJANGO_SETTINGS_MODULE": f"{package_of(project).name}.settings", "DEBUG": "false"}
+        printed = project.run("python", "-c", MAILED, code=0, **variables)
+        assert printed.endswith("MAILED [['ops@example.com']]\n")
 
 
 @pytest.mark.xdist_group("owner-fastapi")
@@ -276,6 +306,9 @@ class TestFastAPI:
 
     def test_an_exception_handler_for_a_status_answers(self, fastapi: Served) -> None:
         assert fastapi.ask("/own/nothing").body == b"An own answer"
+
+    def test_a_home_page_replaces_the_way_to_the_documentation(self, fastapi: Served) -> None:
+        assert fastapi.ask("/").json == "An own home page"
 
     def test_a_response_keeps_the_headers_that_it_sets(self, fastapi: Served) -> None:
         framed = fastapi.ask("/own/framed").headers

@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from tests.owner import remove_the_example
+from tests.conformance.subject import PRODUCTION
+from tests.owner import HERE, append, remove_the_example, replace
 from tests.postgres import Server
 from tests.projects import QUICK, Project, ask, parse_all, served, set_up, set_up_alone
 from tests.tools import FRAMEWORKS, commit_all, render, render_anew, run, tree
@@ -43,8 +44,9 @@ def test_no_trace_of_the_template(pristine: dict[str, bytes]) -> None:
         assert not name.endswith(".jinja")
         text = content.decode()
         assert not re.search(r"\{%|%\}|\{#|\bjinja\b", text), name
-        # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, nor an f-string's `{{`
-        assert not re.search(r"(?<!\$)\{\{ (?!\$)", text), name
+        # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, the nonce of a Django page,
+        # nor an f-string's `{{`
+        assert not re.search(r"(?<!\$)\{\{ (?!\$|csp_nonce)", text), name
         if name not in {".copier-answers.yml", "README.md", "docs/operations.md"} and "decisions" not in name:
             assert "groundplan" not in text.lower(), name
 
@@ -166,3 +168,111 @@ def test_the_example_can_be_removed(framework: str, project: Project, tmp_path: 
     shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
     remove_the_example(path, framework)
     Project(path, project.environment).poe("check", PYTEST_ADDOPTS=QUICK)
+
+
+only_django = pytest.mark.parametrize(
+    "framework", [pytest.param("django", marks=pytest.mark.xdist_group("rendered-django"))], indirect=True
+)
+only_fastapi = pytest.mark.parametrize(
+    "framework", [pytest.param("fastapi", marks=pytest.mark.xdist_group("rendered-fastapi"))], indirect=True
+)
+
+
+@only_django
+def test_a_second_resource_refers_to_the_first(project: Project, tmp_path: Path) -> None:
+    """As the README of a Django project says."""
+    path = tmp_path / "service"
+    shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
+    copy = Project(path, project.environment)
+    package = next(path.glob("*/core/about.py")).parents[1]
+    orders = package / "orders"
+    shutil.copytree(package / "items", orders)
+    (orders / "migrations" / "0001_initial.py").unlink()
+    for file in orders.glob("*.py"):
+        file.write_text(file.read_text().replace("Item", "Order").replace("item", "order"))
+    replace(
+        orders / "models.py",
+        "    quantity",
+        '    item = models.ForeignKey("items.Item", on_delete=models.PROTECT)\n    quantity',
+    )
+    replace(orders / "schemas.py", "schemas import Input", "schemas import Id, Input")
+    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Id\n")
+    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Id = 1\n')
+    replace(orders / "schemas.py", "    name: str\n", "    name: str\n    item_id: int\n")
+    replace(orders / "services.py", "constraints(duplicate", 'constraints(missing="There is no such item.", duplicate')
+    replace(package / "items" / "services.py", "    get_item(item_id, lock=True).delete()", DELETE)
+    items = f'    "{package.name}.items",\n'
+    replace(package / "settings.py", items, items + items.replace("items", "orders"))
+    append(package / "api.py", '\nfrom .orders.api import router as orders\n\napi.add_router("/orders", orders)\n')
+    shutil.copy(HERE / "django" / "test_orders.py", path / "tests")
+    copy.poe("migrations")
+    copy.poe("test", "tests/test_orders.py")
+
+
+@only_fastapi
+def test_a_second_package_refers_to_the_first(project: Project, tmp_path: Path) -> None:
+    """As the README of a FastAPI project says."""
+    path = tmp_path / "service"
+    shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
+    copy = Project(path, project.environment)
+    package = next(path.glob("*/core/about.py")).parents[1]
+    orders = package / "orders"
+    shutil.copytree(package / "items", orders)
+    for file in orders.glob("*.py"):
+        file.write_text(file.read_text().replace("Item", "Order").replace("item", "order"))
+    replace(orders / "models.py", "CheckConstraint, ", "CheckConstraint, ForeignKey, ")
+    replace(
+        orders / "models.py",
+        "    description",
+        '    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), index=True)\n    description',
+    )
+    replace(orders / "schemas.py", "schemas import Input", "schemas import Id, Input")
+    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Id\n")
+    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Id = 1\n')
+    replace(orders / "schemas.py", "    name: str\n", "    name: str\n    item_id: int\n")
+    service = orders / "service.py"
+    service.write_text(
+        service.read_text().replace("(session, duplicate", '(session, missing="There is no such item.", duplicate')
+    )
+    replace(package / "models.py", "import Item\n", "import Item\nfrom .orders.models import Order\n")
+    replace(package / "models.py", '"Item"]', '"Item", "Order"]')
+    append(package / "main.py", "\nfrom .orders import endpoints as orders\n\napp.include_router(orders.router)\n")
+    shutil.copy(HERE / "fastapi" / "test_orders.py", path / "tests")
+    copy.poe("migrate")
+    copy.poe("migrations", "add orders")
+    copy.poe("test", "tests/test_orders.py")
+
+
+@only_django
+def test_a_silent_mail_server_is_left_soon(project: Project) -> None:
+    shell = ("python", "manage.py", "shell", "--no-imports", "--command")
+    assert "LEFT" in project.run(*shell, MAIL, DATABASE_URL="postgresql://db.internal/service", **PRODUCTION)  # type: ignore[arg-type]
+    assert "Subject: Hello" in project.run(*shell, MAIL_IN_DEVELOPMENT)
+
+
+# The settings of production, with a mail server that accepts connections and says nothing.
+MAIL = """
+import socket, time
+from django.conf import settings
+from django.core import mail
+from django.test import override_settings
+
+silent = socket.create_server(("127.0.0.1", 0))
+default = settings.MAILERS["default"]
+options = default["OPTIONS"] | {"host": "127.0.0.1", "port": silent.getsockname()[1]}
+start = time.monotonic()
+with override_settings(MAILERS={"default": default | {"OPTIONS": options}}):
+    try:
+        mail.send_mail("Hello", "World", None, ["somebody@example.com"])
+    except OSError:  # smtplib has errors of its own
+        assert time.monotonic() - start < 10
+        print("LEFT")
+"""
+MAIL_IN_DEVELOPMENT = """
+from django.core import mail
+
+mail.send_mail("Hello", "World", None, ["somebody@example.com"])
+"""
+
+DELETE = """    with constraints(referenced="Orders refer to this item."):
+        get_item(item_id, lock=True).delete()"""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from groundplan import interpreters
 from tests.tools import FRAMEWORKS, ROOT
 
 ROOTS = [ROOT / f"template_{name}" for name in (*FRAMEWORKS, "shared", "servers")]
@@ -18,6 +19,16 @@ INCLUDES = re.compile(r'\{%-? (?:include|extends) "template_shared/([^"]*)"( ~ \
 
 def test_no_code_runs_at_generation() -> None:
     assert not {"_jinja_extensions", "_tasks", "_migrations"} & set(COPIER)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_projects_python_is_one_that_is_tested(framework: str) -> None:
+    """The quickstart finds it, and the README names it; uv would otherwise take a newer one."""
+    first, end = (".".join(map(str, version)) for version in interpreters.SUITABLE)
+    pyproject = (ROOT / f"template_{framework}" / "pyproject.toml.jinja").read_text()
+    assert f'requires-python = ">={first},<{end}"' in pyproject
+    last = f"{interpreters.SUITABLE[1][0]}.{interpreters.SUITABLE[1][1] - 1}"
+    assert f"| Projects | Python {first} to {last} |" in (ROOT / "README.md").read_text()
 
 
 def test_sources_read_like_sources() -> None:
@@ -118,3 +129,14 @@ def test_locks_pin_what_the_projects_ask_for(path: Path) -> None:
     for name in servers | set(re.findall(r'^    "([a-z0-9-]+)', project, flags=re.MULTILINE)):
         assert f'\nname = "{name}"\n' in lock
     assert set(re.findall(r'https?://([^/"]+)', lock)) == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_the_image_starts_the_server_with_the_options_of_poe_serve() -> None:
+    """Django's servers read them from a file, or from variables."""
+
+    def options(name: str, end: str) -> list[str]:
+        text = (ROOT / "template_fastapi" / name).read_text()
+        return text.rpartition(".main:app")[2].partition(end)[0].replace("\\\n", " ").split()
+
+    assert options("Dockerfile.jinja", '"]') == options("poe_tasks.toml.jinja", '"$@"')
+    assert "--no-access-log" in options("Dockerfile.jinja", '"]')

@@ -37,11 +37,11 @@ def improve(clone: Path, framework: str) -> None:
     root = clone / f"template_{framework}"
     replace(root / "pyproject.toml.jinja", '"structlog>=26.1,', '"structlog>=26.1.0,')
     replace(root / "pyproject.toml.jinja", '"mypy>=2.4,', '"mypy>=2.4.0,')
-    replace(root / "pyproject.toml.jinja", 'requires-python = ">=3.12"', 'requires-python = ">=3.12.0"')
+    replace(root / "pyproject.toml.jinja", 'requires-python = ">=3.12,', 'requires-python = ">=3.12.0,')
     replace(clone / "template_shared" / "gitignore.jinja", "\n# Yours", ".coverage\n\n# Yours")
     replace(root / "mypy.ini.jinja", "\n# Yours", "pretty = true\n\n# Yours")
     replace(root / "poe_tasks.toml.jinja", "\n# Yours", '\n[tasks.hello]\nhelp = "Hello"\ncmd = "echo"\n\n# Yours')
-    replace(clone / "template_shared" / "core" / "logging.py", '"""', '"""Improved. ')
+    replace(clone / "template_shared" / "core" / "logging.py.jinja", '"""', '"""Improved. ')
     replace(root / "README.md.jinja", "\n", "\nImproved.\n")
     (root / "SECURITY.md").write_text("# Security\n")
     (root / "tests" / "core" / "test_added.py").write_text('"""Added."""\n')

@@ -14,7 +14,11 @@ from . import squawk
 
 def migrations() -> Iterator[tuple[Path, str]]:
     """Yield the file and the SQL of every migration, except merges, which change nothing."""
-    for script in ScriptDirectory.from_config(Config("alembic.ini")).walk_revisions():
+    try:
+        scripts = list(ScriptDirectory.from_config(Config("alembic.ini")).walk_revisions())
+    except KeyError as error:
+        sys.exit(f"a migration's down_revision names {error}, and there is no such migration")
+    for script in scripts:
         if not script.is_merge_point:
             config = Config("alembic.ini", output_buffer=(sql := io.StringIO()))
             steps = f"{script.down_revision or 'base'}:{script.revision}"

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 
 from . import docs
 from .core import database, errors, middleware, operations, problems, tracing
@@ -19,17 +18,17 @@ configure_structlog()
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
     """Run in every process, before its first request and after its last."""
     url, pool_size = environment.database_url, environment.database_pool_size
-    app.state.engine = database.create_engine(url, pool_size)
-    app.state.probe = database.create_engine(url)  # readiness checks do not use the pool
-    if tracing.configure(__package__, environment.otel_exporter_otlp_endpoint):
-        # Its metadata excludes SQLAlchemy 2.1, which it works with.
-        engine = app.state.engine.sync_engine
-        SQLAlchemyInstrumentor().instrument(engine=engine, skip_dep_check=True)
-    yield
-    await app.state.engine.dispose()
+    tracing.configure(__package__, environment.otel_exporter_otlp_endpoint)
+    engine = database.create_engine(url, pool_size)
+    yield {  # requests find these in `request.state`
+        "engine": engine,
+        "read_engine": engine.execution_options(isolation_level="AUTOCOMMIT"),
+        "probe": database.create_engine(url),  # readiness checks do not use the pool
+    }
+    await engine.dispose()
     operations.shutdown()
 
 
@@ -42,7 +41,8 @@ app = FastAPI(
     redoc_url=None,
     redirect_slashes=False,
     max_body_size=1024 * 1024,
-    telemetry={"tracing": False, "metrics": False, "logs": False},  # see core/middleware.py
+    # FastAPI's own spans take longer than ours, and its metrics are not for Prometheus.
+    telemetry={"tracing": False, "metrics": False, "logs": False},
     responses={"default": problems.PROBLEM_RESPONSE},
     exception_handlers=errors.exception_handlers,
     lifespan=lifespan,
@@ -59,3 +59,4 @@ app.include_router(operations.router)
 app.include_router(items.router)
 if environment.api_docs:
     app.include_router(docs.router)
+    app.router.default = docs.home(app.router.default)  # runs if no route matches

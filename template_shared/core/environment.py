@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
     HttpUrl,
     ValidationError,
@@ -23,8 +24,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from . import postgres
 
 ROOT = Path(__file__).parents[2]
-ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
-HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class CoreEnvironment(BaseSettings):
@@ -41,12 +50,13 @@ class CoreEnvironment(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     debug: bool = False
-    # It contains a password.
-    database_url: str = Field(default=f"sqlite:///{ROOT}/db.sqlite3", repr=False)
+    database_url: str = Field(default=f"sqlite:///{ROOT}/db.sqlite3", repr=False)  # a secret
     database_pool_size: int = Field(default=10, ge=1, le=1000)  # connections for each process
     # Host names without scheme or port, separated by commas; .example.com includes its subdomains.
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    allowed_hosts: CommaSeparated = ()
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
+    ] = "INFO"
     api_docs: bool = False
     otel_exporter_otlp_endpoint: HttpUrl | None = None
     # Read by the server itself; declared here so that they are checked.
@@ -59,10 +69,10 @@ class CoreEnvironment(BaseSettings):
         """Without ENVIRONMENT, the service accepts only requests to this machine's names."""
         if given.get("environment") == "production":
             return given
-        return {"debug": True, "api_docs": True, "allowed_hosts": ON_THIS_MACHINE} | given
+        hosts = ("localhost", "127.0.0.1", "[::1]")
+        return {"debug": True, "api_docs": True, "allowed_hosts": hosts} | given
 
-    # Each validator checks one field, because model validators run only if all fields are valid,
-    # and users should see all problems at once.
+    # One validator for each field: model validators run only if all fields are valid.
 
     @field_validator("debug")
     @classmethod
@@ -77,19 +87,10 @@ class CoreEnvironment(BaseSettings):
         if not url.startswith("sqlite:"):
             postgres.parameters(url)
         elif info.data.get("environment") == "production":
-            raise ValueError(
-                "SQLite is not allowed in production; use postgresql://user:password@host:5432/name"
-            )
+            raise ValueError("in production, use postgresql://user:password@host:5432/name")
         elif url.removeprefix("sqlite:///") in ("", url):
             raise ValueError("must have the form sqlite:///path")
         return url
-
-    @field_validator("allowed_hosts", mode="before")
-    @classmethod
-    def _hosts_are_separated_by_commas(cls, hosts: object) -> object:
-        if isinstance(hosts, str):
-            return tuple(host.strip().lower() for host in hosts.split(",") if host.strip())
-        return hosts
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -99,12 +100,7 @@ class CoreEnvironment(BaseSettings):
             raise ValueError("required in production: the host names of this service, without *")
         if not all(HOST.fullmatch(host) for host in hosts):
             raise ValueError("must be host names without scheme or port, separated by commas")
-        return hosts
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _level_in_any_case(cls, level: object) -> object:
-        return level.upper() if isinstance(level, str) else level
+        return tuple(map(str.lower, hosts))
 
 
 def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> EnvironmentT:
@@ -118,6 +114,6 @@ def load[EnvironmentT: CoreEnvironment](kind: type[EnvironmentT]) -> Environment
             for problem in error.errors(include_input=False)
         ]
     except SettingsError as error:  # its message names the field, not the value
-        problems = [f"{error}\n"]
+        problems = [f"{error}: it must be JSON; CommaSeparated is a type for a plain list\n"]
     sys.stderr.writelines(problems)
     raise SystemExit(1)

@@ -13,6 +13,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if DIRECTORY:
     Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
+    # A worker that was killed has left its gauges; the worker in its place removes them.
+    for gauges in Path(DIRECTORY).glob("gauge_live*.db"):
+        if not Path("/proc", gauges.stem.rpartition("_")[2]).exists():
+            gauges.unlink(missing_ok=True)
 
 # Clients can send any method, so unknown methods share one label.
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
@@ -36,8 +40,7 @@ MAX_CONNECTIONS = Gauge(
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
     """Record a request; `route` is the template of its path."""
-    known = method if method in METHODS else "_OTHER"
-    DURATION.labels(known, route, str(status)).observe(seconds)
+    DURATION.labels(method if method in METHODS else "_OTHER", route, str(status)).observe(seconds)
 
 
 def render() -> bytes:

@@ -12,9 +12,11 @@ POOL_TIMEOUT = 5
 # Give up a server that vanished, as in a failover: it acknowledges nothing. Milliseconds, seconds.
 VANISHED = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5}
 REQUEST_OPTIONS = (
-    "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s"
+    "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s "
+    "-c datestyle=ISO -c timezone=UTC"  # a role may have others
 )
 
+UNSTORABLE = ("contain NUL", r"\u0000", "surrogates not allowed")  # in messages about text
 READ_ONLY = "25006"  # SQLSTATE: the server accepts no writes, as after a failover
 
 
@@ -24,15 +26,18 @@ def parameters(url: str) -> dict[str, Any]:
     Raises ValueError if libpq refuses the URL, without its message, which may contain a password.
     """
     try:
-        given: dict[str, Any] = {**VANISHED, **conninfo_to_dict(url)}
+        given: dict[str, Any] = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
-        raise ValueError(
-            "psql would not accept this, unlike postgresql://user:password@host:5432/name"
-        ) from None
+        raise ValueError("must be a URL like postgresql://user:password@host:5432/name") from None
+    if service := given.get("service") or os.environ.get("PGSERVICE"):
+        return {"service": service, **given}  # libpq's file of services may set everything else
     # libpq's default database name; not every framework applies it.
     user = given.get("user") or os.environ.get("PGUSER")
     if name := given.get("dbname") or os.environ.get("PGDATABASE") or user:
         given["dbname"] = name
-    # Options in the URL come last, so they take precedence.
-    given["options"] = f"{REQUEST_OPTIONS} {given.get('options', '')}".strip()
-    return {"connect_timeout": CONNECT_TIMEOUT, "target_session_attrs": "read-write", **given}
+    # Given options come last, so they take precedence; if the URL's are empty, none are sent.
+    options = given.get("options", os.environ.get("PGOPTIONS") or " ")
+    given["options"] = options and f"{REQUEST_OPTIONS} {options}".strip()
+    wait = os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_TIMEOUT
+    servers = os.environ.get("PGTARGETSESSIONATTRS") or "read-write"
+    return {"connect_timeout": wait, "target_session_attrs": servers, **VANISHED, **given}

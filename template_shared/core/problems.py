@@ -58,11 +58,6 @@ def problem(status: int, detail: str = "", errors: list[FieldError] | None = Non
     return body if errors is None else body | {"errors": errors}
 
 
-def headers_of(status: int, headers: Mapping[str, str] | None = None) -> Mapping[str, str]:
-    """Add the headers that a status requires: a 401 must name an authentication scheme."""
-    return {**({"WWW-Authenticate": "Bearer"} if status == 401 else {}), **(headers or {})}
-
-
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Translate Pydantic's errors, without the values: these may be secrets."""
     return [
@@ -76,14 +71,13 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
 
 TEXT = {"type": "string"}
 ERROR = {"type": "object", "properties": {"field": TEXT, "message": TEXT}}
+DETAIL = {"type": ["string", "object", "array"]}  # a sentence, or your own data
 SCHEMA = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
-    "properties": {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT}
+    "properties": {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": DETAIL}
     | {"errors": {"type": "array", "items": ERROR}},
 }
+CONTENT = {CONTENT_TYPE: {"schema": SCHEMA}}
 # The API's schema for every error response.
-PROBLEM_RESPONSE: dict[str, Any] = {
-    "description": "A problem (RFC 9457)",
-    "content": {CONTENT_TYPE: {"schema": SCHEMA}},
-}
+PROBLEM_RESPONSE: dict[str, Any] = {"description": "A problem (RFC 9457)", "content": CONTENT}

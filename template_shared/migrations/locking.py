@@ -1,6 +1,7 @@
 """Locks and retries for migrations of a PostgreSQL database in use."""
 
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,13 @@ MIGRATION_LIMITS = (
 MIGRATION_TURN = 15 * 60  # seconds to wait for another migration
 MIGRATION_LOCK = int.from_bytes(b"migrate")  # the key of the advisory lock
 PAUSES = (1, 2, 4, 8, 8, 8, 8, 8, 8)  # seconds between attempts
+
+# libpq reports a failed connection without its SQLSTATE. If the message is translated, and so not
+# recognised, the attempt is repeated in vain.
+_is_refused = re.compile(
+    r"authentication failed|no password supplied|does not exist|no pg_hba.conf entry"
+    r"|not permitted to|permission denied"
+).search
 
 log = structlog.get_logger(__name__)
 
@@ -90,5 +98,6 @@ def database_error(error: BaseException | None) -> psycopg.Error | sqlite3.Error
 
 
 def _may_pass(error: psycopg.Error | sqlite3.Error) -> bool:
-    is_connection_lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
-    return is_connection_lost or isinstance(error, DeadlockDetected | LockNotAvailable)
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+        return not _is_refused(str(error))  # the connection is lost, or was never made
+    return isinstance(error, DeadlockDetected | LockNotAvailable)

@@ -31,4 +31,7 @@ def check(migrations: Iterable[tuple[Path, str]]) -> int:
             return 0
         squawk = Path(sys.executable).with_name("squawk")
         command = [str(squawk), f"--config={ROOT / '.squawk.toml'}", *sorted(files)]
-        return subprocess.run(command, cwd=directory, check=False).returncode  # noqa: S603
+        code = subprocess.run(command, cwd=directory, check=False).returncode  # noqa: S603
+    if code:
+        sys.stderr.write("docs/migrations.md shows how to change a table that is in use.\n")
+    return code

@@ -91,11 +91,12 @@ class Subject:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
         """Where it answers, without the proxy."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def ask(self, path: str, method: str = "GET", body: object = None, **headers: str) -> Answer:
         """Sends a request on a connection of its own."""
@@ -168,9 +169,9 @@ class Subject:
 
 
 @contextlib.contextmanager
-def started(project: Project, log: Path, **variables: str) -> Iterator[Subject]:
+def started(project: Project, log: Path, host: str = "127.0.0.1", **variables: str) -> Iterator[Subject]:
     """An instance on a free port until the block ends; it may have ended before."""
-    port = free_port()
+    port = int(variables.get("PORT") or free_port())
     own = {"PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": str(log.with_name("metrics"))}
     environment = os.environ | project.variables | PRODUCTION | own | variables
     command = [*project.poe_command, "--quiet", "serve"]
@@ -178,7 +179,7 @@ def started(project: Project, log: Path, **variables: str) -> Iterator[Subject]:
         process = subprocess.Popen(
             command, cwd=project.path, env=environment, stdout=output, stderr=-2, start_new_session=True
         )
-    subject = Subject(process, port, log)
+    subject = Subject(process, port, log, host)
     try:
         assert eventually(lambda: subject.is_up() or process.poll() is not None, 60), f"not up:\n{log.read_text()}"
         assert process.poll() is None, f"ended with {process.returncode}:\n{log.read_text()}"

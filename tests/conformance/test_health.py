@@ -7,7 +7,7 @@ import pytest
 
 from tests.conformance.conftest import Start
 from tests.conformance.scrape import scrape
-from tests.conformance.subject import PASSWORD, Subject, eventually
+from tests.conformance.subject import PASSWORD, Subject, eventually, free_port
 from tests.conformance.test_errors import assert_problem
 from tests.postgres import Server
 
@@ -34,6 +34,15 @@ def test_it_ends_if_it_cannot_start(start: Start, tmp_path: Path) -> None:
     reason = r"^ended with [1-9]\d*:(?s:.*)this version cannot start"
     with pytest.raises(AssertionError, match=reason), start(PYTHONPATH=str(tmp_path), WEB_CONCURRENCY="1"):
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="needs IPv6")
+def test_it_serves_pods_that_have_only_ipv6(start: Start) -> None:
+    """With the variables that the pages about operation name, of which each server reads one."""
+    port = free_port()
+    hosts = {"UVICORN_HOST": "::", "GRANIAN_HOST": "::", "GUNICORN_CMD_ARGS": f"--bind=[::]:{port}"}
+    with start(host="[::1]", PORT=str(port), WEB_CONCURRENCY="1", **hosts) as service:
+        assert service.ask("/health/ready").status == 200
 
 
 def test_it_lives_and_is_ready(service: Subject) -> None:

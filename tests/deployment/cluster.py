@@ -259,17 +259,18 @@ def sizes(objects: list[Object], promises: Promises) -> Iterator[str]:
                         yield f"{container['name']} has no {bound} of {resource}"
     (config,) = (each["data"] for each in of_kind(objects, "ConfigMap") if "ENVIRONMENT" in each.get("data", {}))
     workers, pool = int(config["WEB_CONCURRENCY"]), int(config["DATABASE_POOL_SIZE"])
-    if promises.django and pool < THREADS:
-        yield f"{pool} connections are not enough for {THREADS} threads"
+    if promises.django and pool <= THREADS:
+        yield f"{pool} connections are not enough for {THREADS} threads and a probe"
+    connections = pool if promises.django else pool + 1  # FastAPI's probe has one of its own
     for each in of_kind(objects, "HorizontalPodAutoscaler"):
         most = each["spec"]["maxReplicas"]
         if not 2 <= each["spec"]["minReplicas"] < most:
             yield f"{title(each)} cannot scale"
-        needed = 2 * most * workers * (pool + 1)
+        needed = 2 * most * workers * connections
         if needed + OTHERS > DATABASE_ALLOWS:
             yield f"{title(each)}: {needed} connections are too many"
         times = "\N{MULTIPLICATION SIGN}"
-        if f"{2 * most} {times} {workers} {times} {pool + 1} = {needed}" not in promises.cluster:
+        if f"{2 * most} {times} {workers} {times} {connections} = {needed}" not in promises.cluster:
             yield f"docs/cluster.md does not say that {needed} connections are needed"
 
 

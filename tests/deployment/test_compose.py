@@ -279,8 +279,9 @@ def stack(framework: str, project: Path, engine: Engine, tmp_path_factory: pytes
 
 def test_it_answers_through_nginx_and_keeps_to_itself_what_is_not_public(stack: Stack) -> None:
     assert stack.get("/api/items").json["total"] >= 0
-    assert stack.get("/health/ready").status == 200
-    assert stack.get("/metrics").status == 404
+    assert stack.get("/health/live").status == 200
+    for path in ("/health/ready", "/metrics"):
+        assert stack.get(path).status == 404
     assert docker("port", stack.container("nginx").id).count("8080") == 1
     for service in ("web-a", "web-b", "database"):
         assert docker("port", stack.container(service).id) == ""
@@ -379,7 +380,7 @@ def test_a_restarted_database_is_found_again(stack: Stack) -> None:
     with load(stack.url, tagged("database"), clients=CLIENTS) as clients:
         clients.wait_for(200)
         stack.compose("restart", "database")
-        until(lambda: stack.get("/health/ready").status == 200)
+        until(lambda: stack.get("/api/items").status == 200)
         count = len(clients.outcomes)
         clients.wait_for(300)
         after = clients.outcomes[count + 4 * CLIENTS :]
@@ -501,7 +502,7 @@ def before(stack: Stack) -> Before:
 
 def is_as(stack: Stack, before: Before) -> bool:
     """Whether all is as it was, and serves."""
-    until(lambda: answers(f"{stack.url}/health/ready"))
+    until(lambda: answers(f"{stack.url}/api/items"))
     return (stack.dump(), media(stack)) == (before.dump, before.media) and nothing_is_left(stack)
 
 
@@ -577,6 +578,7 @@ services:
   worker:
     extends: {file: compose.yaml, service: migrate}
     image: ${IMAGE}:${VERSION}
+    networks: [front]
     restart: unless-stopped
     healthcheck: {test: ["CMD", "true"], start_period: 60s, start_interval: 1s}
     command: bash -c "while exec 3<>/dev/tcp/database/5432; do sleep 0.01; done"
@@ -591,6 +593,8 @@ def test_a_worker_follows_the_instances_and_stops_for_a_restore(stack: Stack, en
         stack.script("deploy.sh", "--no-backup", "next")
         assert stack.container("worker").inspect()["Config"]["Image"] == f"{stack.image}:next"
         assert stack.container("worker").id != first.id
+        networks = stack.container("worker").inspect()["NetworkSettings"]["Networks"]
+        assert len(networks) == 2  # PostgreSQL's, and one with a way out
         started = stack.container("worker").state["StartedAt"]
         stack.script("restore.sh", "--yes", str(before.backup))
         assert stack.container("worker").state["StartedAt"] > started
@@ -646,7 +650,7 @@ def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: St
     (made / "SHA256SUMS").write_text(sums)
     assert "the old data is still there" in stack.script("restore.sh", "--yes", str(made), code=1)
     assert stack.dump() == before
-    assert stack.get("/health/ready").status == 200
+    assert stack.get("/api/items").status == 200
     assert nothing_is_left(stack)
 
 

@@ -319,7 +319,8 @@ def test_http_redirects_only_to_the_services_own_hosts(project: Path, upstream: 
 
 
 def test_http_still_answers_probes(tls: Nginx) -> None:
-    assert get(tls.url, "/health/ready").json["path"] == "/health/ready"
+    assert get(tls.url, "/health/live").json["path"] == "/health/live"
+    assert get(tls.url, "/health/ready").status == 308
 
 
 def test_whoever_issues_certificates_is_answered_by_http(proxy: Nginx, tls: Nginx) -> None:
@@ -723,8 +724,12 @@ def test_a_websocket_outlives_a_reload_for_a_while(proxy: Nginx) -> None:
 
 @pytest.mark.parametrize(
     ("path", "headers"),
-    [("/events", {"Accept": "text/event-stream"}), ("/events?unbuffered", {})],
-    ids=["asked for", "answered so"],
+    [
+        ("/events", {"Accept": "text/event-stream"}),
+        ("/events", {"Accept": "application/json, text/event-stream"}),  # as clients of MCP do
+        ("/events?unbuffered", {}),
+    ],
+    ids=["asked for", "asked for among others", "answered so"],
 )
 def test_events_come_as_they_are_sent(proxy: Nginx, upstream: Upstream, path: str, headers: dict[str, str]) -> None:
     connection = HTTPConnection(urlsplit(proxy.url).netloc, timeout=10)
@@ -814,7 +819,7 @@ def test_maintenance_is_a_file(proxy: Nginx, framework: str) -> None:
             check_problem(get(proxy.url, path), 503)
             check_page(get(proxy.url, path, Accept="text/html"), 503)
         check_problem(get(proxy.url, "/events", Accept="text/event-stream"), 503)
-        assert get(proxy.url, "/health/ready").status == 200
+        assert get(proxy.url, "/health/live").status == 200
         if framework == "django":
             assert get(proxy.url, "/media/2030/photo.JPG").status == 200
     finally:
@@ -829,6 +834,9 @@ def test_what_nginx_refuses_is_a_problem(proxy: Nginx) -> None:
     url = proxy.url
     for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics", "/-/problem", "/-/unavailable.html"):
         check_problem(get(url, path), 404)
+    for path in ("/health/ready", "/health/ready/", "//health/ready", "/health/%72eady", "/health/./ready?x"):
+        check_problem(get(url, path), 404)
+    assert get(url, "/healthcare").status == 200
     assert get(url, "/" + "x" * 5_000).status == 200
     check_problem(get(url, "/" + "x" * 8_200), 414)
     check_problem(get(url, "/", X_Long="x" * 10_000), 431)

@@ -70,7 +70,11 @@ def remove_the_example(project: Path, framework: str) -> None:
         replace(package / "main.py", "app.include_router(items.router)\n", "")
         replace(package / "models.py", "from .items.models import Item\n", "")
         replace(package / "models.py", '["Base", "Item"]', '["Base"]')
-        (package / "seed.py").unlink()
+        seed = (package / "seed.py").read_text()
+        body = seed[seed.index("    present =") : seed.index("\n\nasync def main")]
+        examples = seed[seed.index("\nITEMS =") : seed.index("\n\nasync def seed")]
+        for text in (body, examples, "from .items.models import Item\n", "from sqlalchemy import select\n"):
+            replace(package / "seed.py", text, "")
         (project / "tests" / "test_seed.py").unlink()
         next((project / "migrations" / "versions").glob("*_items.py")).unlink()
     else:

@@ -37,7 +37,7 @@ def test_a_name_is_enough(client: Client) -> None:
     assert (item["name"], item["description"], item["quantity"]) == ("Lamp", "", 0)
 
 
-def test_a_patch_changes_what_it_names(client: Client) -> None:
+def test_a_patch_changes_only_the_given_fields(client: Client) -> None:
     item = create(client, description="It shines.", quantity=3)
     response = client.patch(f"{ITEMS}/{item['id']}", {"quantity": 2}, JSON)
 
@@ -48,7 +48,7 @@ def test_a_patch_changes_what_it_names(client: Client) -> None:
     assert client.get(f"{ITEMS}/{item['id']}").json() == changed
 
 
-def test_a_generated_client_patches_only_what_it_is_told(client: Client) -> None:
+def test_the_schema_of_a_patch_has_no_defaults(client: Client) -> None:
     schema = client.get("/api/openapi.json").json()["components"]["schemas"]["ItemUpdate"]
     assert schema["properties"].keys() == {"name", "description", "quantity"}
     assert "required" not in schema
@@ -136,7 +136,7 @@ def test_bad_values_are_refused(client: Client, field: str, value: object) -> No
     assert client.get(ITEMS).json()["results"] == [item]
 
 
-def test_text_that_no_encoding_holds_is_refused(client: Client) -> None:
+def test_text_that_cannot_be_encoded_is_refused(client: Client) -> None:
     assert client.post(ITEMS, {"name": "\ud800"}, JSON).status_code == 422
 
 

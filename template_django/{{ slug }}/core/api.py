@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError, ValidationErrorContext
@@ -20,10 +22,7 @@ JSON = re.compile(r"application/(.+\+)?json")
 
 
 class StrictParser(Parser):
-    """Accept only JSON bodies.
-
-    For some other content types, browsers send cross-site requests without a CORS preflight.
-    """
+    """Accept only JSON bodies: some others, browsers send to other sites without asking first."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         if not JSON.fullmatch(request.content_type or ""):
@@ -40,7 +39,7 @@ class JSONRenderer(BaseRenderer):
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        return to_json(data, fallback=str)  # such as lazy translations
+        return to_json(data, fallback=DjangoJSONEncoder().default, inf_nan_mode="null")
 
 
 class API(NinjaAPI):
@@ -52,6 +51,13 @@ class API(NinjaAPI):
         super().__init__(**options)
         for kind, handler in EXCEPTION_HANDLERS.items():
             self.add_exception_handler(kind, handler)
+
+    def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
+        """Turn an exception into a response; with ATOMIC_REQUESTS, roll back what it interrupts."""
+        for connection in connections.all(initialized_only=True):
+            if connection.settings_dict["ATOMIC_REQUESTS"] and connection.in_atomic_block:
+                connection.set_rollback(True)
+        return super().on_exception(request, exc)
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
         """Return the response object that an operation can change."""

@@ -7,26 +7,22 @@ from typing import Any
 
 import psycopg
 from django.core.signals import request_finished
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.backends.signals import connection_created
+from django.db import connection, connections, transaction
 from django.db.models import ProtectedError, RestrictedError
+from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from django.dispatch import receiver
-from psycopg_pool import ConnectionPool
 
-from . import metrics, postgres
+from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
-
-_pools: dict[str, ConnectionPool] = {}  # by the alias of their database
 
 
 def from_url(url: str, pool_size: int) -> dict[str, Any]:
-    """Return an entry of DATABASES."""
+    """Return an entry of DATABASES. The metrics and the probe concern the entry `default`."""
     if url.startswith("sqlite:///"):
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": url.removeprefix("sqlite:///"),
-            # By default, a transaction that reads before it writes fails if another writer is
-            # active, instead of waiting.
+            # By default, a transaction that reads before it writes does not wait for other writers.
             "OPTIONS": {"transaction_mode": "IMMEDIATE"},
         }
     options = postgres.parameters(url)
@@ -47,12 +43,8 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
 
 
 def refuse_closed(idle: psycopg.Connection) -> None:
-    """Reject a connection that the server has closed, and renew the others: it has restarted.
-
-    The only thing that arrives on an idle connection is its closure, so polling the socket is
-    enough.
-    """
-    poll = select.poll()
+    """Reject a connection that the server has closed, and renew the others: it has restarted."""
+    poll = select.poll()  # nothing else arrives on an idle connection
     poll.register(idle.fileno(), select.POLLIN)
     if poll.poll(0):
         renew_connections()
@@ -61,24 +53,31 @@ def refuse_closed(idle: psycopg.Connection) -> None:
 
 def renew_connections() -> None:
     """Replace idle connections now, and others once they are returned to the pool."""
-    for pool in _pools.values():
-        pool.drain()
-
-
-@receiver(connection_created)
-def remember_pool(connection: Any, **_: object) -> None:
-    """Note the pool of a connection."""
-    if pool := getattr(connection, "pool", None):  # PostgreSQL only
-        _pools[connection.alias] = pool
+    for each in connections.all(initialized_only=True):
+        if pool := getattr(each, "pool", None):  # PostgreSQL only
+            pool.drain()
 
 
 @receiver(request_finished)
-def measure_pools(**_: object) -> None:
-    """Record how many connections are idle and used, once the request has returned its own."""
-    stats = [pool.get_stats() for pool in _pools.values()]
-    idle = sum(stat["pool_available"] for stat in stats)
-    metrics.CONNECTIONS.labels("idle").set(idle)
-    metrics.CONNECTIONS.labels("used").set(sum(stat["pool_size"] for stat in stats) - idle)
+def measure_pool(**_: object) -> None:
+    """Record how much of the default database's pool is in use, after each request."""
+    if pool := getattr(connection, "pool", None):
+        stats = pool.get_stats()
+        metrics.MAX_CONNECTIONS.set(stats["pool_max"])
+        metrics.CONNECTIONS.labels("idle").set(stats["pool_available"])
+        metrics.CONNECTIONS.labels("used").set(stats["pool_size"] - stats["pool_available"])
+
+
+def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    """Trace a query: https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
+    span = tracing.start_query(context["connection"].vendor, sql)
+    try:
+        return execute(sql, params, many, context)
+    except Exception as error:
+        tracing.fail(span, error)
+        raise
+    finally:
+        span.end()
 
 
 def ping() -> None:

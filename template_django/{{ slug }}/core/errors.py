@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import Resolver404, resolve
 from django.utils.csp import CSP
 from django.views import defaults
 from django.views.decorators.csp import csp_override
@@ -15,7 +16,8 @@ from ninja.errors import HttpError, ValidationError
 from pydantic_core import to_json
 
 from .database import is_unavailable
-from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, headers_of, problem
+from .postgres import UNSTORABLE
+from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
 
 log = structlog.get_logger(__name__)
 
@@ -37,19 +39,33 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Return problem details (RFC 9457)."""
-    headers = {"Content-Type": CONTENT_TYPE, **headers_of(status, headers)}
     content = to_json(problem(status, detail, errors))
+    headers = {"Content-Type": CONTENT_TYPE, **(headers or {})}
     return json_response(content=content, status=status, headers=headers)
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Return whether a URL has the prefix of an API, even if no operation has the URL."""
+    try:
+        return "ninja" in resolve(request.path_info).app_names
+    except Resolver404 as error:  # contains the patterns tried, each after its prefixes
+        tried = error.args[0].get("tried", ())
+        return any(prefix.app_name == "ninja" for pattern in tried for prefix in pattern[:-1])
+
+
+def _status_of(error: BaseException | None) -> int:
+    if any(reason in str(error) for reason in UNSTORABLE):
+        return 400
+    return 503 if isinstance(error, Exception) and is_unavailable(error) else 500
 
 
 def _handler(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def handler(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        error = sys.exception()
-        is_temporary = status == 500 and isinstance(error, Exception) and is_unavailable(error)
-        if request.path_info.startswith(("/api/", "/health/", "/metrics")):
-            return problem_response(503 if is_temporary else status)
+        found = _status_of(sys.exception()) if status == 500 else status
+        if is_api(request) or request.path_info.startswith(("/health/", "/metrics")):
+            return problem_response(found)
         response = page(request, *args, **options)
-        response.status_code = 503 if is_temporary else status
+        response.status_code = found
         return response
 
     return handler
@@ -68,10 +84,10 @@ def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
-    if not is_unavailable(error):
+    if (status := _status_of(error)) == 500:
         raise error  # Django's signals, loggers and handler500 see it, as for any view
-    log.error("database unavailable", exc_info=error)
-    return problem_response(503)
+    log.error("database unavailable" if status == 503 else "text cannot be stored", exc_info=error)
+    return problem_response(status)
 
 
 # Exception handlers for Django Ninja.

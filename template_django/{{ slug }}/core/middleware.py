@@ -2,19 +2,24 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
+from importlib import import_module
 from time import perf_counter
 
 import structlog
 from django.conf import settings
 from django.contrib.admindocs.views import simplify_regex
+from django.core.signals import request_finished
+from django.db import connection
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from ..environment import environment
 from . import metrics, tracing
-from .errors import problem_response
+from .database import trace_query
+from .errors import is_api, problem_response
 from .health import VIEWS
 from .logging import REQUEST_ID_HEADER, request_id_from
 
@@ -33,14 +38,24 @@ class RequestIdMiddleware(Middleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request_id = request_id_from(request.headers.get(REQUEST_ID_HEADER))
-        with bound_contextvars(request_id=request_id):
-            response = self.get_response(request)
+        bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
         response.headers[REQUEST_ID_HEADER] = request_id
         return response
 
 
+@receiver(request_finished)
+def forget_request(**_: object) -> None:
+    """Unbind the ids. Middleware returns too early: before a response is streamed."""
+    clear_contextvars()
+
+
 class HealthMiddleware(Middleware):
     """Respond to probes and Prometheus, whose Host header is not in ALLOWED_HOSTS."""
+
+    def __init__(self, get_response: Handler) -> None:
+        super().__init__(get_response)
+        import_module(settings.ROOT_URLCONF)  # if it fails, the process must not start
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         view = VIEWS.get(request.path_info)
@@ -52,10 +67,6 @@ class HealthMiddleware(Middleware):
 class TelemetryMiddleware(Middleware):
     """Trace, log and measure every request, until its response starts."""
 
-    def __init__(self, get_response: Handler) -> None:
-        super().__init__(get_response)
-        metrics.MAX_CONNECTIONS.set(environment.database_pool_size)
-
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         start = perf_counter()
         method = request.method or ""
@@ -63,31 +74,35 @@ class TelemetryMiddleware(Middleware):
         with (
             metrics.ACTIVE.track_inprogress(),
             tracing.request_span(method, request.headers, attributes) as span,
-            bound_contextvars(trace_id=tracing.trace_id_of(span)),
+            connection.execute_wrapper(trace_query) if span.is_recording() else nullcontext(),
         ):
             response = self.get_response(request)
             route, status, seconds = _route(request), response.status_code, perf_counter() - start
             tracing.describe(span, method, route, status)
             metrics.observe(method, route, status, seconds)
-            duration = round(seconds * 1000, 3)
-            log.info("request", method=method, route=route, status=status, duration_ms=duration)
+            fields: dict[str, object] = {"status": status, "duration_ms": round(seconds * 1000, 3)}
+            if settings.DEBUG and route == "unmatched":
+                fields["path"] = request.path
+            log.info("request", method=method, route=route, **fields)
         return response
 
 
 class ApiMethodsMiddleware(Middleware):
-    """Allow HEAD wherever Django Ninja allows GET, and return problem details for status 405."""
+    """Allow HEAD wherever Django Ninja allows GET, and return problem details for 405 and 411."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith("/api/"):
-            return self.get_response(request)
-        method = request.method
-        request.method = "GET" if method == "HEAD" else method  # the server drops the body
+        if {"wsgi.input", "HTTP_TRANSFER_ENCODING"} <= request.META.keys():
+            return problem_response(411)  # Django would find an empty body
         response = self.get_response(request)
-        request.method = method
-        if isinstance(response, HttpResponseNotAllowed):
-            allowed = response.headers["Allow"].replace("GET", "GET, HEAD")
-            return problem_response(405, headers={"Allow": allowed})
-        return response
+        if not isinstance(response, HttpResponseNotAllowed) or not is_api(request):
+            return response
+        if request.method == "HEAD" and "GET" in response.headers["Allow"]:
+            request.method = "GET"  # the server drops the body
+            response = self.get_response(request)
+            request.method = "HEAD"
+            return response
+        allowed = response.headers["Allow"].replace("GET", "GET, HEAD")
+        return problem_response(405, headers={"Allow": allowed})
 
 
 def _route(request: HttpRequest) -> str:

@@ -1,20 +1,17 @@
 """Items over HTTP. The views translate; the services do the work."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
-from pydantic import Field
 
 from ..pagination import fetch_page
-from ..schemas import Page, PageRequest
+from ..schemas import Id, Page, PageRequest
 from . import services
 from .models import Item
 from .schemas import ItemCreate, ItemRead, ItemUpdate
 
 router = Router(tags=["items"])
-
-ItemId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 @router.get("", response=Page[ItemRead])
@@ -32,18 +29,18 @@ def create_item(request: HttpRequest, values: ItemCreate, response: HttpResponse
 
 
 @router.get("/{item_id}", response=ItemRead)
-def get_item(request: HttpRequest, item_id: Path[ItemId]) -> Item:
+def get_item(request: HttpRequest, item_id: Path[Id]) -> Item:
     """Show an item."""
     return services.get_item(item_id)
 
 
 @router.patch("/{item_id}", response=ItemRead)
-def update_item(request: HttpRequest, item_id: Path[ItemId], changes: ItemUpdate) -> Item:
+def update_item(request: HttpRequest, item_id: Path[Id], changes: ItemUpdate) -> Item:
     """Change some fields of an item."""
     return services.update_item(item_id, changes)
 
 
 @router.delete("/{item_id}", response={204: None})
-def delete_item(request: HttpRequest, item_id: Path[ItemId]) -> None:
+def delete_item(request: HttpRequest, item_id: Path[Id]) -> None:
     """Delete an item."""
     services.delete_item(item_id)

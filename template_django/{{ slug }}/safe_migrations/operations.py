@@ -3,7 +3,7 @@
 from typing import Any, override
 
 from django.contrib.postgres import operations
-from django.db.migrations import AddIndex
+from django.db.migrations import AddField, AddIndex
 
 
 class AddIndexConcurrently(operations.AddIndexConcurrently):
@@ -27,3 +27,17 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
         if schema_editor.connection.vendor != "postgresql":
             return AddIndex.database_backwards(self, app_label, schema_editor, *states)
         return super().database_backwards(app_label, schema_editor, *states)
+
+
+class AddForeignKey(AddField):
+    """Add a field whose foreign key PostgreSQL checks for new rows only, until it is validated.
+
+    To check all rows, AddField blocks writes to both tables.
+    """
+
+    @override
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.sql_create_column_inline_fk = None  # add the key in a second statement
+            schema_editor.sql_create_fk += " NOT VALID"
+        super().database_forwards(app_label, schema_editor, *states)

@@ -3,27 +3,26 @@
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, Any
 
 import psycopg
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, NullPool, event
+from sqlalchemy import Connection, NullPool, QueuePool, event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from . import metrics, postgres
+from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
 UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 FOREIGN_KEY = {"23001", "23503", "SQLITE_CONSTRAINT_FOREIGNKEY"}
 # Without the second option, a session used after its request would keep a connection.
 SESSION: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
-IDLE, USED = (metrics.CONNECTIONS.labels(state) for state in ("idle", "used"))
 
 
 def connect_arguments(url: str) -> tuple[URL, dict[str, Any]]:
@@ -31,15 +30,17 @@ def connect_arguments(url: str) -> tuple[URL, dict[str, Any]]:
     if url.startswith("sqlite:"):
         return make_url(url), {}
     # Prepared statements do not survive a pooler in transaction mode.
-    return URL.create("postgresql+psycopg"), postgres.parameters(url) | {"prepare_threshold": None}
+    ours = {"prepare_threshold": None, "client_encoding": "utf8"}
+    return URL.create("postgresql+psycopg"), postgres.parameters(url) | ours
 
 
 def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     """Prepare an engine. Without `pool_size`, it opens a connection for each use."""
     address, arguments = connect_arguments(url)
-    wait = postgres.POOL_TIMEOUT
-    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": wait}
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": postgres.POOL_TIMEOUT}
     is_sqlite = address.drivername == "sqlite"
+    if not pool_size and not is_sqlite:
+        arguments["connect_timeout"] = 2  # for each host: a probe must reach the second one in time
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite") if is_sqlite else address,
         connect_args=arguments,
@@ -47,18 +48,16 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
         **(pool if pool_size else {"poolclass": NullPool}),
     )
     listen = partial(event.listen, engine.sync_engine)
+    listen("before_cursor_execute", start_span)
+    listen("after_cursor_execute", end_span)
+    listen("handle_error", handle_error)
     if is_sqlite:
         listen("connect", enforce_foreign_keys)
     else:
         listen("checkout", replace_closed)
-        listen("handle_error", drop_read_only)
         listen("commit", refuse_failed)
     if pool_size:
         metrics.MAX_CONNECTIONS.set(pool_size)
-        listen("connect", partial(count, 1, 0))
-        listen("checkout", partial(count, -1, 1))
-        listen("checkin", partial(count, 1, -1))
-        listen("close", partial(count, -1, 0))
     return engine
 
 
@@ -67,6 +66,15 @@ def enforce_foreign_keys(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def start_span(connection: Connection, _: object, statement: str, *__: object) -> None:
+    """Trace a query if its request is traced."""
+    connection.info["span"] = tracing.start_query(connection.dialect.name, statement)
+
+
+def end_span(connection: Connection, *_: object) -> None:
+    connection.info.pop("span").end()
 
 
 def replace_closed(_: object, entry: Any, __: object) -> None:
@@ -79,9 +87,12 @@ def replace_closed(_: object, entry: Any, __: object) -> None:
         raise DisconnectionError
 
 
-def drop_read_only(context: ExceptionContext) -> None:
-    """Close connections to a server that has become read-only, as after a failover."""
-    if getattr(context.original_exception, "sqlstate", None) == postgres.READ_ONLY:
+def handle_error(context: ExceptionContext) -> None:
+    """End the query's span; close connections to a server that has become read-only."""
+    if context.connection and (span := context.connection.info.pop("span", None)):
+        tracing.fail(span, context.original_exception)
+        span.end()
+    if getattr(context.original_exception, "sqlstate", None) == postgres.READ_ONLY:  # a failover
         context.is_disconnect = True
 
 
@@ -92,37 +103,31 @@ def refuse_failed(connection: Connection) -> None:
         raise RuntimeError("a statement has failed, so there is nothing to commit")
 
 
-def count(idle: int, used: int, *_: object) -> None:
-    IDLE.inc(idle)
-    USED.inc(used)
+def measure(engine: AsyncEngine) -> None:
+    """Record how many of the pool's connections are idle and used."""
+    if isinstance(engine.pool, QueuePool):
+        metrics.CONNECTIONS.labels("idle").set(engine.pool.checkedin())
+        metrics.CONNECTIONS.labels("used").set(engine.pool.checkedout())
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
-    engine: AsyncEngine = connection.app.state.engine
-    async with AsyncSession(engine, **SESSION) as session:
+    async with AsyncSession(connection.state.engine, **SESSION) as session:
         yield session
         try:
             await session.commit()
         except BaseException:
-            await session.rollback()
+            await session.rollback()  # or its connection would be lost for the pool
             raise
 
 
 async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """Give a request a session without a transaction, which saves two round trips."""
-    engine = autocommitting(connection.app.state.engine)
-    async with AsyncSession(engine, **SESSION) as session:
+    """Give a request a session for reading, which is quicker: it commits each statement at once."""
+    async with AsyncSession(connection.state.read_engine, **SESSION) as session:
         yield session
 
 
-@cache
-def autocommitting(engine: AsyncEngine) -> AsyncEngine:
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
-# Scope "function" commits before the response is sent, so that a failed commit is not reported as
-# 201 Created.
+# Scope "function" commits before the response is sent: a failed commit must not become a 201.
 Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 ReadSession = Annotated[AsyncSession, Depends(get_read_session, scope="function")]
 
@@ -143,10 +148,8 @@ async def constraints(
         code = error_code(error)
         if duplicate and code in UNIQUE:
             raise ConflictError(duplicate) from error
-        if missing and code in FOREIGN_KEY:
-            raise InvalidError(missing) from error
-        if referenced and code in FOREIGN_KEY:
-            raise ConflictError(referenced) from error
+        if (missing or referenced) and code in FOREIGN_KEY:
+            raise InvalidError(missing) if missing else ConflictError(referenced) from error
         raise
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from json import JSONDecodeError
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from . import database, problems
+from . import database, postgres, problems
 from .logging import REQUEST_ID_HEADER
 from .problems import Problem, ServiceError, problem
 
@@ -28,7 +29,7 @@ class ProblemResponse(JSONResponse):
     media_type = problems.CONTENT_TYPE
 
     def __init__(self, body: Problem, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(body, body["status"], problems.headers_of(body["status"], headers))
+        super().__init__(body, body["status"], headers)
 
 
 async def service_error(_: Request, error: ServiceError) -> Response:
@@ -40,7 +41,7 @@ async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
     detail: object = error.detail
     if status in {204, 304}:  # these have no body
         return Response(status_code=status, headers=headers)
-    if status == 405:  # the exception knows only the methods of the first route with this path
+    if status == 405:  # Starlette names only the methods of the first route with this path
         routes = iter_route_contexts(request.app.routes)
         found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
         methods = {method for route in found for method in route.methods or ()}
@@ -49,14 +50,13 @@ async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
     if not isinstance(detail, str):
         body["detail"] = detail  # any JSON value
     response = ProblemResponse(body, headers)
-    # If Content-Length exceeds the application's limit, Starlette replaces every response with its
-    # plain-text 413, unless a middleware inside raises the limit.
+    # Starlette replaces any response to a too large body with plain text, unless the limit is raised.
     return RequestBodyLimitMiddleware(response, sys.maxsize) if status == 413 else response
 
 
 async def invalid_request(_: Request, error: RequestValidationError) -> Response:
     errors = error.errors()
-    if any(found["type"] == "json_invalid" and len(found["loc"]) == 2 for found in errors):
+    if isinstance(error.__cause__, JSONDecodeError):
         return ProblemResponse(problem(400, problems.UNREADABLE))
     # If the Content-Type is not JSON, FastAPI leaves the body as bytes.
     if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in errors):
@@ -64,8 +64,10 @@ async def invalid_request(_: Request, error: RequestValidationError) -> Response
     return ProblemResponse(problem(422, errors=problems.field_errors(errors)))
 
 
-async def database_error(_: Request, error: DBAPIError | PoolTimeoutError) -> Response:
-    if not database.is_unavailable(error):
+async def database_error(_: Request, error: Any) -> Response:
+    if any(reason in str(error) for reason in postgres.UNSTORABLE):
+        return ProblemResponse(problem(400))
+    if isinstance(error, UnicodeEncodeError) or not database.is_unavailable(error):
         raise error  # a bug
     logger.error("database unavailable", exc_info=error)
     return ProblemResponse(problem(503))
@@ -86,6 +88,7 @@ exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] =
     RequestValidationError: invalid_request,
     DBAPIError: database_error,
     PoolTimeoutError: database_error,
+    UnicodeEncodeError: database_error,
     ClientDisconnect: client_disconnect,
     Exception: unhandled_exception,
 }

@@ -1,18 +1,18 @@
 """ASGI middleware, one class for each concern: https://starlette.dev/middleware/#pure-asgi-middleware."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from operator import itemgetter
 from time import perf_counter
-from weakref import WeakKeyDictionary
 
 import structlog
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import metrics, tracing
+from . import database, metrics, tracing
 from .errors import ProblemResponse
 from .logging import REQUEST_ID_HEADER, request_id_from
 from .problems import problem
@@ -30,11 +30,12 @@ SECURITY_HEADERS: Mapping[str, str] = {
 logger = structlog.get_logger(__name__)
 
 
-class RequestContext:
-    """Give each request an id, which the response returns, and a span.
+def is_exempt(scope: Scope) -> bool:
+    return scope["path"].removeprefix(scope.get("root_path", "")) in EXEMPT
 
-    All log lines of the request contain both.
-    """
+
+class RequestContext:
+    """Give each request an id, for its response and its log lines, and a span."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -45,8 +46,7 @@ class RequestContext:
             return
         headers, method, status = Headers(scope=scope), scope.get("method", "GET"), 500
         request_id, application = request_id_from(headers.get(REQUEST_ID_HEADER)), scope["app"]
-        # The variables are not unbound afterwards, because the server logs unhandled exceptions
-        # later.
+        # They stay bound afterwards, because the server logs unhandled exceptions later.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         scope.setdefault("state", {})["request_id"] = request_id
@@ -58,12 +58,11 @@ class RequestContext:
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
-        if scope["path"] in EXEMPT:
+        if is_exempt(scope):
             await self.app(scope, receive, send_with_id)
             return
         attributes = {"http.request.method": method, "url.path": scope["path"]}
         with tracing.request_span(method, headers, attributes) as span:
-            structlog.contextvars.bind_contextvars(trace_id=tracing.trace_id_of(span))
             try:
                 await self.app(scope, receive, send_with_id)
             finally:
@@ -78,12 +77,12 @@ class RequestLog:
 
     def begin(self) -> None: ...
 
-    def end(self, method: str, route: str, status: int, seconds: float) -> None:
-        milliseconds = round(seconds * 1000, 3)
-        logger.info("request", method=method, route=route, status=status, duration_ms=milliseconds)
+    def end(self, scope: Scope, route: str, status: int, seconds: float) -> None:
+        result = {"status": status, "duration_ms": round(seconds * 1000, 3)}
+        logger.info("request", method=scope["method"], route=route, **result)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in EXEMPT:
+        if scope["type"] != "http" or is_exempt(scope):
             await self.app(scope, receive, send)
             return
         application, start, statuses = scope["app"], perf_counter(), list[int]()
@@ -91,8 +90,7 @@ class RequestLog:
 
         def end(status: int) -> None:
             statuses.append(status)
-            route = route_of(application, scope)
-            self.end(scope["method"], route, status, perf_counter() - start)
+            self.end(scope, route_of(application, scope), status, perf_counter() - start)
 
         async def send_and_end(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -112,9 +110,11 @@ class Metrics(RequestLog):
     def begin(self) -> None:
         metrics.ACTIVE.inc()
 
-    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+    def end(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         metrics.ACTIVE.dec()
-        metrics.observe(method, route, status, seconds)
+        metrics.observe(scope["method"], route, status, seconds)
+        if engine := scope["state"].get("engine"):
+            database.measure(engine)
 
 
 class SecurityHeaders:
@@ -152,34 +152,39 @@ class AllowedHosts:
         # ".example.com" includes the domain itself; Starlette's "*.example.com" does not.
         hosts = {host.removeprefix(".") for host in allowed_hosts}
         hosts |= {f"*{host}" for host in allowed_hosts if host.startswith(".")}
+        hosts |= {f"{host}." for host in hosts if host != "*"}  # a name may end with a dot
         self.check = TrustedHostMiddleware(self.accept, sorted(hosts), www_redirect=False)
         self.refusal = ProblemResponse(problem(400, "This service does not serve that host name."))
 
     async def accept(self, scope: Scope, _: Receive, __: Send) -> None:
         scope["is_host_allowed"] = True
 
-    async def drop(self, _: Message) -> None: ...
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in EXEMPT:
+        if scope["type"] == "lifespan" or is_exempt(scope):
             await self.app(scope, receive, send)
             return
-        await self.check(scope, receive, self.drop)  # Starlette refuses with plain text
+        await self.check(scope, receive, drop)  # Starlette refuses with plain text
         answer = self.app if scope.pop("is_host_allowed", False) else self.refusal
         await answer(scope, receive, send)
 
 
-_routes: WeakKeyDictionary[Starlette, dict[int, list[RouteContext]]] = WeakKeyDictionary()
+async def drop(_: Message) -> None: ...
+
+
+@lru_cache(1000)
+def routes_to(endpoint: int, app: Starlette) -> list[RouteContext]:
+    return [route for route in iter_route_contexts(app.routes) if id(route.endpoint) == endpoint]
 
 
 def route_of(app: Starlette, scope: Scope) -> str:
     """Return the declared path of the matched route or mount, with placeholders, or "unmatched"."""
-    if app not in _routes:
-        _routes[app] = {}
-        for route in iter_route_contexts(app.routes):
-            _routes[app].setdefault(id(route.endpoint or route.app), []).append(route)
-    for target in (scope.get("endpoint"), scope.get("app")):
-        for route in (routes := _routes[app].get(id(target), [])):
-            if len(routes) == 1 or route.matches(scope)[0] != Match.NONE:
-                return str(route.path_format)
-    return "unmatched"
+    if "app_root_path" in scope:  # in a mounted application
+        routes = list(iter_route_contexts(app.routes))
+    else:
+        routes = routes_to(id(scope["endpoint"]), app) if "endpoint" in scope else []
+    if len(routes) == 1:
+        return routes[0].path_format or "unmatched"
+    original = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
+    matches = [(route.matches(original)[0].value, route.path_format) for route in routes]
+    match, path = max(matches, default=(0, ""), key=itemgetter(0))
+    return path if match and path else "unmatched"

@@ -1,19 +1,17 @@
 """Endpoints for operators: probes for the orchestrator, and metrics for Prometheus."""
 
 import asyncio
-import os
 
 import structlog
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from opentelemetry import trace
 from prometheus_client import CONTENT_TYPE_LATEST
-from prometheus_client.multiprocess import mark_process_dead
 from sqlalchemy import text
 
 from . import metrics
 
-PROBE_TIMEOUT = 2  # seconds
+PROBE_TIMEOUT = 4  # seconds; the orchestrator waits for 5
 router = APIRouter(include_in_schema=False)
 logger = structlog.get_logger(__name__)
 
@@ -25,7 +23,7 @@ async def live() -> dict[str, str]:
 
 @router.api_route("/health/ready", methods=["GET", "HEAD"])
 async def ready(request: Request) -> JSONResponse:
-    engine = request.app.state.probe
+    engine = request.state.probe
     try:
         async with asyncio.timeout(PROBE_TIMEOUT), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
@@ -44,11 +42,6 @@ def prometheus(request: Request) -> Response:
 
 
 def shutdown() -> None:
-    """Flush traces and mark this process's metrics as dead.
-
-    Exit handlers do not run when a signal ends the process.
-    """
+    """Flush traces: exit handlers do not run when a signal ends the process."""
     if callable(stop := getattr(trace.get_tracer_provider(), "shutdown", None)):
         stop()
-    if metrics.DIRECTORY:
-        mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]

@@ -2,17 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from ..core.database import ReadSession, Session
 from ..pagination import PageQuery
-from ..schemas import Page
+from ..schemas import Id, Page
 from . import service
 from .schemas import ItemCreate, ItemRead, ItemUpdate
 
 router = APIRouter(prefix="/api/items", tags=["items"])
 
-ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+ItemId = Annotated[Id, Path()]
 
 
 @router.get("")
@@ -25,10 +25,12 @@ async def list_items(session: ReadSession, page: PageQuery) -> Page[ItemRead]:
 
 
 @router.post("", status_code=201)
-async def create_item(values: ItemCreate, session: Session, response: Response) -> ItemRead:
+async def create_item(
+    values: ItemCreate, session: Session, request: Request, response: Response
+) -> ItemRead:
     """Create an item."""
     item = await service.create_item(session, values)
-    response.headers["Location"] = router.url_path_for("get_item", item_id=item.id)
+    response.headers["Location"] = request.url_for("get_item", item_id=item.id).path
     return ItemRead.model_validate(item)
 
 

@@ -9,18 +9,6 @@ from ninja import Router
 from ninja.security import django_auth
 
 
-class FirstMiddleware:
-    """Marks every response."""
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request):
-        response = self.get_response(request)
-        response["X-First"] = "seen"
-        return response
-
-
 def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse("<p>A page")
 

@@ -88,6 +88,7 @@ def extend(app: FastAPI) -> None:
     logging.config.dictConfig(LOGGING)
     for each in (router, lenient, invoices):
         app.include_router(each)
+    app.add_api_route("/", lambda: "An own home page")
     app.mount("/site", StaticFiles(directory=Path(os.environ["SITE"]), html=True))
     app.add_middleware(CORSMiddleware, allow_origins=["https://spa.example"], allow_methods=["*"])
     app.exception_handler(404)(not_found)

@@ -1,4 +1,4 @@
-"""Add example data, for development."""
+"""Add example data, for development, with `seed.seed()` of each app."""
 
 from importlib import import_module
 from typing import Any
@@ -11,8 +11,6 @@ from ....environment import environment
 
 
 class Command(BaseCommand):
-    """Call the function `seed` in the module `seed` of each app."""
-
     help = __doc__
 
     def handle(self, **_: Any) -> None:
