@@ -1,6 +1,7 @@
 """What the tests share: the template as a git repository, a PostgreSQL server, and commands."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tests.postgres import Server, start
 from tests.tools import commit_all, copy_working_tree, made_once, shared
 
 collect_ignore = ["owner"]  # tests that an owner adds to a rendered project
+
+# What a shell starts in the background ignores SIGINT, and so would all that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: how long an example takes depends on what else the machine does.
 settings.register_profile("groundplan", deadline=None)

@@ -225,7 +225,7 @@ def development(project: Path, engine: Engine, tmp_path_factory: pytest.TempPath
             shutil.chown(file, stack.owner, stack.owner)
     try:
         stack.compose("up", "--detach", "--build")
-        until(lambda: answers(f"{stack.url}/health/ready"))
+        until(lambda: answers(f"{stack.url}/health/live"))
         yield stack
     finally:
         stack.compose("down", "--volumes", "--timeout=1")
@@ -354,7 +354,7 @@ def test_what_was_stopped_by_hand_starts_again(stack: Stack) -> None:
     stack.compose("restart", "web-a")
     stack.compose("stop")
     stack.compose("up", "--detach")
-    until(lambda: answers(f"{stack.url}/health/ready"))
+    until(lambda: answers(f"{stack.url}/api/items"))
 
 
 def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack: Stack) -> None:
