@@ -225,7 +225,7 @@ def development(project: Path, engine: Engine, tmp_path_factory: pytest.TempPath
             shutil.chown(file, stack.owner, stack.owner)
     try:
         stack.compose("up", "--detach", "--build")
-        until(lambda: answers(f"{stack.url}/health/live"))
+        until(lambda: answers(f"{stack.url}/health/ready"))
         yield stack
     finally:
         stack.compose("down", "--volumes", "--timeout=1")
