@@ -77,7 +77,7 @@ def test_queries_end_although_their_clients_have_left(service: Subject, database
         for _ in range(CLIENTS):
             client = clients.enter_context(closing(http.client.HTTPConnection("127.0.0.1", service.port)))
             client.request("GET", "/api/probe/query?seconds=30")
-        assert eventually(lambda: waiting(postgres, database, "query ~ 'pg_sleep'") > 4)
+        assert eventually(lambda: waiting(postgres, database, "query ~ 'pg_sleep'") >= 4)  # one worker's threads
         clients.close()
         assert stays.result() == 503
         assert time.monotonic() - began < PROXY
