@@ -71,7 +71,7 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
         (("--data", "ci=jenkins"), ("ci", "github", "gitlab", "none")),
         (("--data", "decision={}"), ("decision", "product")),
         (("--data", "product"), ("KEY=VALUE",)),
-        (("--data", "slug=class"), ("slug", "Python keyword")),
+        (("--data", "slug=class"), ("slug", "Python uses this name")),
         (("--data", "name=two\nlines"), ("name", "line break")),
         (("--data", "email=nobody"), ("email", "team@example.com")),
         (("--preset", "nothing"), ("nothing", "microservice")),
