@@ -32,6 +32,9 @@ SUBJECTS = {
     "fastapi": {"framework": "fastapi"},
 }
 
+# Seconds until a killed worker has a successor. Uvicorn looks every half second, but if it has just asked the worker
+# whether it is alive, it waits 30 s for the answer (--timeout-worker-healthcheck).
+REPLACED = 45
 GRACE = 25  # seconds from SIGTERM to the end, with requests in flight: an orchestrator waits for 30
 ESTABLISHED, LISTENING = "01", "0A"  # as /proc/net/tcp has them
 

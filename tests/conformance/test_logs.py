@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.conformance.conftest import Start
-from tests.conformance.subject import PASSWORD, Line, Subject, eventually
+from tests.conformance.subject import PASSWORD, REPLACED, Line, Subject, eventually
 
 SECRET = "hunter9"  # noqa: S105
 SENT = "hunter7"
@@ -51,7 +51,7 @@ def test_every_line_of_a_life_has_the_same_shape(start: Start) -> None:
         service.request_line("failing")
         killed = service.workers()[0]
         os.kill(killed, signal.SIGKILL)
-        assert eventually(lambda: len(service.workers()) == 2 and killed not in service.workers(), 10)
+        assert eventually(lambda: len(service.workers()) == 2 and killed not in service.workers(), REPLACED)
         before = len(service.output())
         service.stop()
     output = service.output()

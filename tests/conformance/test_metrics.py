@@ -18,7 +18,7 @@ import pytest
 
 from tests.conformance.conftest import Start
 from tests.conformance.scrape import REQUESTS, Metrics, scrape, scraped_once
-from tests.conformance.subject import Subject, eventually
+from tests.conformance.subject import REPLACED, Subject, eventually
 from tests.conformance.test_errors import assert_problem
 
 ITEM = "/api/items/{item_id}"
@@ -95,7 +95,7 @@ def test_counts_are_exact_with_several_workers(start: Start) -> None:
 
         before = service.workers()
         os.kill(before[0], signal.SIGKILL)
-        assert eventually(lambda: len(service.workers()) == 2 and service.workers() != before, 15)
+        assert eventually(lambda: len(service.workers()) == 2 and service.workers() != before, REPLACED)
         with ThreadPoolExecutor(10) as threads:
             list(threads.map(service.ask, ["/api/items/3"] * 30))
         scraped_once(service, lambda metrics: metrics.sum(REQUESTS, http_route=ITEM) == 130)

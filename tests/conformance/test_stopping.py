@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 
 from tests.conformance.conftest import Start
-from tests.conformance.subject import eventually
+from tests.conformance.subject import REPLACED, eventually
 from tests.projects import Answer
 
 
@@ -33,7 +33,7 @@ def test_a_killed_worker_is_replaced(start: Start) -> None:
     with start() as service:
         before = service.workers()
         os.kill(before[0], signal.SIGKILL)
-        assert eventually(lambda: len(service.workers()) == 2 and before[0] not in service.workers(), 15)
+        assert eventually(lambda: len(service.workers()) == 2 and before[0] not in service.workers(), REPLACED)
         assert before[1] in service.workers()
         assert all(service.ask("/api/items").status == 200 for _ in range(20))
         service.stop()

@@ -366,7 +366,8 @@ def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack:
         until(lambda: stack.container("web-a").state["Health"]["Status"] == "healthy")
         clients.wait_for(200)
     print(f"killed instance: {Counter((o.method, o.status, o.error) for o in clients.outcomes)}")
-    assert {outcome.method for outcome in clients.failures} <= {"POST"}  # others are sent to the other instance
+    # Other requests are sent to the other instance, unless the answer's first bytes had reached the client.
+    assert [o for o in clients.failures if o.method != "POST" and not o.error.startswith("IncompleteRead")] == []
     assert len(clients.failures) <= CLIENTS
     assert stack.container("web-a").inspect()["RestartCount"] >= 1
     made = sum(outcome.status == 201 for outcome in clients.outcomes)
