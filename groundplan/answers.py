@@ -33,7 +33,7 @@ def collect(
     answers |= dict(_pair(pair) for pair in data)
     if framework is not None:
         answers["framework"] = framework
-    return {key: _check(template, key, value) for key, value in answers.items()}
+    return template.check(answers)
 
 
 def _read(file: Path, recorded: set[str]) -> dict[str, Any]:
@@ -56,23 +56,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise Stop(f"--data {text!r} must have the form KEY=VALUE.", ExitCode.USAGE)
     return key, value
-
-
-def _check(template: Template, key: str, value: Any) -> Any:
-    """Return the answer in the type of its question. Copier validates free text later."""
-    if key not in template.questions:
-        raise Stop(f"Unknown question {key!r}. Allowed: {', '.join(template.questions)}.", ExitCode.USAGE)
-    if template.questions[key].get("type") == "bool":
-        truth = yaml.safe_load(value) if value in ("true", "false") else value
-        if isinstance(truth, bool):
-            return truth
-    elif template.questions[key].get("multiselect"):
-        values = (
-            [part.strip() for part in value.strip("[]").split(",") if part.strip()] if isinstance(value, str) else value
-        )
-        if isinstance(values, list) and all(each in template.choices(key) for each in values):
-            return values
-    elif isinstance(value, str) and value in (template.choices(key) or [value]):
-        return value
-    allowed = ", ".join(template.choices(key)) or "text (quoted in a YAML file)"
-    raise Stop(f"{key}: {value!r} is not allowed. Allowed: {allowed}.", ExitCode.USAGE)

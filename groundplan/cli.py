@@ -33,13 +33,6 @@ app = typer.Typer(
 )
 
 
-class Framework(StrEnum):
-    """Frameworks that a user can choose."""
-
-    django = "django"
-    fastapi = "fastapi"
-
-
 class Format(StrEnum):
     """Output formats."""
 
@@ -90,7 +83,9 @@ def groundplan(
 @app.command()
 def new(
     dest: Annotated[Path, typer.Argument(help="The directory of the new project.")],
-    framework: Annotated[Framework | None, typer.Option(help="Use this framework.", show_default=False)] = None,
+    framework: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Short for --data framework=NAME.", show_default=False)
+    ] = None,
     preset: Preset = None,
     data: Data = None,
     answers: Answers = None,
@@ -105,18 +100,17 @@ def new(
 ) -> None:
     """Ask what the service must do, recommend a framework, and create the project."""
     from groundplan.answers import collect
-    from groundplan.project import check_destination, staged
+    from groundplan.project import check_destination, is_empty, staged
     from groundplan.template import fetched, recorded
 
     dest = dest.resolve()
     check_destination(dest, overwrite=overwrite)
     source = _source(template, ref)
-    with staged(dest) as staging, fetched(source, staging) as fetched_template:
+    with staged(dest) as staging, fetched(source) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or (), framework=framework)
-        result = fetched_template.render(given, defaults=defaults)
-        farewell = fetched_template.farewell
-    if result["framework"] == "neither":
-        raise Stop(farewell, ExitCode.NEITHER)
+        farewell = fetched_template.render(given, staging, defaults=defaults).farewell
+        if is_empty(staging):
+            raise Stop(farewell, ExitCode.NEITHER)
     if quiet:
         return
     out.print(f"Written to {dest}, from template version {recorded(dest)['_commit']}.")
@@ -134,21 +128,22 @@ def decide(
 ) -> None:
     """Recommend a framework, without asking or writing anything; `--format markdown` gives all reasons.
 
-    Unanswered questions take the default for the product, which is a web application unless you name another.
+    Unanswered questions take their defaults.
     """
     from groundplan.answers import collect
     from groundplan.template import fetched
 
     with fetched(_source(template, ref)) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or ())
-        decision = fetched_template.decide(given)
+        outcome = fetched_template.decide(given)
         if not given:
-            product = next(reason["answer"] for reason in decision["reasons"] if reason["criterion"] == "product")
-            err.print(f"No answers were given, so this is for product={product}. Choose with --preset or --data.")
+            first = next(iter(fetched_template.questions))
+            assumed = f"{first}={outcome.answers[first]}"
+            err.print(f"No answers were given, so this is for {assumed}. Choose with --preset or --data.")
         if output is DecisionFormat.json:
-            _print_json({key: decision[key] for key in DECISION_KEYS})
+            _print_json({key: outcome.decision[key] for key in DECISION_KEYS})
         else:
-            out.print(fetched_template.describe(output is DecisionFormat.markdown))
+            out.print(outcome.describe(output is DecisionFormat.markdown))
 
 
 @app.command()
@@ -157,7 +152,7 @@ def update(
     ref: Ref = None,
 ) -> None:
     """Apply template updates to a project. Its framework and answers do not change."""
-    from groundplan.project import changes, conflicts, restored_on_failure
+    from groundplan.git import changes, conflicts, restored_on_failure
     from groundplan.template import recorded, update
 
     dest = dest.resolve()

@@ -1,4 +1,4 @@
-"""Directories and git: a new project is written completely or not at all, and a failed update changes nothing."""
+"""The directory of a new project, which is written completely or not at all."""
 
 import contextlib
 import os
@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from groundplan.errors import Stop
-from groundplan.template import git
 
 
 def check_destination(destination: Path, *, overwrite: bool) -> None:
     """Refuse a destination with files that a new project could overwrite."""
     if destination.exists() and not destination.is_dir():
         raise Stop(f"{destination} is a file.")
-    if destination.is_dir() and any(destination.iterdir()) and not overwrite:
+    if not is_empty(destination) and not overwrite:
         raise Stop(f"{destination} is not empty. Choose another directory, or add --overwrite.")
+
+
+def is_empty(directory: Path) -> bool:
+    """Return whether a directory has no files, or does not exist."""
+    return not directory.is_dir() or not any(directory.iterdir())
 
 
 @contextlib.contextmanager
@@ -32,7 +36,7 @@ def staged(destination: Path) -> Iterator[Path]:
         staging.mkdir()
         project = staging / destination.name
         yield project
-        if not project.is_dir() or not any(project.iterdir()):  # `neither`
+        if is_empty(project):
             return
         destination.parent.mkdir(parents=True, exist_ok=True)
         if destination.exists():
@@ -58,30 +62,3 @@ def _check_overwrite(project: Path, destination: Path) -> None:
             raise Stop(f"{existing} is in the way: it is {'a directory' if existing.is_dir() else 'a file'}.")
         if existing.exists() and not os.access(existing, os.W_OK):
             raise Stop(f"{existing} cannot be written: Permission denied.")
-
-
-@contextlib.contextmanager
-def restored_on_failure(project: Path) -> Iterator[None]:
-    """Revert all changes to a committed project if the block fails."""
-    if git(project, "rev-parse", "--is-inside-work-tree", check=False) != "true":
-        raise Stop(f"{project} is not in a git repository. Commit it first, so that you can review the update.")
-    # git may be configured not to show untracked files, which the cleanup below would remove.
-    if git(project, "status", "--porcelain", "--untracked-files=all", "--", "."):
-        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
-    try:
-        yield
-    except BaseException:
-        git(project, "reset", "--quiet", "--", ".", check=False)
-        git(project, "checkout", "--quiet", "HEAD", "--", ".", check=False)
-        git(project, "clean", "--quiet", "-d", "--force", "--", ".", check=False)
-        raise
-
-
-def changes(project: Path) -> list[str]:
-    """Return the files that differ from the last commit, with git's two-letter status."""
-    return git(project, "status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
-
-
-def conflicts(project: Path) -> list[str]:
-    """Return the files with conflicts, relative to the project."""
-    return git(project, "diff", "--name-only", "--diff-filter=U", "--relative").splitlines()

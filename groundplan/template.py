@@ -1,16 +1,11 @@
-"""The template: its location, its questions, and rendering with Copier.
-
-This is the only module that uses Copier. It needs the private class `Worker`, because Copier's public functions cannot
-list a template's questions, or evaluate answers without rendering.
-"""
+"""The template: its location, its questions, and rendering with Copier."""
 
 import contextlib
 import io
 import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,12 +14,15 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import yaml
-from copier._main import Worker
-from copier._vcs import get_latest_tag, get_repo
 from copier.errors import CopierError, InteractiveSessionError
+from jinja2 import meta, nodes
 from plumbum.commands.processes import ProcessExecutionError
 
+from groundplan import internals
 from groundplan.errors import ExitCode, Stop
+from groundplan.git import git, reason
+from groundplan.internals import Worker, get_latest_tag, get_repo
+from groundplan.project import is_empty
 
 ANSWERS_FILE = ".copier-answers.yml"
 BUNDLE = "template.bundle"
@@ -100,22 +98,6 @@ def resolve(template: str | None, ref: str | None) -> Source:
     return Source(str(path), found)
 
 
-def git(directory: Path, *arguments: str, check: bool = True) -> str:
-    """Run git in a directory and return its output without the last line break. An error becomes one line."""
-    run = subprocess.run(
-        ["git", "-c", "core.quotePath=false", "-C", directory, *arguments], capture_output=True, text=True, check=False
-    )
-    if check and run.returncode:
-        raise Stop(f"git {arguments[0]} failed in {directory}: {reason(run.stderr)}")
-    return run.stdout.rstrip("\n")
-
-
-def reason(text: str) -> str:
-    """Return the line of a program's output that explains its failure."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
-    return next((line for line in lines if line.startswith("fatal:")), lines[-1])
-
-
 @contextlib.contextmanager
 def errors_in_one_line(source: str) -> Iterator[None]:
     """Convert exceptions of Copier and git that a user can cause into one line."""
@@ -130,19 +112,55 @@ def errors_in_one_line(source: str) -> Iterator[None]:
         raise Stop(f"The template {source} cannot be fetched: {reason(error.stderr)}") from error
     except (CopierError, ValueError, yaml.YAMLError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
-        refused = message.startswith("Validation error")
+        refused = message.startswith(("Validation error", "Invalid choice"))
         raise Stop(message, ExitCode.USAGE if refused else ExitCode.ERROR) from error
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """The answers to all questions, and what the template says about them."""
+
+    _worker: Worker
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """All answers: the given ones, the typed ones, defaults and computed values."""
+        return dict(self._worker.answers.combined)
+
+    @property
+    def unasked(self) -> set[str]:
+        """The questions that do not apply to the other answers."""
+        return self._worker.answers.hidden
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        """The decision; see `extensions/decision.jinja`."""
+        return dict(self.answers["decision"])
+
+    def describe(self, markdown: bool) -> str:
+        """Return the decision as a table for the terminal or as Markdown."""
+        page = "record" if markdown else "scoreboard"
+        return internals.render(self._worker, f'{{% include "extensions/{page}.jinja" %}}')
+
+    @property
+    def farewell(self) -> str:
+        """Copier's last message: the next steps, or why nothing was written."""
+        return internals.render(self._worker, self._worker.template.message_after_copy)
+
+
 class Template:
-    """A fetched version of the template: lists questions and presets, and renders projects."""
+    """A fetched version of the template: lists questions and presets, and renders projects.
+
+    No method changes it, so the order of calls does not matter.
+    """
 
     def __init__(self, source: Source, worker: Worker) -> None:
         self.source = source
-        self._worker = worker
-        questions: dict[str, dict[str, Any]] = worker.template.questions_data
-        self.recorded = {name for name, details in questions.items() if details.get("ask") is False}
-        self.questions = {name: details for name, details in questions.items() if name not in self.recorded}
+        self._worker = worker  # never runs; each run has its own
+        self._all: dict[str, dict[str, Any]] = worker.template.questions_data
+        self.recorded = {name for name, details in self._all.items() if details.get("ask") is False}
+        computed = self.recorded | {name for name, details in self._all.items() if details.get("when") is False}
+        self.questions = {name: details for name, details in self._all.items() if name not in computed}
         if "framework" not in self.questions:
             raise Stop(f"{source.location} is not a Groundplan template: it has no question `framework`.")
 
@@ -156,54 +174,107 @@ class Template:
             for name, text in texts.items()
         }
 
-    def choices(self, question: str) -> list[str]:
-        """Return the allowed values of a question, or an empty list for free text."""
-        details = self.questions[question]
-        if details.get("type") == "bool":
-            return ["true", "false"]
-        return [str(value) for value in dict(details.get("choices", {})).values()]
+    def check(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answers in the types of their questions, or refuse them.
 
-    def decide(self, answers: dict[str, Any]) -> dict[str, Any]:
-        """Return the decision for the answers; see `extensions/decision.jinja`."""
-        with errors_in_one_line(self.source.location):
-            self._worker.data = answers
-            self._worker.defaults = self._worker.pretend = True
-            self._worker.exclude = ["*"]
-            self._worker.run_copy()
-        return dict(self._worker.answers.combined["decision"])
-
-    def describe(self, markdown: bool) -> str:
-        """Return the last decision as a table for the terminal or as Markdown."""
-        page = "record" if markdown else "scoreboard"
-        return self._worker._render_string(f'{{% include "extensions/{page}.jinja" %}}').strip()
-
-    def render(self, answers: dict[str, Any], *, defaults: bool) -> dict[str, Any]:
-        """Ask the remaining questions, write the project, and return all answers.
-
-        Nothing is written if the framework is `neither`.
+        What depends on questions that are still unanswered, and free text, Copier checks when it comes to the question.
         """
+        if unknown := [name for name in answers if name not in self.questions]:
+            raise Stop(f"Unknown question {unknown[0]!r}. Allowed: {', '.join(self.questions)}.", ExitCode.USAGE)
+        known: dict[str, Any] = {}
+
+        def is_known(name: str, *parts: str) -> bool:
+            return self._variables([self._all[name].get(part) for part in parts]) <= known.keys()
+
+        with errors_in_one_line(self.source.location):
+            for name in self._all:
+                question = internals.question(self._worker, name, known)
+                if name not in self.questions:
+                    if is_known(name, "default"):
+                        known[name] = question.get_default()
+                elif name in answers:
+                    if is_known(name, "when") and not question.get_when():
+                        raise self._never_asked(name, known)
+                    if is_known(name, "type", "choices"):
+                        known[name] = _parse(question, answers[name])
+        return {name: known.get(name, answer) for name, answer in answers.items()}
+
+    def _never_asked(self, name: str, answers: Mapping[str, Any]) -> Stop:
+        causes = [each for each in self.questions if each in answers and each in self._causes(name)]
+        facts = " and ".join(f"{each} is {str(answers[each]).lower()}" for each in causes)
+        return Stop(f"`{name}` is not asked{f' when {facts}' if facts else ' with these answers'}.", ExitCode.USAGE)
+
+    def _causes(self, name: str) -> set[str]:
+        """Return the variables that decide whether a question is asked, and those that these are computed from."""
+        causes: set[str] = set()
+        new = self._variables(self._all[name].get("when"))
+        while new:
+            causes |= new
+            computed = new & self._all.keys() - self.questions.keys()
+            new = self._variables([self._all[each].get("default") for each in computed]) - causes
+        return causes
+
+    def _variables(self, value: Any) -> set[str]:
+        """Return the variables in the Jinja expressions of a value."""
+        if isinstance(value, dict):
+            value = [part for pair in value.items() for part in pair]
+        if isinstance(value, list):
+            return {name for part in value for name in self._variables(part)}
+        if not isinstance(value, str):
+            return set()
+        tree = self._worker.jinja_env.parse(value)
+        names = meta.find_undeclared_variables(tree) - self._worker.jinja_env.globals.keys()
+        # An included template sees all answers.
+        return names | {"_copier_answers" for node in tree.find_all(nodes.Node) if getattr(node, "with_context", False)}
+
+    def decide(self, answers: Mapping[str, Any]) -> Outcome:
+        """Return the outcome for the answers and the defaults of all other questions."""
+        with tempfile.TemporaryDirectory() as empty:  # Copier would read the answers of an existing project
+            return self._run(answers, Path(empty), defaults=True, pretend=True, exclude=["*"])
+
+    def render(self, answers: Mapping[str, Any], destination: Path, *, defaults: bool) -> Outcome:
+        """Ask the remaining questions and write the project, unless the template excludes all files."""
         # Hide the warning that there is no terminal: an error follows if one is needed.
         quiet = contextlib.nullcontext() if sys.stdin.isatty() else contextlib.redirect_stderr(io.StringIO())
-        with errors_in_one_line(self.source.location), quiet:
-            self._worker.data = answers
-            self._worker.defaults = defaults
-            self._worker.run_copy()
-        return dict(self._worker.answers.combined)
+        with quiet:
+            outcome = self._run(answers, destination, defaults=defaults)
+        never_asked = [name for name in answers if name in outcome.unasked]
+        if never_asked and not is_empty(destination):
+            raise self._never_asked(never_asked[0], outcome.answers)
+        return outcome
 
-    @property
-    def farewell(self) -> str:
-        """Copier's last message: the next steps, or why nothing was written."""
-        return self._worker._render_string(self._worker.template.message_after_copy).strip()
+    def _run(self, answers: Mapping[str, Any], destination: Path, **options: Any) -> Outcome:
+        worker = internals.another(self._worker, data=dict(answers), dst_path=destination, **options)
+        with errors_in_one_line(self.source.location):
+            worker.run_copy()
+        return Outcome(worker)
+
+
+def _parse(question: internals.Question, answer: Any) -> Any:
+    """Return an answer in the type of its question, without two of Copier's guesses: any text is a bool, and any YAML
+    value a text.
+    """
+    name = question.var_name
+    try:
+        if question.multiselect:  # `a, b` as well as `[a, b]`
+            if isinstance(answer, str) and not answer.startswith("["):
+                answer = f"[{answer}]"
+            return question.parse_answer(answer if isinstance(answer, str | list) else [answer])
+        parsed = question.parse_answer(answer)
+        if isinstance(parsed, bool) and not isinstance(yaml.safe_load(str(answer)), bool):
+            raise ValueError(f"{answer!r} is neither true nor false")
+        if isinstance(parsed, str) and not isinstance(answer, str) and not question.choices:
+            raise ValueError(f"{answer!r} is not text; quote it in a YAML file")
+    except (CopierError, ValueError, yaml.YAMLError) as error:
+        message = " ".join(str(error).split()).removeprefix(f"Invalid choice for '{name}': ")
+        raise Stop(f"{name}: {message or f'{answer!r} has the wrong type'}.", ExitCode.USAGE) from error
+    return parsed
 
 
 @contextlib.contextmanager
-def fetched(source: Source, destination: Path | None = None) -> Iterator[Template]:
-    """Yield the template, ready to render into `destination`, and remove temporary files afterwards."""
-    with contextlib.ExitStack() as stack:
-        if destination is None:  # an empty directory: Copier would read the answers of an existing project
-            destination = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "nothing"
-        worker = Worker(src_path=source.location, vcs_ref=source.ref, dst_path=destination, quiet=True)
-        stack.callback(worker._cleanup)
+def fetched(source: Source) -> Iterator[Template]:
+    """Yield the template, and remove temporary files afterwards."""
+    with Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker:
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
             template = Template(source, worker)
         yield template
@@ -230,15 +301,12 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
             f"The project's template is no longer at {source}. Set _src_path in {project / ANSWERS_FILE} to "
             "the path of a clone or to a git URL, commit the file, and try again."
         )
-    worker = Worker(src_path=source, dst_path=project, vcs_ref=resolve(source, ref).ref, quiet=True, **options)
-    worker.subproject.last_answers["_src_path"] = source  # Copier reads the old version from here
-    try:
+    with Worker(src_path=source, dst_path=project, vcs_ref=resolve(source, ref).ref, quiet=True, **options) as worker:
+        worker.subproject.last_answers["_src_path"] = source  # Copier reads the old version from here
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
         with errors_in_one_line(source):
             yield worker, str(latest)
-    finally:
-        worker._cleanup()
 
 
 def behind(project: Path) -> tuple[bool, str]:

@@ -76,6 +76,8 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
         (("--data", "email=nobody"), ("email", "team@example.com")),
         (("--preset", "nothing"), ("nothing", "microservice")),
         (("--framework", "flask"), ("flask", "django", "fastapi")),
+        (("--framework", "fastapi", "--data", "server=granian"), ("`server` is not asked", "framework is fastapi")),
+        (("--preset", "microservice", "--data", "server=granian"), ("`server` is not asked", "framework is fastapi")),
         (("--answers", "missing.yml"), ("missing.yml",)),
         (("--ref", "v99"), ("v99",)),
     ],
@@ -89,6 +91,16 @@ def test_new_refuses_what_no_question_allows(
     for word in words:
         assert word in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("answers", [("ci=jenkins",), ("framework=fastapi", "server=granian")])
+def test_what_is_wrong_in_any_case_is_refused_before_the_first_question(
+    template: Path, tmp_path: Path, answers: tuple[str, ...]
+) -> None:
+    data = [part for answer in answers for part in ("--data", answer)]
+    result = groundplan_here("new", tmp_path / "service", "--template", template, *data)
+    assert (result.returncode, answers[-1].split("=")[0] in result.stderr) == (2, True)
+    assert "terminal" not in result.stderr
 
 
 @pytest.mark.parametrize("content", ["- a list", "product: [cms]", "name: 5", "name: {", "1: 2", "unknown: x"])
@@ -129,6 +141,22 @@ def test_the_answers_of_one_project_make_another(template: Path, tmp_path: Path)
     answers = ("--answers", tmp_path / "one" / ".copier-answers.yml", "--defaults")
     assert groundplan_here("new", tmp_path / "two", "--template", template, *answers).returncode == 0
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
+
+
+def test_the_answers_of_a_project_must_suit_another_framework(template: Path, tmp_path: Path) -> None:
+    render(template, tmp_path / "one", product="cms")
+    answers = ("--answers", tmp_path / "one" / ".copier-answers.yml", "--framework", "fastapi", "--defaults")
+    result = groundplan_here("new", tmp_path / "two", "--template", template, *answers)
+    assert (result.returncode, "`server` is not asked" in result.stderr) == (2, True)
+    assert not (tmp_path / "two").exists()
+
+
+def test_criteria_that_are_no_longer_asked_may_be_answered(template: Path, tmp_path: Path) -> None:
+    """`product=script` settles the framework before the team is asked about."""
+    arguments = ("--data", "product=script", "--data", "team=django", "--framework", "django", "--defaults")
+    assert groundplan_here("new", tmp_path / "service", "--template", template, *arguments).returncode == 0
+    answers = yaml.safe_load((tmp_path / "service" / ".copier-answers.yml").read_text())
+    assert (answers["product"], answers["team"]) == ("script", "django")
 
 
 def test_new_leaves_a_directory_that_is_not_empty_alone(template: Path, tmp_path: Path) -> None:
@@ -179,7 +207,8 @@ def test_new_where_nothing_can_be_written(template: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("preset", ["script", "pipeline"])
 def test_neither_says_why_and_writes_nothing(template: Path, tmp_path: Path, preset: str) -> None:
-    result = groundplan_here("new", tmp_path / "service", "--template", template, "--preset", preset, "--defaults")
+    arguments = ("--preset", preset, "--data", "name=Shop", "--defaults")  # the reason matters more than the name
+    result = groundplan_here("new", tmp_path / "service", "--template", template, *arguments)
     assert result.returncode == 3
     assert ("Typer" if preset == "script" else "Prefect") in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,49 @@
+"""The private names of Copier that the command uses: in one module, and still there."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from groundplan import internals
+from tests.private_names import private_names
+from tests.tools import ROOT
+
+MODULES = sorted((ROOT / "groundplan").glob("*.py"))
+QUESTION = ("var_name", "answers", "context", "jinja_env", "choices", "multiselect", "default", "type", "when", "ask")
+OPTIONS = ("src_path", "dst_path", "vcs_ref", "data", "exclude", "defaults", "overwrite", "pretend", "quiet")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
+def test_one_module_uses_private_names(module: Path) -> None:
+    assert bool(private_names(module.read_text())) is (module.stem == "internals")
+
+
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        (internals.Worker, ("run_copy", "run_update", "template", "subproject", "jinja_env", "_render_string")),
+        (internals.Question, ("parse_answer", "get_when", "get_default")),
+        (internals.AnswersMap, ("combined",)),
+    ],
+)
+def test_they_have_what_is_used(owner: type, names: tuple[str, ...]) -> None:
+    assert [name for name in names if not hasattr(owner, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("made", "parameters"),
+    [
+        (internals.Worker, (*OPTIONS, "skip_answered")),
+        (internals.Question, QUESTION),
+        (internals.get_repo, ("url",)),
+        (internals.get_latest_tag, ("url",)),
+    ],
+)
+def test_they_take_what_is_given(made: object, parameters: tuple[str, ...]) -> None:
+    assert callable(made)
+    assert set(parameters) <= set(inspect.signature(made).parameters)
+
+
+def test_answers_know_which_questions_were_not_asked() -> None:
+    assert internals.AnswersMap().hidden == set()
