@@ -1,0 +1,105 @@
+"""Make a version: changelog, version number, commit, tag and wheel. Nothing is pushed.
+
+    uv run poe release 1.2.0
+
+All of it is prepared in a temporary worktree. At the end, main moves to the result. After a failure, the branch, the
+files and the tags are as before.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+ROOT = Path(__file__).parents[1]
+UV = str(Path(sys.executable).with_name("uv"))
+
+
+def main() -> None:
+    """Make the version that is named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("version", help="such as 1.2.0, or 1.2.0rc1 for a version that projects do not find")
+    version = parser.parse_args().version
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that changes are undone
+
+    check(version)
+    start = git("rev-parse", "HEAD")
+    tag = f"v{version}"
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        contextlib.ExitStack() as always,
+        contextlib.ExitStack() as on_failure,
+    ):
+        work = Path(directory) / "work"
+        always.callback(git, "worktree", "prune")  # if it was added only in part
+        git("worktree", "add", "--quiet", "--detach", str(work), start)
+        always.callback(git, "worktree", "remove", "--force", str(work))
+
+        run(sys.executable, "-m", "towncrier", "build", "--yes", "--version", version, cwd=work)
+        run(UV, "version", "--no-sync", "--python", sys.executable, version, cwd=work)
+        # Hooks would look for tools in the worktree's .venv, which does not exist.
+        git("commit", "--quiet", "--all", "--no-verify", "--message", f"Release {version}", cwd=work)
+        commit = git("rev-parse", "HEAD", cwd=work)
+        git("tag", "--annotate", "--message", f"Groundplan {version}", tag, commit)
+        on_failure.callback(git, "tag", "--delete", tag)
+
+        run(UV, "build", "--wheel", "--python", sys.executable, "--out-dir", str(Path(directory) / "dist"), cwd=work)
+        built = next(Path(directory, "dist").glob("*.whl"))
+        wheel = ROOT / "dist" / built.name
+        wheel.parent.mkdir(exist_ok=True)
+        on_failure.callback(wheel.unlink, missing_ok=True)
+        shutil.copy(built, wheel)
+        # A merge changes the files before the branch. Edits that were made meanwhile are kept.
+        on_failure.callback(git, "reset", "--quiet", "--merge", start)
+        git("merge", "--quiet", "--ff-only", commit)
+        on_failure.pop_all()
+
+    print(f"main is at version {version} ({commit[:7]}), with the tag {tag} and {wheel.relative_to(ROOT)}.")
+    print("Projects find the version once it is pushed:")
+    print(f"  git push --atomic origin main {tag}")
+    print(f"Then attach {wheel.name} to the release of {tag}, for installations without git access.")
+
+
+def check(version: str) -> None:
+    """Refuse a version that cannot be made from this clone now."""
+    try:
+        wanted = Version(version)
+    except InvalidVersion:
+        raise SystemExit(f"{version!r} is not a version such as 1.2.0.") from None
+    if str(wanted) != version or len(wanted.release) != 3 or wanted.local or wanted.is_devrelease:
+        raise SystemExit(f"{version!r} is not written as 1.2.0 or 1.2.0rc1.")
+    current = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    if wanted <= Version(current):
+        raise SystemExit(f"{version} is not newer than {current}, the version in pyproject.toml.")
+    if (branch := git("branch", "--show-current")) != "main":
+        raise SystemExit(f"Versions are made from main, and this is {branch or 'no branch'}.")
+    if git("status", "--porcelain"):
+        raise SystemExit("There are changes that are not committed.")
+    if not list(ROOT.glob("changelog.d/*/*.md")):
+        raise SystemExit("There is nothing to release: changelog.d has no entries.")
+
+
+def git(*arguments: str, cwd: Path = ROOT) -> str:
+    """Run git and return its output without the last line break."""
+    return run("git", *arguments, cwd=cwd)
+
+
+def run(*command: str, cwd: Path) -> str:
+    """Run a command and return its output. If it fails, its output explains why."""
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    result = subprocess.run(command, cwd=cwd, env=environment, stdout=-1, stderr=-1, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"{result.stdout}{result.stderr}This step failed: {' '.join(command)}")
+    return result.stdout.rstrip("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""What maintainers rely on in this repository: tasks, hooks, records of decisions, and its lock file."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.projects import QUICK
+from tests.tools import ROOT, run
+
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+
+
+def test_every_decision_is_in_the_index_in_order() -> None:
+    index = re.findall(r"^- \[(\d{4})\]\((.+)\): (.+)$", (ROOT / "docs/decisions/README.md").read_text(), re.MULTILINE)
+    titles = [path.read_text().partition("\n")[0] for path in DECISIONS]
+    assert [number for number, _, _ in index] == [f"{number:04}" for number in range(1, len(DECISIONS) + 1)]
+    assert [name for _, name, _ in index] == [path.name for path in DECISIONS]
+    assert [f"# {int(number)}. {title}" for number, _, title in index] == titles
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_is_short_and_has_the_usual_headings(path: Path) -> None:
+    text = path.read_text()
+    assert re.search(r"\n\nStatus: (accepted|superseded by \d{4})\n\n## Context\n", text)
+    assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == ["Context", "Decision", "Consequences"]
+    assert len(text.split()) < 250
+
+
+def test_every_task_is_explained() -> None:
+    tasks = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["poe"]["tasks"]
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    for name, task in tasks.items():
+        assert task["help"], name
+        assert re.search(rf"`{name}\b", contributing), name
+
+
+def test_the_lock_file_names_only_public_hosts() -> None:
+    lock = (ROOT / "uv.lock").read_text()
+    assert set(re.findall(r"\w+://([^/\"]+)", lock)) == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_hooks_pass_and_find_mistakes(template: Path, tmp_path: Path) -> None:
+    """On a clone, with this environment's tools."""
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", template, clone)
+    tools = Path(sys.prefix)
+    (clone / ".venv").symlink_to(tools)
+    hooks = (tools / "bin" / "pre-commit", "run", "--color=never")
+    home = {"PRE_COMMIT_HOME": str(tmp_path / "pre-commit")}
+    run(*hooks, "--all-files", cwd=clone, env=home)
+    assert run("git", "status", "--porcelain", "--", ":!.venv", cwd=clone) == ""
+
+    (clone / "wrong.yml").write_text("a: [\n")
+    (clone / "wrong.py").write_text("import os\nx = {  'a':1 }\n")
+    (clone / "wrong.md").write_text("text ")
+    run("git", "add", "--", "wrong.yml", "wrong.py", "wrong.md", cwd=clone)
+    printed = run(*hooks, cwd=clone, env=home, code=1)
+    failed = set(re.findall(r"^(.*?)\.*Failed$", printed, flags=re.MULTILINE))
+    assert failed == {"ruff check", "ruff format", "end of files", "trailing whitespace", "YAML"}
+
+
+@pytest.mark.slow
+def test_one_checks_a_combination_of_answers() -> None:
+    one = (sys.executable, ROOT / "scripts" / "one.py")
+    assert "Allowed: django, fastapi" in run(*one, "framework=flask", cwd=ROOT, code=2)
+    assert " passed" in run(*one, "framework=fastapi", "ci=none", cwd=ROOT, env={"PYTEST_ADDOPTS": QUICK})
