@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # in place of this directory, which Python puts there for a script
 
-from benchmarks.run import SECRET_KEY, collecting, subjects  # noqa: E402
-from benchmarks.servers import Subject  # noqa: E402
+from benchmarks.collector import collecting, tracing  # noqa: E402
+from benchmarks.subjects import SECRET_KEY, Subject, subjects  # noqa: E402
 from tests import postgres  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="groundplan-benchmark-") as scratch,
         postgres.start() as server,
-        collecting() as collector,
+        collecting(Path(scratch) / "collector.log") as collector,
     ):
         for number, subject in enumerate(subjects(options, Path(scratch))):
             figures = measured(subject, server.create(f"breakdown_{number}"), collector, options.batches)
@@ -61,11 +61,6 @@ def measured(subject: Subject, database_url: str, collector: str, batches: int) 
         "POOL_SIZE": "1",
         "BATCHES": str(batches),
     }
-    tracing = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
-        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
-        "OTEL_TRACES_SAMPLER_ARG": "0.1",
-    }
 
     def run(side: str, *layers: str, **variables: str) -> float:
         command: list[str | Path] = [subject.environment / "bin" / "python", HERE / "inprocess.py", side]
@@ -83,7 +78,7 @@ def measured(subject: Subject, database_url: str, collector: str, batches: int) 
     yield "the project without the template's middleware", run("full")
     for count, layer in enumerate(layers, 1):
         yield f"and {layer}", run("full", *layers[:count])
-    yield "and a tenth of the requests recorded and exported", run("full", *layers, **tracing)
+    yield "and a tenth of the requests recorded and exported", run("full", *layers, **tracing(collector))
 
 
 if __name__ == "__main__":

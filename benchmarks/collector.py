@@ -1,19 +1,49 @@
 """An OTLP endpoint that counts the spans that it is sent: GET returns the counts as JSON.
 
-    python benchmarks/collector.py     prints its port
-
 A process of its own, on the load generator's core: receiving spans is not the service's work.
 """
 
 import contextlib
 import gzip
 import json
+import sys
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+from tests.processes import answers, free_port, running
+
+SAMPLED = 0.1
 SERVER = 2  # the kind of a span that stands for a request which was received
 
 counts = {"spans": 0, "requests": 0}
+
+
+@contextlib.contextmanager
+def collecting(log: Path) -> Iterator[str]:
+    """The URL of a collector, which runs until the end of the block."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "benchmarks.collector", str(port)]
+    with running(command, log, lambda: answers(url), cwd=Path(__file__).resolve().parent.parent):
+        yield url
+
+
+def collected(collector: str) -> dict[str, int]:
+    """How many spans came, and how many of them stand for a request."""
+    with urllib.request.urlopen(collector, timeout=10) as response:  # noqa: S310
+        found: dict[str, int] = json.load(response)
+    return found
+
+
+def tracing(collector: str) -> dict[str, str]:
+    """The variables with which a project exports a tenth of its traces."""
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": str(SAMPLED),
+    }
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -89,6 +119,4 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)
-    server.serve_forever()
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -5,9 +5,6 @@ import http.client
 import os
 import re
 import shlex
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import time
@@ -16,55 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from benchmarks import FailedError
+from benchmarks.subjects import Subject
+from tests import processes
 
 HERE = Path(__file__).parent
 POOL_SIZE = 10  # the default of DATABASE_POOL_SIZE
 TICK = os.sysconf("SC_CLK_TCK")
-
-
-class FailedError(Exception):
-    """A measurement that would mean nothing."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A rendered project, set up, with the endpoint that has no database."""
-
-    framework: str
-    server: str | None  # where there is a choice
-    path: Path
-    package: str
-    environment: Path
-    table: str
-
-    def python(self, *arguments: str, **variables: str) -> None:
-        """Runs Python in the project."""
-        command: list[str | Path] = [self.environment / "bin" / "python", *arguments]
-        done = subprocess.run(command, cwd=self.path, env=variables, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise FailedError(f"{shlex.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
-
-
-def prepare(project: Path, copy: Path) -> Subject:
-    """Copies a project that is set up, and adds the endpoint that has no database as an owner would."""
-    answers = project / ".copier-answers.yml"
-    environment = project / ".venv"
-    if not answers.exists() or not environment.exists():
-        raise FailedError(f"{project} is not a rendered project that `uv sync` has set up.")
-    recorded = yaml.safe_load(answers.read_text(encoding="utf-8"))
-    framework, package = recorded["built"]["framework"], recorded["built"]["slug"]
-    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".env", "*.sqlite3")
-    shutil.copytree(project, copy, ignore=ignored)
-    shutil.copyfile(HERE / "overlay" / f"{framework}.py", copy / package / "bench.py")
-    routers, line = {
-        "django": ("api.py", 'api.add_router("/bench", bench)'),
-        "fastapi": ("main.py", "app.include_router(bench)"),
-    }[framework]
-    with (copy / package / routers).open("a", encoding="utf-8") as file:
-        file.write(f"\nfrom .bench import router as bench\n\n{line}\n")
-    table = "items_item" if framework == "django" else "items"
-    return Subject(framework, recorded.get("server"), copy, package, environment.resolve(), table)
 
 
 def command(subject: Subject, side: str) -> list[str]:
@@ -119,16 +74,6 @@ class Server:
             response = connection.getresponse()
             return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
 
-    def stop(self) -> None:
-        """Ends the server and waits for that."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            for pid in tree(self.process.pid):
-                os.kill(pid, signal.SIGKILL)
-            self.process.wait()
-
 
 def tree(pid: int) -> list[int]:
     """A process and all below it."""
@@ -136,41 +81,26 @@ def tree(pid: int) -> list[int]:
     return [pid, *(below for child in children for below in tree(int(child)))]
 
 
-def start(subject: Subject, side: str, core: int, log: Path, **variables: str) -> Server:
-    """Starts a server on a core and waits until it has answered a request for a row."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+@contextlib.contextmanager
+def started(subject: Subject, side: str, core: int, log: Path, **variables: str) -> Iterator[Server]:
+    """A server on a core until the end of the block; it has answered a request for a row."""
+    port = processes.free_port()
     variables |= {"PORT": str(port), "POOL_SIZE": str(POOL_SIZE)}
     variables["PATH"] = f"{subject.environment / 'bin'}:{variables['PATH']}"
-    parts = [part.format(port=port) for part in command(subject, side)]
+    # taskset becomes the server: it replaces itself.
+    pinned = ["taskset", "--cpu-list", str(core), *(part.format(port=port) for part in command(subject, side))]
     directory = subject.path if side == "full" else HERE / "bare"
-    with log.open("ab") as output:
+    row = f"http://127.0.0.1:{port}/api/items/1"
+    with contextlib.ExitStack() as block:
         before = time.perf_counter()
-        process = subprocess.Popen(
-            ["taskset", "--cpu-list", str(core), *parts],  # which becomes the server: it replaces itself
-            cwd=directory,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+        server = processes.running(
+            pinned, log, lambda: processes.answers(row), clean=False, cwd=directory, env=variables
         )
-    server = Server(process, port, log, 0.0)
-    while True:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            if server.request("GET", "/api/items/1")[0] == 200:
-                return Server(process, port, log, time.perf_counter() - before)
-        seconds = time.perf_counter() - before
-        if process.poll() is not None or seconds > 60:
-            server.stop()
-            raise FailedError(f"The {side} {subject.framework} server did not start:\n{tail(log)}")
-        time.sleep(0.005)
-
-
-def tail(log: Path) -> str:
-    """The end of a log, without the length of its lines: a traceback can be one of them."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
-    return "\n".join(f"{line[:200]} ... {line[-200:]}" if len(line) > 400 else line for line in lines)
+        try:
+            process = block.enter_context(server)
+        except processes.NotReadyError as error:
+            raise FailedError(f"The {side} {subject.framework} server {error}") from None
+        yield Server(process, port, log, time.perf_counter() - before)
 
 
 @contextlib.contextmanager
@@ -180,11 +110,7 @@ def running(
     """A server until the end of the block, and the median of how long it takes to start."""
     times = []
     for _ in range(starts - 1):
-        server = start(subject, side, core, log, **variables)
-        times.append(server.start_up)
-        server.stop()
-    server = start(subject, side, core, log, **variables)
-    try:
+        with started(subject, side, core, log, **variables) as server:
+            times.append(server.start_up)
+    with started(subject, side, core, log, **variables) as server:
         yield server, statistics.median([*times, server.start_up])
-    finally:
-        server.stop()

@@ -4,12 +4,12 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import processes
 
 PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 PORTS = {"http": 8080, "https": 8443, "inside": 8081}
@@ -105,27 +105,15 @@ def running(
     What it logs is in `directory`: `stdout` has its access log, `stderr` its errors.
     """
     assert PROGRAM, "nginx is not installed"
-    with contextlib.ExitStack() as probes:
-        sockets = {name: probes.enter_context(socket.create_server(("127.0.0.1", 0))) for name in PORTS}
-        ports = {name: int(probe.getsockname()[1]) for name, probe in sockets.items()}
+    ports = dict(zip(PORTS, processes.free_ports(len(PORTS)), strict=True))
     options = {"listen": listen, "trusted": trusted, "hosts": hosts}
     main = configure(project, directory, servers, **options, limited=limited, ports=ports)
     # Its processes may read what the test may: a temporary directory is nobody else's.
     user = "user root; " if os.geteuid() == 0 else ""
     command: list[str | Path] = [PROGRAM, "-e", directory / "stderr", "-c", main, "-g", f"{user}daemon off;"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", ports["http"]), 1):
-                break
-            assert process.poll() is None, (directory / "stderr").read_text()
-            assert time.monotonic() < deadline, "nginx does not listen"
-            time.sleep(0.05)
+    printed = directory / "printed"
+    with processes.running(command, printed, lambda: processes.listens(ports["http"]), seconds=10, grace=10) as process:
         yield Nginx(process, directory, ports)
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
 
 
 @contextlib.contextmanager

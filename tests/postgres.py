@@ -5,13 +5,14 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.processes import free_port
 
 USER = "nobody"  # in place of root, as whom PostgreSQL refuses to run
 
@@ -142,7 +143,7 @@ def start() -> Iterator[Server]:
         directory = Path(name)
         if os.geteuid() == 0:
             shutil.chown(directory, USER)
-        server = Server(_binaries(directory), directory / "data", _free_port())
+        server = Server(_binaries(directory), directory / "data", free_port())
         _run(server, "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
         server.start()
         try:
@@ -174,9 +175,3 @@ def _binaries(directory: Path) -> Path:
             shutil.copytree(package.parent / part, directory / part, symlinks=True)
         package = directory / package.name
     return package / "pginstall" / "bin"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,15 +7,13 @@ import json
 import os
 import re
 import secrets
-import signal
-import socket
+import shutil
 import subprocess
 import sys
-import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any
 import yaml
 
 from groundplan import interpreters
+from tests import processes
 from tests.postgres import Server
 from tests.tools import made_once, render, run, shared, tree
 
@@ -46,6 +45,16 @@ class Project:
         return run(program, *command[1:], cwd=self.path, env=self.variables | variables, code=code)
 
     @property
+    def package(self) -> Path:
+        """The directory of its package."""
+        return next(self.path.glob("*/core/about.py")).parents[1]
+
+    def copy(self, destination: Path) -> "Project":
+        """A copy to edit, which uses the same environment."""
+        ignored = shutil.ignore_patterns(".venv", "*.sqlite3", "__pycache__", ".*_cache")
+        return Project(Path(shutil.copytree(self.path, destination, ignore=ignored)), self.environment)
+
+    @property
     def poe_command(self) -> list[str | Path]:
         """What a verb follows; poe itself looks for an environment nowhere but in `.venv`."""
         own = self.environment == self.path / ".venv"
@@ -54,6 +63,19 @@ class Project:
     def poe(self, *verb: str, code: int = 0, **variables: str) -> str:
         """Runs one of the project's verbs."""
         return run(*self.poe_command, *verb, cwd=self.path, env=self.variables | variables, code=code)
+
+    def running(
+        self,
+        command: Sequence[str | Path],
+        variables: dict[str, str],
+        log: Path,
+        ready: Callable[[], object] = lambda: True,
+        **options: Any,
+    ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+        """Starts a program of the project's environment until a block ends: see `processes.running`."""
+        program = self.environment / "bin" / command[0]
+        environment = os.environ | self.variables | variables
+        return processes.running([program, *command[1:]], log, ready, cwd=self.path, env=environment, **options)
 
     def uv(self, *arguments: str) -> str:
         """Runs uv in the project."""
@@ -160,29 +182,9 @@ def ask(url: str, method: str = "GET", body: object = None, **headers: str) -> A
 @contextlib.contextmanager
 def served(project: Project, verb: str, log: Path, **variables: str) -> Iterator[str]:
     """The project's server on a free port until the block ends, which must be a clean end; gives its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    environment = os.environ | project.variables | {"PORT": port} | variables
-    command = [*project.poe_command, "--quiet", verb]
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=project.path, env=environment, stdout=output, stderr=-2, start_new_session=True
-        )
+    port = processes.free_port()
     url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError):
-                ask(f"{url}/health/live")
-                break
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
+    command = [*project.poe_command, "--quiet", verb]
+    environment = {"PORT": str(port), **variables}
+    with project.running(command, environment, log, lambda: processes.answers(f"{url}/health/live")):
         yield url
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-        code = server.wait(timeout=30)
-    # Django's development server leaves SIGTERM to Python; Uvicorn repeats it once it has stopped.
-    assert code in {0, -signal.SIGTERM}, log.read_text()

@@ -4,10 +4,7 @@ import contextlib
 import json
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.processes import answers, free_port, running
 
 USER = "nobody"  # instead of root
 
@@ -53,27 +52,13 @@ def start(configuration: Path) -> Iterator[Prometheus]:
             user = USER
             for path in (directory, *directory.rglob("*")):
                 shutil.chown(path, user)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
+        url = f"http://{address}"
         command: list[str | Path] = [
             "prometheus",
             f"--config.file={directory / 'configuration' / 'prometheus.yml'}",
             f"--storage.tsdb.path={directory / 'data'}",
             f"--web.listen-address={address}",
         ]
-        log = directory / "log"
-        with log.open("wb") as output:
-            server = subprocess.Popen(command, user=user, cwd=directory, stdout=output, stderr=-2)
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/-/ready", timeout=2):
-                    break
-                assert server.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.05)
-            yield Prometheus(f"http://{address}")
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+        with running(command, directory / "log", lambda: answers(f"{url}/-/ready"), user=user, cwd=directory):
+            yield Prometheus(url)

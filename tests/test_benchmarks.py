@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from benchmarks import collector, report
-from benchmarks.run import GOALS, collected, collecting
+from benchmarks.collector import collected, collecting
+from benchmarks.results import GOALS
 from tests.tools import ROOT
 
 RUN = [sys.executable, str(ROOT / "benchmarks" / "run.py")]
@@ -91,7 +92,7 @@ def test_says_what_it_measures() -> None:
         assert word in done.stdout
 
 
-def test_the_collector_counts_spans_and_requests() -> None:
+def test_the_collector_counts_spans_and_requests(tmp_path: Path) -> None:
     def message(number: int, value: bytes | int) -> bytes:
         if isinstance(value, int):
             return bytes([number << 3, value])
@@ -102,7 +103,7 @@ def test_the_collector_counts_spans_and_requests() -> None:
     scope = message(1, b"") + message(2, request) + message(2, query) + message(2, query)
     body = message(1, message(1, b"a resource") + message(2, scope)) * 2
 
-    with collecting() as url:
+    with collecting(tmp_path / "log") as url:
         for path in ("v1/traces", "v1/metrics"):
             with urllib.request.urlopen(urllib.request.Request(f"{url}/{path}", body)) as response:
                 assert response.status == 200

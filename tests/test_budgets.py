@@ -55,7 +55,7 @@ print("RESULT", json.dumps([classes, found]))
 
 def overridden(project: Project) -> list[str]:
     """Every private name that a class of the project takes from a base of another package and replaces."""
-    package = next(project.path.glob("*/core/about.py")).parents[1].name
+    package = project.package.name
     printed = project.run("python", "-c", OVERRIDDEN, package, *DOCUMENTED)
     classes, found = json.loads(printed.rpartition("RESULT ")[2])
     assert classes > 10

@@ -1,18 +1,18 @@
 """Migrations meet a busy PostgreSQL, each other, and the linter that keeps dangerous ones out."""
 
 import contextlib
-import os
+import itertools
 import re
-import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conformance.subject import eventually
 from tests.postgres import Server, start
 from tests.projects import Project, set_up
 from tests.tools import FRAMEWORKS, render
@@ -158,9 +158,7 @@ def installed(framework: str, template: Path, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def project(installed: Project, tmp_path: Path) -> Project:
     """A copy, to which a test may add migrations."""
-    path = tmp_path / "service"
-    shutil.copytree(installed.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", "__pycache__"))
-    return Project(path, installed.environment)
+    return installed.copy(tmp_path / "service")
 
 
 @pytest.fixture
@@ -251,21 +249,12 @@ def locked(server: Server, url: str) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
 class Migration:
     """A process that migrates."""
 
-    def __init__(
-        self, project: Project, url: str, log: Path, pauses: object = (1, 2, 4, 8), lock_timeout: str = "1s"
-    ) -> None:
-        framework = "django" if (project.path / "manage.py").exists() else "fastapi"
-        program = PROGRAM.format(lock_timeout=lock_timeout, pauses=pauses) + COMMANDS[framework]
-        self.log = log
-        environment = os.environ | project.variables | {"DATABASE_URL": url}
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [project.environment / "bin" / "python", "-c", program],
-                cwd=project.path, env=environment, stdout=output, stderr=-2,
-            )  # fmt: skip
+    process: subprocess.Popen[bytes]
+    log: Path
 
     @property
     def printed(self) -> str:
@@ -289,28 +278,30 @@ class Migration:
         assert "Traceback" not in self.printed
 
 
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+@contextlib.contextmanager
+def migrating(
+    project: Project, url: str, log: Path, pauses: object = (1, 2, 4, 8), lock_timeout: str = "1s"
+) -> Iterator[Migration]:
+    """Starts a process that migrates, and kills it at the end of the block if it still runs."""
+    framework = "django" if (project.path / "manage.py").exists() else "fastapi"
+    program = PROGRAM.format(lock_timeout=lock_timeout, pauses=pauses) + COMMANDS[framework]
+    command = ["python", "-c", program]
+    with project.running(command, {"DATABASE_URL": url}, log, by=signal.SIGKILL, clean=False) as process:
+        yield Migration(process, log)
 
 
 @pytest.fixture
 def migrate(project: Project, url: str, tmp_path: Path) -> Iterator[Callable[..., Migration]]:
-    """Starts a process that migrates; the first one, to be waited for, makes the first tables."""
-    first = Migration(project, url, tmp_path / "log-0")
-    assert first.end() == 0, first.log.read_text()
-    started = [first]
+    """Starts a process that migrates; a first one has made the first tables."""
+    numbers = itertools.count()
+    with contextlib.ExitStack() as block:
 
-    def begin(address: str = url, **options: Any) -> Migration:
-        started.append(Migration(project, address, tmp_path / f"log-{len(started)}", **options))
-        return started[-1]
+        def begin(address: str = url, **options: Any) -> Migration:
+            return block.enter_context(migrating(project, address, tmp_path / f"log-{next(numbers)}", **options))
 
-    yield begin
-    for migration in started:
-        migration.process.kill()
-        migration.process.wait()
+        first = begin()
+        assert first.end() == 0, first.printed
+        yield begin
 
 
 def columns(server: Server, url: str) -> str:
@@ -323,8 +314,9 @@ def test_of_two_at_once_one_waits(
     write("0002_nullable", *SAFE[0][1:])
     with locked(postgres, url):
         both = [migrate(lock_timeout="60s"), migrate(lock_timeout="60s")]
-        wait(lambda: both[0].said(WAITS) or both[1].said(WAITS))
-        wait(lambda: "1" in postgres.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        assert eventually(lambda: both[0].said(WAITS) or both[1].said(WAITS), 60)
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        assert eventually(lambda: "1" in postgres.query(waiting), 60)
         assert not [one for one in both if one.process.poll() is not None]
     assert [one.end() for one in both] == [0, 0]
     assert sorted(one.applied for one in both) == [0, 1]
@@ -337,7 +329,7 @@ def test_a_lock_that_is_released_is_waited_for(
     write("0002_nullable", *SAFE[0][1:])
     with locked(postgres, url):
         migration = migrate(lock_timeout="100ms", pauses=PATIENT)
-        wait(lambda: migration.said(RETRIED) > 1)
+        assert eventually(lambda: migration.said(RETRIED) > 1, 60)
     assert migration.end() == 0
     assert columns(postgres, url) == "c"
 
@@ -361,10 +353,10 @@ def test_a_killed_migration_leaves_no_lock(
     with locked(postgres, url):
         killed = migrate(lock_timeout="60s")
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'ALTER'"
-        wait(lambda: postgres.query(waiting).strip() == "1")
+        assert eventually(lambda: postgres.query(waiting).strip() == "1", 60)
         killed.process.send_signal(signal.SIGKILL)
         second = migrate()
-        wait(lambda: second.said(WAITS))  # PostgreSQL still works for the first
+        assert eventually(lambda: second.said(WAITS), 60)  # PostgreSQL still works for the first
     assert second.end() == 0
     assert columns(postgres, url) == "c"
 
@@ -407,10 +399,11 @@ def test_a_refused_login_is_reported_without_the_password(migrate: Callable[...,
 def test_a_database_that_starts_later_is_waited_for(project: Project, tmp_path: Path) -> None:
     with start() as server:
         url = server.create("later")
-        with server.stopped():
-            migration = Migration(project, url, tmp_path / "log", pauses=PATIENT)
-            wait(lambda: migration.said(RETRIED))
-        assert migration.end() == 0, migration.printed
+        with contextlib.ExitStack() as block:
+            with server.stopped():
+                migration = block.enter_context(migrating(project, url, tmp_path / "log", pauses=PATIENT))
+                assert eventually(lambda: migration.said(RETRIED), 60)
+            assert migration.end() == 0, migration.printed
         assert "items" in server.dump(url)
 
 

@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from tests.conformance.subject import PRODUCTION, eventually
 from tests.conformance.test_headers import directives
 from tests.owner import HERE, append, replace
 from tests.postgres import Server
+from tests.processes import answers, free_port
 from tests.projects import PYTHON, UV, Answer, Project, ask, set_up
 from tests.tools import FRAMEWORKS, render, run
 
@@ -67,17 +66,6 @@ def extra(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def copy_of(project: Project, destination: Path) -> Project:
-    """A copy to edit, which uses the project's environment."""
-    shutil.copytree(project.path, destination, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", "__pycache__"))
-    return Project(destination, project.environment)
-
-
-def package_of(project: Project) -> Path:
-    """The project's package."""
-    return next(project.path.glob("*/core/about.py")).parents[1]
-
-
 @dataclass(frozen=True)
 class Served:
     """A project that its owner has changed, and where it answers."""
@@ -111,32 +99,17 @@ class Served:
 @contextlib.contextmanager
 def serving(project: Project, directory: Path, framework: str, **variables: str) -> Iterator[Served]:
     """Serves a project by the command that its server's documentation names."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     program, *arguments = COMMANDS[framework]
-    words = [word.format(package=package_of(project).name, port=port) for word in arguments]
+    words = [word.format(package=project.package.name, port=port) for word in arguments]
     own = {"PORT": port, "PROMETHEUS_MULTIPROC_DIR": str(directory / "metrics"), "TRACKED": str(directory / "tracked")}
-    environment = project.variables | PRODUCTION | own | variables
-    log = directory / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [project.environment / "bin" / program, *words],
-            cwd=project.path, env=os.environ | environment, stdout=output, stderr=-2,
-        )  # fmt: skip
-    served = Served(project, f"http://127.0.0.1:{port}", log, directory / "tracked", environment)
-
-    def answers() -> bool:
-        with contextlib.suppress(OSError):
-            return served.ask("/health/live").status == 200
-        return False
-
-    try:
-        assert eventually(lambda: answers() or process.poll() is not None, 60), log.read_text()
-        assert process.poll() is None, log.read_text()
+    served = Served(
+        project, f"http://127.0.0.1:{port}", directory / "log", directory / "tracked",
+        project.variables | PRODUCTION | own | variables,
+    )  # fmt: skip
+    command = [program, *words]
+    with project.running(command, served.variables, served.log, lambda: answers(f"{served.url}/health/live")):
         yield served
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +118,8 @@ def django(
 ) -> Iterator[Served]:
     """A Django project with its owner's middleware, views, router, settings and error trackers."""
     directory = tmp_path_factory.mktemp("django-owner")
-    project = copy_of(prepared["django"], directory / "service")
-    package = package_of(project)
+    project = prepared["django"].copy(directory / "service")
+    package = project.package
     shutil.copy(HERE / "django" / "own.py", package)
     shutil.copy(HERE / "both" / "tracker.py", package)
     shutil.copy(HERE / "django" / "test_own.py", project.path / "tests")
@@ -165,8 +138,8 @@ def fastapi(
 ) -> Iterator[Served]:
     """A FastAPI project with its owner's routers, middleware, handlers, a mounted site and error trackers."""
     directory = tmp_path_factory.mktemp("fastapi-owner")
-    project = copy_of(prepared["fastapi"], directory / "service")
-    package = package_of(project)
+    project = prepared["fastapi"].copy(directory / "service")
+    package = project.package
     shutil.copy(HERE / "fastapi" / "own.py", package)
     shutil.copy(HERE / "both" / "tracker.py", package)
     replace(package / "main.py", "\nfrom .core", "\nfrom . import own, tracker\nfrom .core")
@@ -293,7 +266,7 @@ class TestDjango:
 
     def test_exceptions_are_mailed_to_admins(self, prepared: dict[str, Project]) -> None:
         project = prepared["django"]
-        variables = {"DJANGO_SETTINGS_MODULE": f"{package_of(project).name}.settings", "DEBUG": "false"}
+        variables = {"DJANGO_SETTINGS_MODULE": f"{project.package.name}.settings", "DEBUG": "false"}
         printed = project.run("python", "-c", MAILED, code=0, **variables)
         assert printed.endswith("MAILED [['ops@example.com']]\n")
 
@@ -371,8 +344,8 @@ def test_a_required_variable_is_written_in_one_more_place(
     name: str, prepared: dict[str, Project], tmp_path: Path
 ) -> None:
     """`.env.test`, which the tests, the check and the build of the image read."""
-    project = copy_of(prepared[name], tmp_path / "service")
-    environment = package_of(project) / "environment.py"
+    project = prepared[name].copy(tmp_path / "service")
+    environment = project.package / "environment.py"
     replace(environment, "class Environment(CoreEnvironment):\n", f"class Environment(CoreEnvironment):\n{REQUIRED}\n")
     assert "STRIPE_KEY" in project.poe("--quiet", "environment", code=1)
     append(project.path / ".env.test", "STRIPE_KEY=only-for-tests\n")

@@ -164,10 +164,9 @@ def test_a_bad_environment_is_refused_at_once(project: Project, verb: str) -> No
 
 def test_the_example_can_be_removed(framework: str, project: Project, tmp_path: Path) -> None:
     """As the README says; what is left, the template's own tests among it, still passes every check."""
-    path = tmp_path / "service"
-    shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
-    remove_the_example(path, framework)
-    Project(path, project.environment).poe("check", PYTEST_ADDOPTS=QUICK)
+    copy = project.copy(tmp_path / "service")
+    remove_the_example(copy, framework)
+    copy.poe("check", PYTEST_ADDOPTS=QUICK)
 
 
 only_django = pytest.mark.parametrize(
@@ -178,58 +177,51 @@ only_fastapi = pytest.mark.parametrize(
 )
 
 
-@only_django
-def test_a_second_resource_refers_to_the_first(project: Project, tmp_path: Path) -> None:
-    """As the README of a Django project says."""
-    path = tmp_path / "service"
-    shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
-    copy = Project(path, project.environment)
-    package = next(path.glob("*/core/about.py")).parents[1]
-    orders = package / "orders"
-    shutil.copytree(package / "items", orders)
-    (orders / "migrations" / "0001_initial.py").unlink()
+def with_orders(project: Project, directory: Path, framework: str) -> Project:
+    """A copy of a project with a package of orders, made from that of the items, whose schemas name an item."""
+    copy = project.copy(directory / "service")
+    orders = Path(shutil.copytree(copy.package / "items", copy.package / "orders"))
     for file in orders.glob("*.py"):
         file.write_text(file.read_text().replace("Item", "Order").replace("item", "order"))
+    replace(orders / "schemas.py", "schemas import Input", "schemas import Id, Input")
+    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Id\n")
+    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Id = 1\n')
+    replace(orders / "schemas.py", "    name: str\n", "    name: str\n    item_id: int\n")
+    shutil.copy(HERE / framework / "test_orders.py", copy.path / "tests")
+    return copy
+
+
+@only_django
+def test_a_second_resource_refers_to_the_first(framework: str, project: Project, tmp_path: Path) -> None:
+    """As the README of a Django project says."""
+    copy = with_orders(project, tmp_path, framework)
+    package, orders = copy.package, copy.package / "orders"
+    (orders / "migrations" / "0001_initial.py").unlink()
     replace(
         orders / "models.py",
         "    quantity",
         '    item = models.ForeignKey("items.Item", on_delete=models.PROTECT)\n    quantity',
     )
-    replace(orders / "schemas.py", "schemas import Input", "schemas import Id, Input")
-    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Id\n")
-    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Id = 1\n')
-    replace(orders / "schemas.py", "    name: str\n", "    name: str\n    item_id: int\n")
     replace(orders / "services.py", "constraints(duplicate", 'constraints(missing="There is no such item.", duplicate')
     replace(package / "items" / "services.py", "    get_item(item_id, lock=True).delete()", DELETE)
     items = f'    "{package.name}.items",\n'
     replace(package / "settings.py", items, items + items.replace("items", "orders"))
     append(package / "api.py", '\nfrom .orders.api import router as orders\n\napi.add_router("/orders", orders)\n')
-    shutil.copy(HERE / "django" / "test_orders.py", path / "tests")
     copy.poe("migrations")
     copy.poe("test", "tests/test_orders.py")
 
 
 @only_fastapi
-def test_a_second_package_refers_to_the_first(project: Project, tmp_path: Path) -> None:
+def test_a_second_package_refers_to_the_first(framework: str, project: Project, tmp_path: Path) -> None:
     """As the README of a FastAPI project says."""
-    path = tmp_path / "service"
-    shutil.copytree(project.path, path, ignore=shutil.ignore_patterns(".venv", "*.sqlite3", ".mypy_cache"))
-    copy = Project(path, project.environment)
-    package = next(path.glob("*/core/about.py")).parents[1]
-    orders = package / "orders"
-    shutil.copytree(package / "items", orders)
-    for file in orders.glob("*.py"):
-        file.write_text(file.read_text().replace("Item", "Order").replace("item", "order"))
+    copy = with_orders(project, tmp_path, framework)
+    package, orders = copy.package, copy.package / "orders"
     replace(orders / "models.py", "CheckConstraint, ", "CheckConstraint, ForeignKey, ")
     replace(
         orders / "models.py",
         "    description",
         '    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), index=True)\n    description',
     )
-    replace(orders / "schemas.py", "schemas import Input", "schemas import Id, Input")
-    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Id\n")
-    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Id = 1\n')
-    replace(orders / "schemas.py", "    name: str\n", "    name: str\n    item_id: int\n")
     service = orders / "service.py"
     service.write_text(
         service.read_text().replace("(session, duplicate", '(session, missing="There is no such item.", duplicate')
@@ -237,7 +229,6 @@ def test_a_second_package_refers_to_the_first(project: Project, tmp_path: Path) 
     replace(package / "models.py", "import Item\n", "import Item\nfrom .orders.models import Order\n")
     replace(package / "models.py", '"Item"]', '"Item", "Order"]')
     append(package / "main.py", "\nfrom .orders import endpoints as orders\n\napp.include_router(orders.router)\n")
-    shutil.copy(HERE / "fastapi" / "test_orders.py", path / "tests")
     copy.poe("migrate")
     copy.poe("migrations", "add orders")
     copy.poe("test", "tests/test_orders.py")

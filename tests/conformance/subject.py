@@ -2,10 +2,7 @@
 
 import contextlib
 import json
-import os
 import shutil
-import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.owner import replace
+from tests.processes import CLEAN, answers, free_port
 from tests.projects import Answer, Project, ask
 
 HERE = Path(__file__).parent
@@ -151,24 +149,10 @@ class Subject:
         established = _rows(self.port, ESTABLISHED)
         return sum(len(established & _sockets(pid)) for pid in workers or self.workers())
 
-    def is_up(self) -> bool:
-        """Whether it answers."""
-        try:
-            return self.ask("/health/live").status == 200
-        except OSError:
-            return False
-
-    def terminate(self) -> None:
-        """Sends SIGTERM to the parent, as an orchestrator does."""
-        self.process.send_signal(signal.SIGTERM)
-
     def stop(self, seconds: float = GRACE) -> None:
-        """Ends it by SIGTERM, within the grace period.
-
-        Some servers exit with 0, others pass the signal on to their parent.
-        """
-        self.terminate()
-        assert self.process.wait(timeout=seconds) in {0, -signal.SIGTERM}, self.log.read_text()
+        """Ends it by SIGTERM to the parent, as an orchestrator does, within the grace period."""
+        self.process.terminate()
+        assert self.process.wait(timeout=seconds) in CLEAN, self.log.read_text()
 
 
 @contextlib.contextmanager
@@ -176,33 +160,13 @@ def started(project: Project, log: Path, host: str = "127.0.0.1", **variables: s
     """An instance on a free port until the block ends; it may have ended before."""
     port = int(variables.get("PORT") or free_port())
     own = {"PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": str(log.with_name("metrics"))}
-    environment = os.environ | project.variables | PRODUCTION | own | variables
     command = [*project.poe_command, "--quiet", "serve"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=project.path, env=environment, stdout=output, stderr=-2, start_new_session=True
-        )
-    subject = Subject(process, port, log, host)
-    try:
-        assert eventually(lambda: subject.is_up() or process.poll() is not None, 60), f"not up:\n{log.read_text()}"
-        assert process.poll() is None, f"ended with {process.returncode}:\n{log.read_text()}"
+    live = f"http://{host}:{port}/health/live"
+    options = {"grace": 15, "clean": False}
+    with project.running(command, PRODUCTION | own | variables, log, lambda: answers(live), **options) as process:
+        subject = Subject(process, port, log, host)
         assert eventually(lambda: len(subject.workers()) == int(variables.get("WEB_CONCURRENCY", "1")), 10)
         yield subject
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=15)
-        with contextlib.suppress(ProcessLookupError):  # what outlives its parent
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _descendants(pid: int) -> Iterator[int]:

@@ -1,14 +1,14 @@
 """A service with wrong settings names all of them at once, and does not start."""
 
-import os
 import signal
-import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.subject import PRODUCTION, free_port
+from tests.conformance.subject import PRODUCTION, eventually
 from tests.postgres import Server
+from tests.processes import free_port
 from tests.projects import Project
 
 SECRET = "hunter2"  # noqa: S105
@@ -16,18 +16,14 @@ SECRET = "hunter2"  # noqa: S105
 
 def refuses(project: Project, verb: str, **variables: str) -> list[str]:
     """The lines that a command prints instead of doing anything."""
-    environment = os.environ | project.variables | PRODUCTION | {"PORT": str(free_port())} | variables
+    variables = {**PRODUCTION, "PORT": str(free_port()), **variables}
     command = [*project.poe_command, "--quiet", verb]
-    process = subprocess.Popen(
-        command, cwd=project.path, env=environment, stdout=-1, stderr=-2, text=True, start_new_session=True
-    )
-    try:
-        printed, _ = process.communicate(timeout=20)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        printed, _ = process.communicate()
-        pytest.fail(f"it runs:\n{printed}")
-    assert process.returncode not in {0, None}, printed
+    with tempfile.NamedTemporaryFile() as file:
+        log = Path(file.name)
+        with project.running(command, variables, log, by=signal.SIGKILL, clean=False) as process:
+            assert eventually(lambda: process.poll() is not None, 20), f"it runs:\n{log.read_text()}"
+        printed = log.read_text()
+    assert process.returncode != 0, printed
     return printed.splitlines()
 
 

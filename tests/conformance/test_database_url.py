@@ -93,7 +93,7 @@ class Result:
 
 def tried(project: Project, url: str) -> Result:
     """Starts the project with an address as its production environment would."""
-    package = next(project.path.glob("*/core/about.py")).parents[1].name
+    package = project.package.name
     framework = "django" if (project.path / "manage.py").exists() else "fastapi"
     script = REPORT.replace("SCRIPT", SCRIPTS[framework]).replace("PACKAGE", package)
     command: list[str | Path] = [project.environment / "bin" / "python", "-c", script]

@@ -7,9 +7,10 @@ import pytest
 
 from tests.conformance.conftest import Start
 from tests.conformance.scrape import scrape
-from tests.conformance.subject import PASSWORD, Subject, eventually, free_port
+from tests.conformance.subject import PASSWORD, Subject, eventually
 from tests.conformance.test_errors import assert_problem
 from tests.postgres import Server
+from tests.processes import NotReadyError, free_port
 
 PROBES = ("/health/live", "/health/ready")
 
@@ -32,7 +33,7 @@ def test_it_ends_if_it_cannot_start(start: Start, tmp_path: Path) -> None:
     """It says why. A server of several workers may start them again, and its orchestrator has to notice."""
     (tmp_path / "sitecustomize.py").write_text(BROKEN)
     reason = r"^ended with [1-9]\d*:(?s:.*)this version cannot start"
-    with pytest.raises(AssertionError, match=reason), start(PYTHONPATH=str(tmp_path), WEB_CONCURRENCY="1"):
+    with pytest.raises(NotReadyError, match=reason), start(PYTHONPATH=str(tmp_path), WEB_CONCURRENCY="1"):
         pass
 
 

@@ -3,10 +3,7 @@
 import contextlib
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.conftest import Start
-from tests.conformance.subject import PRODUCTION, Subject, free_port
+from tests.conformance.subject import PRODUCTION, Subject
 from tests.postgres import USER, Server
+from tests.processes import free_port, listens, running
 from tests.projects import Project
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
@@ -48,28 +46,14 @@ def pooling(server: Server, *, ignored: str = "") -> Iterator[int]:
     with tempfile.TemporaryDirectory(prefix="groundplan-pgbouncer-") as directory:
         file = Path(directory) / "pgbouncer.ini"
         file.write_text(CONFIGURATION.format(server=server.port, port=port, ignored=ignored))
-        if os.geteuid() == 0:  # as whom it refuses to run
-            shutil.chown(directory, USER)
-        with _running(file, port):
+        user = USER if os.geteuid() == 0 else None  # it refuses to run as root
+        if user:
+            shutil.chown(directory, user)
+        command = [str(PROGRAM), "-q", str(file)]
+        log = file.with_name("log")
+        # It ends with 1 when it gets SIGTERM.
+        with running(command, log, lambda: listens(port), seconds=10, grace=10, clean=False, user=user):
             yield port
-
-
-@contextlib.contextmanager
-def _running(file: Path, port: int) -> Iterator[None]:
-    user = USER if os.geteuid() == 0 else None
-    process = subprocess.Popen([str(PROGRAM), "-q", str(file)], user=user, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
 
 
 def behind(port: int, framework: str) -> str:

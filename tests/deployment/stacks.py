@@ -3,7 +3,6 @@
 import contextlib
 import re
 import secrets
-import socket
 import subprocess
 import threading
 import time
@@ -16,6 +15,7 @@ import yaml
 
 from tests.deployment.engine import Container, Engine, docker
 from tests.owner import replace
+from tests.processes import free_ports
 from tests.projects import Answer, ask
 from tests.tools import run
 
@@ -123,13 +123,6 @@ class Stack:
     def get(self, path: str, **headers: str) -> Answer:
         """Asks it."""
         return ask(f"{self.url}{path}", **headers)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nobody listens on."""
-    with contextlib.ExitStack() as sockets:
-        probes = [sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def configure(project: Path, framework: str, image: str) -> Stack:

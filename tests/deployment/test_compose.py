@@ -23,6 +23,7 @@ from tests.deployment.engine import Engine, docker
 from tests.deployment.stacks import Stack, read_or_write, services, until
 from tests.load import load
 from tests.owner import replace
+from tests.processes import free_port
 from tests.projects import ask
 from tests.tools import FRAMEWORKS, render, run
 
@@ -218,7 +219,7 @@ def development(project: Path, engine: Engine, tmp_path_factory: pytest.TempPath
     """`docker compose up`, in a project that root does not own."""
     path = tmp_path_factory.mktemp("development") / "service"
     shutil.copytree(project, path)
-    (port,) = stacks.free_ports(1)
+    port = free_port()
     stack = Development(path, port, os.getuid() or 1000)
     if os.getuid() == 0:
         for file in (path, *path.rglob("*")):

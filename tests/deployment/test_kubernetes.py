@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -24,6 +23,7 @@ from tests.deployment.conftest import Images
 from tests.deployment.engine import Engine
 from tests.owner import replace
 from tests.postgres import Server
+from tests.processes import free_port
 from tests.projects import ask, set_up
 from tests.tools import FRAMEWORKS, commit_all, groundplan, render, run, tree
 
@@ -500,9 +500,7 @@ def test_the_image_does_as_a_pod(
     objects = parse(manifests[framework, "production"])
     migration, server = (cluster.Pods(of_kind(objects, kind)[0]) for kind in ("Job", "Deployment"))
     config = environment(objects)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = postgres.create(f"pod_{framework}")
     variables = (f"DATABASE_URL={url}", f"SECRET_KEY={secrets.token_urlsafe(50)}", f"PORT={port}")
     tag = images(framework).tag

@@ -24,8 +24,8 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
 from tests import nginx
+from tests.conformance.subject import started
 from tests.deployment.upstream import Upstream, serving
-from tests.instances import instances
 from tests.nginx import Nginx
 from tests.owner import replace
 from tests.postgres import Server
@@ -938,9 +938,8 @@ def service(
     project = set_up(path)
     database = postgres.create(f"nginx_{framework}")
     project.poe("migrate", DATABASE_URL=database)
-    variables = {"DATABASE_URL": database, "WEB_CONCURRENCY": "1"}
-    with instances(project, directory, 1, **variables) as (instance,):
-        yield project, instance.address
+    with started(project, directory / "log", DATABASE_URL=database, WEB_CONCURRENCY="1") as instance:
+        yield project, f"127.0.0.1:{instance.port}"
 
 
 def test_the_service_knows_the_client_and_that_it_came_by_https(service: tuple[Project, str], tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests import nginx
-from tests.instances import Instance, instances
+from tests.conformance.subject import Subject, started
 from tests.postgres import Server
-from tests.projects import set_up
+from tests.projects import Project, set_up
 from tests.tools import render
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")]
@@ -23,13 +23,18 @@ HALF = (
 
 
 @pytest.fixture(scope="module")
-def instance(template: Path, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    path = tmp_path_factory.mktemp("slow") / "service"
+    return set_up(render(template, path, framework="django", target=["kubernetes"]))
+
+
+@pytest.fixture(scope="module")
+def instance(project: Project, postgres: Server) -> Iterator[Subject]:
     """One process of four threads."""
-    directory = tmp_path_factory.mktemp("slow")
-    project = set_up(render(template, directory / "service", framework="django", target=["kubernetes"]))
     database = postgres.create("slow_clients")
     project.poe("migrate", DATABASE_URL=database)
-    with instances(project, directory, 1, DATABASE_URL=database, WEB_CONCURRENCY="1") as (running,):
+    log = project.path.with_name("log")
+    with started(project, log, DATABASE_URL=database, WEB_CONCURRENCY="1") as running:
         yield running
 
 
@@ -58,15 +63,18 @@ def status(url: str, path: str, body: str | None = None, source: str = "127.0.0.
             return 0
 
 
-def test_four_slow_clients_stop_gunicorn_alone(instance: Instance) -> None:
+def test_four_slow_clients_stop_gunicorn_alone(instance: Subject) -> None:
     assert status(instance.url, "/health/live") == 200
     with half_sent(instance.url, 4):
         assert status(instance.url, "/health/live") == 0
 
 
-def test_a_hundred_slow_clients_do_not_reach_django_behind_nginx(instance: Instance, tmp_path: Path) -> None:
+def test_a_hundred_slow_clients_do_not_reach_django_behind_nginx(
+    project: Project, instance: Subject, tmp_path: Path
+) -> None:
     """The same configuration as in a pod, where both instances are the same; probes go straight to the server."""
-    with nginx.running(instance.project.path, tmp_path, [instance.address]) as proxy, half_sent(proxy.url, 100) as slow:
+    servers = [f"127.0.0.1:{instance.port}"]
+    with nginx.running(project.path, tmp_path, servers) as proxy, half_sent(proxy.url, 100) as slow:
         for number in range(20):
             for path in ("/health/live", "/health/ready", "/metrics"):
                 assert status(instance.url, path) == 200

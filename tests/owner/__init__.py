@@ -27,7 +27,7 @@ def append(file: Path, text: str) -> None:
 
 def add_a_domain(project: Project, framework: str) -> None:
     """A model with its migration, its endpoints and its tests, in the places that the README names."""
-    package = next(project.path.glob("*/core/about.py")).parents[1]
+    package = project.package
     shutil.copytree(HERE / framework / "notes", package / "notes")
     (package / "notes" / "__init__.py").touch()
     (project.path / "tests" / "notes").mkdir()
@@ -60,11 +60,11 @@ def add_a_domain(project: Project, framework: str) -> None:
         project.poe("migrations")
 
 
-def remove_the_example(project: Path, framework: str) -> None:
+def remove_the_example(project: Project, framework: str) -> None:
     """What the README says about getting rid of `items`."""
-    package = next(project.glob("*/core/about.py")).parents[1]
+    package = project.package
     shutil.rmtree(package / "items")
-    shutil.rmtree(project / "tests" / "items")
+    shutil.rmtree(project.path / "tests" / "items")
     if framework == "fastapi":
         replace(package / "main.py", "from .items import endpoints as items\n", "")
         replace(package / "main.py", "app.include_router(items.router)\n", "")
@@ -75,8 +75,8 @@ def remove_the_example(project: Path, framework: str) -> None:
         examples = seed[seed.index("\nITEMS =") : seed.index("\n\nasync def seed")]
         for text in (body, examples, "from .items.models import Item\n", "from sqlalchemy import select\n"):
             replace(package / "seed.py", text, "")
-        (project / "tests" / "test_seed.py").unlink()
-        next((project / "migrations" / "versions").glob("*_items.py")).unlink()
+        (project.path / "tests" / "test_seed.py").unlink()
+        next((project.path / "migrations" / "versions").glob("*_items.py")).unlink()
     else:
         replace(package / "settings.py", f'    "{package.name}.items",\n', "")
         replace(package / "api.py", "from .items.api import router as items\n", "")
@@ -85,7 +85,7 @@ def remove_the_example(project: Path, framework: str) -> None:
 
 def add_a_setting(project: Project) -> None:
     """An environment variable of the owner's, read by the owner's code."""
-    environment = next(project.path.glob("*/core/about.py")).parents[1] / "environment.py"
+    environment = project.package / "environment.py"
     text = environment.read_text()
     head, marker, tail = text.partition("\n\nenvironment = load(")
     assert marker

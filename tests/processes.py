@@ -1,0 +1,91 @@
+"""Programs that run beside a test or a benchmark until a block ends, such as servers, and ports for them."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+# Exit codes after SIGTERM. Django's development server leaves the signal to Python; Uvicorn repeats it once it has
+# stopped.
+CLEAN = {0, -signal.SIGTERM}
+
+
+class NotReadyError(Exception):
+    """A program ended before it was ready, or took too long; the message has its log."""
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str | Path],
+    log: Path,
+    ready: Callable[[], object] = lambda: True,
+    *,
+    seconds: float = 60,
+    by: int = signal.SIGTERM,
+    grace: float = 30,
+    clean: bool = True,
+    **options: Any,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Starts a program in its own session, appends its output to `log`, and waits until it is ready.
+
+    At the end of the block, the session gets the signal `by`; what still runs when the program has ended, or after
+    `grace` seconds, is killed. The program must have ended cleanly, now or before, unless `clean` is false. `options`
+    are those of Popen. Raises NotReadyError if the program ends, or `seconds` pass, before it is ready.
+    """
+    with log.open("ab") as output:
+        options |= {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(command, start_new_session=True, **options)
+    try:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if process.poll() is not None:
+                raise NotReadyError(f"ended with {process.returncode}:\n{log.read_text()}")
+            if time.monotonic() > deadline:
+                raise NotReadyError(f"is not ready after {seconds} seconds:\n{log.read_text()}")
+            time.sleep(0.01)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, by)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(grace)
+        code = process.poll()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    how = f"still ran {grace} seconds after the signal" if code is None else f"ended with {code}"
+    assert not clean or code in CLEAN, f"{how}:\n{log.read_text()}"
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of the URL is answered with 200."""
+    with contextlib.suppress(OSError, http.client.HTTPException), urllib.request.urlopen(url, timeout=10) as response:
+        response.read()
+        return int(response.status) == 200
+    return False
+
+
+def listens(port: int) -> bool:
+    """Whether a port of the loopback address accepts connections."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports of the loopback address that nothing listens on."""
+    with contextlib.ExitStack() as sockets:
+        probes = [sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing listens on."""
+    return free_ports(1)[0]
