@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from groundplan.errors import ExitCode, Stop
+from groundplan.git import forget_hook
 
 # The keys that `decide --format json` prints. They are an interface; the recorded decision may have more.
 DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
@@ -60,8 +61,19 @@ TemplateOption = Annotated[
     str | None,
     typer.Option("--template", metavar="SRC", help="Use this git URL or clone of the template."),
 ]
+
+
+def _not_empty(ref: str | None) -> str | None:
+    if ref == "":  # of a variable that is not set, in a script
+        raise typer.BadParameter("it is empty")
+    return ref
+
+
 Ref = Annotated[
-    str | None, typer.Option(help="A tag, branch or commit of the template. Default: the newest tag, or HEAD.")
+    str | None,
+    typer.Option(
+        help="A tag, branch or commit of the template. Default: the newest tag, or HEAD.", callback=_not_empty
+    ),
 ]
 
 
@@ -231,11 +243,15 @@ def main() -> None:
     for name in ("SIGTERM", "SIGHUP"):  # so that cleanup runs; Windows has no SIGHUP
         if number := getattr(signal, name, None):
             signal.signal(number, lambda received, _: sys.exit(128 + received))
+    for name in ("stdin", "stdout", "stderr"):  # a program may start this one with closed streams
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):  # escape characters that the terminal cannot show
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         if shutil.which("git") is None:
             raise Stop("Groundplan needs git, which was not found on PATH.")
+        forget_hook()
         app()
     except Stop as stop:
         print(stop, file=sys.stderr)  # noqa: T201

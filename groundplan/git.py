@@ -1,6 +1,7 @@
 """Git: commands, and the state of a project's working tree."""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,11 @@ from groundplan.errors import Stop
 def git(directory: Path, *arguments: str, check: bool = True) -> str:
     """Run git in a directory and return its output without the last line break. An error becomes one line."""
     run = subprocess.run(
-        ["git", "-c", "core.quotePath=false", "-C", directory, *arguments], capture_output=True, text=True, check=False
+        ["git", "-c", "core.quotePath=false", "-C", directory, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=False,
     )
     if check and run.returncode:
         raise Stop(f"git {arguments[0]} failed in {directory}: {reason(run.stderr)}")
@@ -24,11 +29,21 @@ def reason(text: str) -> str:
     return next((line for line in lines if line.startswith("fatal:")), lines[-1])
 
 
+def forget_hook() -> None:
+    """Remove the variables that git sets for hooks: they lead every git command to the hook's repository and index."""
+    listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False)
+    for name in listed.stdout.split():
+        if not name.startswith("GIT_CONFIG"):  # settings, which may also come from the user
+            os.environ.pop(name, None)
+
+
 @contextlib.contextmanager
 def restored_on_failure(project: Path) -> Iterator[None]:
     """Revert all changes to a committed project if the block fails."""
     if git(project, "rev-parse", "--is-inside-work-tree", check=False) != "true":
         raise Stop(f"{project} is not in a git repository. Commit it first, so that you can review the update.")
+    if not git(project, "ls-files", "--", "."):
+        raise Stop(f"{project} is not committed, perhaps because git ignores it. Commit it, then update.")
     if changes(project):
         raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
     try:

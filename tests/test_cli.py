@@ -14,7 +14,7 @@ import pexpect
 import pytest
 import yaml
 
-from tests.tools import FRAMEWORKS, ROOT, commit_all, groundplan, groundplan_here, render, run, tree
+from tests.tools import FRAMEWORKS, QUESTIONNAIRE, ROOT, commit_all, groundplan, groundplan_here, render, run, tree
 
 PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yml"))
 NEW = ("--preset", "microservice", "--defaults")
@@ -349,7 +349,7 @@ def test_decide_refuses_an_unknown_value(template: Path) -> None:
 
 def test_presets_lists_one_for_each_product(template: Path) -> None:
     printed = groundplan_here("presets", "--template", template).stdout
-    products = yaml.safe_load((ROOT / "copier.yml").read_text())["product"]["choices"].values()
+    products = QUESTIONNAIRE["product"]["choices"].values()
     assert set(PRESETS) == set(products)
     assert all(preset in printed for preset in PRESETS)
 
@@ -417,3 +417,27 @@ def test_unexpected_errors_have_no_traceback(tmp_path: Path) -> None:
     result = groundplan("check", tmp_path / "nowhere")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert os.fspath(tmp_path / "nowhere") in result.stderr
+
+
+@pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_no_error(template: Path, stream: str) -> None:
+    """As a daemon or a scheduler may start it."""
+    command = f"{sys.executable} -m groundplan decide --template {template} --preset cms {stream}"
+    run("bash", "-c", f"PYTHONPATH={ROOT} {command}", code=0)
+
+
+def test_an_empty_ref_is_refused(template: Path) -> None:
+    result = groundplan_here("presets", "--template", template, "--ref", "")
+    assert (result.returncode, "empty" in result.stderr) == (2, True)
+
+
+def test_a_hook_of_git_keeps_its_repository(template: Path, tmp_path: Path) -> None:
+    """Git sets variables for hooks, which would lead the command's own calls of git to the hook's repository."""
+    (tmp_path / "file").write_text("x")
+    commit_all(tmp_path, "Start", init=True)
+    hook = tmp_path / ".git" / "hooks" / "pre-commit"
+    hook.write_text(f"#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m groundplan presets --template {template}\n")
+    hook.chmod(0o755)
+    (tmp_path / "file").write_text("y")
+    run("git", "commit", "--quiet", "--all", "--message", "Through the hook", cwd=tmp_path)
+    assert run("git", "ls-tree", "--name-only", "HEAD", cwd=tmp_path) == "file\n"
