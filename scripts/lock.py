@@ -1,14 +1,14 @@
 """Update the lock files of rendered projects, and the reserved names that follow from them.
 
-    uv run python scripts/lock.py           # newest versions that pyproject.toml.jinja allows
-    uv run python scripts/lock.py --keep    # only changes that pyproject.toml.jinja requires
+    uv run python scripts/lock.py           # newest versions that extensions/options.yml allows
+    uv run python scripts/lock.py --keep    # only changes that extensions/options.yml requires
     uv run python scripts/lock.py --check   # change nothing, fail if something is outdated
 
-The projects are rendered from the working tree, with default answers.
+There is one lock for each framework, with the packages of all its options. Of the project's own entry, which lists the
+packages that are installed, a template renders what is selected (extensions/options.jinja).
 """
 
 import argparse
-import itertools
 import json
 import os
 import re
@@ -21,22 +21,48 @@ from pathlib import Path
 
 import copier
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 from groundplan import interpreters
 
 ROOT = Path(__file__).parents[1]
 UV = str(Path(sys.executable).with_name("uv"))
 RESERVED = ROOT / "extensions" / "reserved.yml"
-# The templates of lock files, and the answers that select each.
-LOCKS = {
-    "template_servers/gunicorn/uv.lock.jinja": {"framework": "django", "server": "gunicorn"},
-    "template_servers/granian/uv.lock.jinja": {"framework": "django", "server": "granian"},
-    "template_fastapi/uv.lock.jinja": {"framework": "fastapi"},
-}
+QUESTIONS = ROOT / "copier.yml"
+FACTS = ROOT / "extensions" / "options.yml"
+FRAMEWORKS = ("django", "fastapi")
+GROUPS = {"service": "packages", "tools": "tools"}  # of pyproject.toml, and where options.yml has them
 
 SLUG = "my_service"
-ROOT_PACKAGE = 'name = "{}"\nversion = "0.1.0"\nsource = {{ virtual = "." }}'
-PROJECT_NAME = '{{ slug | replace("_", "-") }}'
+OWN_ENTRY = re.compile(
+    r'name = "my-service"\nversion = "0\.1\.0"\nsource = { virtual = "\." }\n.*?(?=\n\[\[package\]\])', re.DOTALL
+)
+OWN_ENTRY_TEMPLATE = """\
+name = "{{ slug | replace("_", "-") }}"
+version = "0.1.0"
+source = { virtual = "." }
+default-groups = ["dev", "service", "tools"]
+
+[package.dev-dependencies]
+service = [
+{{- locked("packages", _copier_answers) }}
+]
+tools = [
+{{- locked("tools", _copier_answers) }}
+]
+
+[package.metadata]
+
+[package.metadata.requires-dev]
+dev = []
+service = [
+{{- locked("packages", _copier_answers, versions=true) }}
+]
+tools = [
+{{- locked("tools", _copier_answers, versions=true) }}
+]
+"""
+HEAD = '{% from "extensions/options.jinja" import locked -%}\n'
 HOSTS = {"pypi.org", "files.pythonhosted.org"}
 
 # Modules of Python 3.14 and 3.15, which may not be installed here.
@@ -72,25 +98,25 @@ def main() -> int:
     options = parser.parse_args()
 
     problems = []
-    packages, files = set[str](), set[str]()
-    with tempfile.TemporaryDirectory() as directory:
-        for number, (name, answers) in enumerate(LOCKS.items()):
-            project = Path(directory) / str(number)
-            render(answers, project)
-            template = ROOT / name
+    packages = set[str]()
+    for framework in FRAMEWORKS:
+        template = ROOT / f"template_{framework}" / "uv.lock.jinja"
+        with tempfile.TemporaryDirectory() as directory:
+            project = Path(directory) / "project"
+            render(framework, project)
+            require_all(framework, project)
             lock = locked(project, upgrade=not (options.keep or options.check))
             if not options.check:
                 template.write_text(lock)
             elif not template.exists() or template.read_text() != lock:
-                problems.append(f"{name} does not match its pyproject.toml.jinja")
+                problems.append(f"{template.relative_to(ROOT)} does not match {FACTS.relative_to(ROOT)}")
             packages |= installed(project)
-            files |= names_of_files(project)
 
     known = reserved()
     names = {
         "python": slugs(words()) | LATER_MODULES | known["python"],  # another machine may know more
         "packages": slugs(packages),
-        "project": slugs(files | USUAL_NAMES | DATABASE_NAMES) - {SLUG},
+        "project": slugs(names_of_files() | USUAL_NAMES | DATABASE_NAMES) - {SLUG},
     }
     if not options.check:
         RESERVED.write_text(HEADER + yaml.safe_dump({kind: sorted(names[kind]) for kind in names}, sort_keys=False))
@@ -103,14 +129,38 @@ def main() -> int:
     return 1 if problems else 0
 
 
-def render(answers: dict[str, str], project: Path) -> None:
+def render(framework: str, project: Path) -> None:
     """Render a project from the working tree, including uncommitted changes."""
     with tempfile.TemporaryDirectory() as directory:
-        for source in (ROOT / "copier.yml", ROOT / "extensions", *ROOT.glob("template_*")):
+        for source in (QUESTIONS, ROOT / "extensions", *ROOT.glob("template_*")):
             target = Path(directory) / source.name
             shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-        data = answers | {"slug": SLUG}
+        data = {"framework": framework, "slug": SLUG}
         copier.run_copy(directory, project, data=data, defaults=True, quiet=True)
+
+
+def require_all(framework: str, project: Path) -> None:
+    """Let a project require the packages of all options that its framework has."""
+    facts = yaml.safe_load(FACTS.read_text())
+    brought = [facts["always"], facts["options"]["framework"][framework]]
+    for question, answers in facts["options"].items():
+        if question != "framework" and is_asked(question, framework):
+            brought += answers.values()
+    pyproject = project / "pyproject.toml"
+    text = pyproject.read_text()
+    for group, kind in GROUPS.items():
+        requirements = [name + version for fact in brought for name, version in fact.get(kind, {}).items()]
+        text = re.sub(
+            rf"^{group} = \[.*?^\]", f"{group} = {json.dumps(requirements)}", text, flags=re.DOTALL | re.MULTILINE
+        )
+    pyproject.write_text(text)
+
+
+def is_asked(question: str, framework: str) -> bool:
+    """Whether a question can be asked for a framework; other answers that it may depend on are left open."""
+    questions = yaml.safe_load(QUESTIONS.read_text().partition("\n---\n")[2])  # the list of owners' files comes first
+    when = questions[question].get("when", True)
+    return str(NativeEnvironment().from_string(str(when)).render(framework=framework)) != "False"
 
 
 def locked(project: Path, *, upgrade: bool) -> str:
@@ -121,10 +171,10 @@ def locked(project: Path, *, upgrade: bool) -> str:
         raise SystemExit(f"The lock file would contain {', '.join(strangers)}: lock without private indexes.")
     if re.search(r"{[{%#]", lock):
         raise SystemExit("The lock file contains Jinja syntax: escape it here.")
-    before, found, after = lock.partition(ROOT_PACKAGE.format(SLUG.replace("_", "-")))
-    if not found:
+    template, found = OWN_ENTRY.subn(lambda _: OWN_ENTRY_TEMPLATE, lock)
+    if found != 1:
         raise SystemExit("The format of the project's own entry in the lock file has changed.")
-    return before + ROOT_PACKAGE.format(PROJECT_NAME) + after
+    return HEAD + template
 
 
 def installed(project: Path) -> set[str]:
@@ -146,10 +196,17 @@ def python() -> str:
     raise SystemExit("The projects need a newer Python than this machine has.")
 
 
-def names_of_files(project: Path) -> set[str]:
-    """Return the names of files and directories at the top of a project and in its package."""
-    folders = (project, project / SLUG)
-    return {path.name.partition(".")[0] for path in itertools.chain(*(folder.iterdir() for folder in folders))}
+def names_of_files() -> set[str]:
+    """Return the names of files and directories at the top of projects and in their packages, with all options."""
+    names = set[str]()
+    for framework in FRAMEWORKS:
+        root = ROOT / f"template_{framework}"
+        for path in root.rglob("*"):
+            parts = [part for part in path.relative_to(root).parts if not part.startswith("{{ has.")]
+            parts = parts[1:] if parts[:1] == ["{{ slug }}"] else parts
+            if len(parts) == 1:
+                names.add(parts[0].partition(".")[0])
+    return names
 
 
 def reserved() -> dict[str, set[str]]:

@@ -147,7 +147,7 @@ def parse_all(project: Path) -> None:
         if name.endswith((".toml", "uv.lock")):
             tomllib.loads(text)
         elif name.endswith((".yml", ".yaml")):
-            yaml.safe_load(text)
+            list(yaml.safe_load_all(text))
         elif name.endswith(".ini"):
             configparser.ConfigParser(interpolation=None).read_string(text)
 

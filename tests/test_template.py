@@ -1,24 +1,30 @@
 """The files of the template: its design rules, and the assumptions of updates."""
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 import yaml
 
 from groundplan import interpreters
-from tests.tools import FRAMEWORKS, ROOT
+from tests.tools import FRAMEWORKS, QUESTIONNAIRE, ROOT
 
-ROOTS = [ROOT / f"template_{name}" for name in (*FRAMEWORKS, "shared", "servers")]
+ROOTS = [ROOT / f"template_{name}" for name in (*FRAMEWORKS, "shared")]
 FILES = [
     path for root in ROOTS for path in sorted(root.rglob("*")) if path.is_file() and "__pycache__" not in path.parts
 ]
-COPIER = yaml.safe_load((ROOT / "copier.yml").read_text())
-INCLUDES = re.compile(r'\{%-? (?:include|extends) "template_shared/([^"]*)"( ~ \w+ ~ "([^"]+)")?')
+OWNERS = yaml.safe_load((ROOT / "extensions" / "owners.yml").read_text())["_exclude"]
+INCLUDES = re.compile(r'\{%-? (?:include|extends) "template_shared/([^"]*)"( ~ \w+(?: ~ "([^"]+)")?)?')
+
+
+def rendered(path: Path) -> str:
+    """Where a file of a template is in a project: an option's folder is laid over the root."""
+    parts = (part for part in path.parts if not part.startswith("{{ has."))
+    return PurePath(*parts).as_posix().removesuffix(".jinja")
 
 
 def test_no_code_runs_at_generation() -> None:
-    assert not {"_jinja_extensions", "_tasks", "_migrations"} & set(COPIER)
+    assert not {"_jinja_extensions", "_tasks", "_migrations"} & set(QUESTIONNAIRE)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -34,12 +40,11 @@ def test_the_projects_python_is_one_that_is_tested(framework: str) -> None:
 def test_sources_read_like_sources() -> None:
     """Fewer than 10 control tags per 1,000 lines: options select files, rarely lines.
 
-    Locks are no sources, a file that is nothing but an include has nothing to read, and a block is only the name of a
-    place that a framework's own file fills.
+    Locks are no sources, and a file that is nothing but an include has nothing to read. A pair of tags counts once.
     """
     texts = [path.read_text() for path in FILES if path.name != "uv.lock.jinja"]
     texts = [text for text in texts if not re.fullmatch(r"(\{% (set|include|extends) [^%]+%\}\n)+", text)]
-    tags = sum(len(re.findall(r"\{%-? (?!(end)?block)", text)) for text in texts)
+    tags = sum(len(re.findall(r"\{%-? (?!end)", text)) for text in texts)
     lines = sum(text.count("\n") for text in texts)
     assert tags < lines / 100
 
@@ -53,7 +58,7 @@ def test_sources_read_like_sources() -> None:
 def test_the_suffix_tells_whether_a_file_is_rendered(path: Path) -> None:
     has_jinja = bool(re.search(r"\{[{%#]", path.read_text()))
     assert has_jinja or path.suffix != ".jinja"
-    if path.is_relative_to(ROOTS[2]) or path.is_relative_to(ROOTS[3]):  # an include renders every file
+    if path.is_relative_to(ROOTS[2]):  # an include renders every file
         assert (path.suffix == ".jinja") is has_jinja
 
 
@@ -68,17 +73,18 @@ def test_every_shared_body_is_included_by_both() -> None:
             found |= names.union(*(included_by(ROOT / "template_shared" / name) for name in names))
         return found
 
-    for framework in FRAMEWORKS:
-        files = [path for path in FILES if path.is_relative_to(ROOT / f"template_{framework}")]
-        assert set().union(*map(included_by, files)) == shared
+    included = {
+        framework: set[str]().union(*(included_by(path) for path in FILES if f"template_{framework}" in path.parts))
+        for framework in FRAMEWORKS
+    }
+    assert included["django"] == shared
+    own = {name for name in shared if name.startswith("servers/")}
+    assert included["fastapi"] - own == shared - own  # Django has a choice of servers
 
 
 def test_both_roots_list_the_same_files_where_they_do_the_same() -> None:
     """Files that all projects have, so that a platform engineer finds them under the same names."""
-    names = [
-        {path.relative_to(root).as_posix().removesuffix(".jinja") for path in FILES if path.is_relative_to(root)}
-        for root in ROOTS[:2]
-    ]
+    names = [{rendered(path.relative_to(root)) for path in FILES if path.is_relative_to(root)} for root in ROOTS[:2]]
     package = "{{ slug }}"
     assert {
         *("README.md", "LICENSE", "pyproject.toml", "uv.lock", ".gitignore", ".editorconfig", ".env.example"),
@@ -112,31 +118,20 @@ def test_both_roots_list_the_same_files_where_they_do_the_same() -> None:
     } <= names[0] & names[1]
 
 
-@pytest.mark.parametrize("pattern", [line for line in COPIER["_exclude"] if "%}/" in line or "%}!/" in line])
-def test_every_pattern_of_what_is_left_out_still_matches_a_file(pattern: str) -> None:
-    wanted = re.sub(r"\{% if .*?%\}!?/(.*)\{% endif %\}", r"\1", pattern).removesuffix("/**")
-    assert any([*root.glob(name)] for root in ROOTS[:2] for name in (wanted, f"{wanted}.jinja"))
-
-
-@pytest.mark.parametrize("path", [path for path in FILES if path.name == "uv.lock.jinja"], ids=lambda p: p.parent.name)
-def test_locks_pin_what_the_projects_ask_for(path: Path) -> None:
-    lock = path.read_text()
-    if lock.startswith("{%"):
-        pytest.skip("it is nothing but an include")
-    framework = "fastapi" if path.parent.name == "template_fastapi" else "django"
-    project = (ROOT / f"template_{framework}" / "pyproject.toml.jinja").read_text()
-    servers = {"gunicorn", "granian"} & {path.parent.name}
-    for name in servers | set(re.findall(r'^    "([a-z0-9-]+)', project, flags=re.MULTILINE)):
-        assert f'\nname = "{name}"\n' in lock
-    assert set(re.findall(r'https?://([^/"]+)', lock)) == {"pypi.org", "files.pythonhosted.org"}
+@pytest.mark.parametrize("pattern", OWNERS)
+def test_every_pattern_of_the_owners_files_matches_one(pattern: str) -> None:
+    wanted = PurePath(re.sub(r"\{% if .*? %\}!?/(.*)\{% endif %\}", r"\1", pattern).removesuffix("/**"))
+    names = [PurePath(rendered(path.relative_to(root))) for root in ROOTS[:2] for path in FILES if root in path.parents]
+    assert any(place.match(str(wanted)) for name in names for place in (name, *name.parents))
 
 
 def test_the_image_starts_the_server_with_the_options_of_poe_serve() -> None:
     """Django's servers read them from a file, or from variables."""
 
     def options(name: str, end: str) -> list[str]:
-        text = (ROOT / "template_fastapi" / name).read_text()
+        text = (ROOT / name).read_text()
         return text.rpartition(".main:app")[2].partition(end)[0].replace("\\\n", " ").split()
 
-    assert options("Dockerfile.jinja", '"]') == options("poe_tasks.toml.jinja", '"$@"')
-    assert "--no-access-log" in options("Dockerfile.jinja", '"]')
+    image = options("template_shared/servers/uvicorn/command.jinja", '"]')
+    assert image == options("template_fastapi/poe_tasks.toml.jinja", '"$@"')
+    assert "--no-access-log" in image

@@ -35,8 +35,8 @@ def clone(template: Path, tmp_path: Path) -> Path:
 def improve(clone: Path, framework: str) -> None:
     """A next version of the template: changed, new and removed files, and weights that turn every decision."""
     root = clone / f"template_{framework}"
-    replace(root / "pyproject.toml.jinja", '"structlog>=26.1,', '"structlog>=26.1.0,')
-    replace(root / "pyproject.toml.jinja", '"mypy>=2.4,', '"mypy>=2.4.0,')
+    replace(clone / "extensions" / "options.yml", 'structlog: ">=26.1,', 'structlog: ">=26.1.0,')
+    replace(clone / "extensions" / "options.yml", 'mypy: ">=2.4,', 'mypy: ">=2.4.0,')
     replace(root / "pyproject.toml.jinja", 'requires-python = ">=3.12,', 'requires-python = ">=3.12.0,')
     replace(clone / "template_shared" / "gitignore.jinja", "\n# Yours", ".coverage\n\n# Yours")
     replace(root / "mypy.ini.jinja", "\n# Yours", "pretty = true\n\n# Yours")
@@ -311,6 +311,30 @@ def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_pat
         replace(clone / "template_shared/deploy/kubernetes/overlays/surroundings.yaml.jinja", "/8 }", "/8}")
 
 
+def test_debian_packages_are_the_owners(clone: Path, tmp_path: Path) -> None:
+    """An older project gets the file, which the Dockerfile needs."""
+    stub = clone / "template_fastapi" / "apt.txt.jinja"
+    body = stub.read_text()
+    stub.unlink()
+    commit_all(clone, "An older version")
+    project = render(clone, tmp_path / "service", framework="fastapi")
+    commit_all(project, "Start", init=True)
+    stub.write_text(body)
+    commit_all(clone, "A later version")
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", project)
+    packages = project / "apt.txt"
+    assert packages.read_text().startswith("# Debian packages")
+    assert "- `apt.txt`" in (project / "README.md").read_text()
+
+    packages.write_text("libmagic1\n")
+    commit_all(project, "Add a package")
+    replace(clone / "template_shared" / "apt.txt", "# Debian", "# More Debian")
+    commit_all(clone, "The next version")
+    run(copier, "update", "--defaults", project)
+    assert packages.read_text() == "libmagic1\n"
+
+
 def test_fastapi_has_no_choice_of_servers(clone: Path, tmp_path: Path) -> None:
     assert "server" not in answers(render(clone, tmp_path / "service", framework="fastapi"))
 
@@ -357,3 +381,16 @@ def test_every_version_that_landed_updates_to_this_one(framework: str, version: 
     assert result.returncode == 0, result.stderr + result.stdout
     used.uv("sync", "--quiet")
     used.poe("check", PYTEST_ADDOPTS=QUICK)
+
+
+def test_a_project_that_git_ignores_is_not_touched(clone: Path, tmp_path: Path) -> None:
+    """In a repository that ignores it, such as one of a home directory, git could not restore its files."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".gitignore").write_text("*\n")
+    commit_all(tmp_path / "home", "Start", init=True)
+    project = render(clone, tmp_path / "home" / "service", framework="fastapi")
+    before = tree(project)
+    improve(clone, "fastapi")
+    result = groundplan("update", project)
+    assert (result.returncode, "not committed" in result.stderr) == (1, True)
+    assert tree(project) == before

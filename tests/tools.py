@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,11 +17,23 @@ from typing import Any
 
 import copier
 import pytest
+import yaml
 
 from groundplan.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = ("django", "fastapi")
+
+
+def questionnaire(template: Path) -> dict[str, Any]:
+    """What copier.yml of a version of the template says, without the list of owners' files that it includes."""
+    text = (template / "copier.yml").read_text()
+    parsed: dict[str, Any] = yaml.safe_load(text.partition("\n---\n")[2] if text.startswith("!include") else text)
+    return parsed
+
+
+QUESTIONNAIRE = questionnaire(ROOT)
+OPTIONS: dict[str, Any] = yaml.safe_load((ROOT / "extensions" / "options.yml").read_text())
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None, code: int = 0) -> str:
@@ -86,6 +99,13 @@ def copy_working_tree(destination: Path) -> None:
             shutil.copy2(ROOT / name, destination / name)
 
 
+def copy_version(commit: str, destination: Path) -> None:
+    """Copies the repository's files as they were at a commit."""
+    destination.mkdir(parents=True, exist_ok=True)
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    subprocess.run(["tar", "--extract"], cwd=destination, input=archive, check=True)
+
+
 def shared() -> Path:
     """A directory that all workers of this run see; it is removed with the run's other temporary files."""
     return Path(os.environ["GROUNDPLAN_SHARED"])  # set in conftest.py
@@ -127,3 +147,14 @@ def tree(directory: Path) -> dict[str, bytes]:
     files = (path for path in directory.rglob("*") if path.is_file())
     relative = ((path.relative_to(directory), path) for path in files)
     return {name.as_posix(): path.read_bytes() for name, path in sorted(relative) if ".git" not in name.parts}
+
+
+def rendered(project: Path) -> dict[str, bytes]:
+    """What a version of the template has made: like `tree`, without where that version came from.
+
+    An executable file's name ends in `*`, as `ls -F` shows it.
+    """
+    source = re.compile(rb"^_(commit|src_path): .*\n", re.MULTILINE)
+    files = tree(project)
+    files[".copier-answers.yml"] = source.sub(b"", files[".copier-answers.yml"])
+    return {f"{name}*" if os.access(project / name, os.X_OK) else name: text for name, text in files.items()}

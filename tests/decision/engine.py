@@ -15,7 +15,6 @@ Answer: TypeAlias = str | bool
 Answers: TypeAlias = dict[str, Answer]
 
 CRITERIA = yaml.safe_load((ROOT / "extensions" / "criteria.yml").read_text())
-QUESTIONNAIRE = yaml.safe_load((ROOT / "copier.yml").read_text())
 VALUES: dict[str, list[Answer]] = {name: list(each["answers"]) for name, each in CRITERIA["criteria"].items()}
 PRODUCTS = [str(product) for product in VALUES["product"]]
 WEB_PRODUCTS = [product for product in PRODUCTS if product not in {"script", "pipeline"}]

@@ -8,7 +8,6 @@ from tests.decision.engine import (
     CRITERIA,
     ENVIRONMENT,
     PRODUCTS,
-    QUESTIONNAIRE,
     VALUES,
     Answer,
     answers_for,
@@ -16,6 +15,7 @@ from tests.decision.engine import (
     render,
     weights,
 )
+from tests.tools import QUESTIONNAIRE
 
 QUESTIONS = {name: details for name, details in QUESTIONNAIRE.items() if not name.startswith("_")}
 FRAMEWORKS = {"django", "fastapi"}

@@ -27,7 +27,7 @@ from tests.processes import free_port
 from tests.projects import ask
 from tests.tools import FRAMEWORKS, render, run
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.option("compose")]
 BIN = Path(sys.executable).parent
 SCRIPTS = ("deploy.sh", "backup.sh", "restore.sh")
 CLIENTS = 8

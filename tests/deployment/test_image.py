@@ -381,6 +381,13 @@ def project(request: pytest.FixtureRequest, template: Path, tmp_path_factory: py
     return render(template, tmp_path_factory.mktemp("dockerfile") / "service", framework=request.param)
 
 
+def test_an_owner_adds_debian_packages(engine: Engine, project: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(project, tmp_path / "service")
+    (copy / "apt.txt").write_text("# Greetings\nhello # says it\n\n")
+    with built(engine, copy, "--target=base") as (tag, _):
+        assert engine.once(tag, "hello") == "Hello, world!\n"
+
+
 @pytest.mark.parametrize(
     ("good", "bad"), [("", ""), ("USER 65532:65532\nEXPOSE", "USER root\nEXPOSE"), (":3.13-slim-bookworm", "")]
 )

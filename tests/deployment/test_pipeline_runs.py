@@ -365,6 +365,20 @@ def test_a_planted_mistake_fails_the_pipeline(
         assert PLANTED[mistake] in runner("check", code=1)
 
 
+def test_an_owner_adds_a_job(restored: Project, runner: Runner) -> None:
+    """In a directory that may be empty."""
+    if runner.github:
+        pytest.skip("there, it is another workflow")
+    directory = restored.path / ".gitlab/ci"
+    (directory / "own.yml").write_text("own:\n  stage: check\n  script: [echo this is ours]\n")
+    commit_all(restored.path, "A job")
+    assert "this is ours" in runner("own")
+    shutil.rmtree(directory)
+    commit_all(restored.path, "No target, and no job")
+    assert "postgresql" in (listed := runner("--list"))
+    assert "machine" not in listed
+
+
 def test_the_image_is_built_and_tried(project: Project, runner: Runner, engine: Engine) -> None:
     """Under a tag of its own. Nothing is pulled, as there may be no registry; this machine's engine is dind's."""
     tag = f"groundplan-pipeline:{uuid.uuid4().hex[:12]}"

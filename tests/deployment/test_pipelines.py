@@ -26,7 +26,7 @@ COMBINATIONS = [
     for ci in ("github", "gitlab")
     for targets in several
 ]
-pytestmark = [pytest.mark.xdist_group("pipelines")]
+pytestmark = [pytest.mark.option("github", "gitlab"), pytest.mark.xdist_group("pipelines")]
 # What zizmor says beyond its usual, and why it does not count here.
 ZIZMOR = """
 rules:
@@ -67,6 +67,7 @@ def project(request: pytest.FixtureRequest, rendered: Rendered) -> Path:
     return rendered(*request.param)
 
 
+GITLAB = ".gitlab-ci.yml .gitlab/ci/*.yml"
 # Which files a validator reads, and how it is called.
 VALIDATORS: dict[str, tuple[str, list[str]]] = {
     "actionlint": (".github/workflows/*", ["actionlint"]),
@@ -74,20 +75,20 @@ VALIDATORS: dict[str, tuple[str, list[str]]] = {
     "workflows": (".github/workflows/*", ["check-jsonschema", "--builtin-schema=vendor.github-workflows"]),
     "dependabot": (".github/dependabot.yml", ["check-jsonschema", "--builtin-schema=vendor.dependabot"]),
     "gitlab": (
-        ".gitlab-ci.yml",
+        GITLAB,
         ["check-jsonschema", *["--data-transform=gitlab-ci", "--builtin-schema=vendor.gitlab-ci"]],
     ),
     "renovate": ("renovate.json", ["check-jsonschema", "--builtin-schema=vendor.renovate"]),
     "yamllint": ("**/.*/**/*.yml", ["yamllint", "--strict", f"--config-data={YAMLLINT}"]),
-    "yamllint-gitlab": (".gitlab-ci.yml", ["yamllint", "--strict", f"--config-data={YAMLLINT}"]),
+    "yamllint-gitlab": (GITLAB, ["yamllint", "--strict", f"--config-data={YAMLLINT}"]),
     "shellcheck": ("deploy/pipeline/*", ["shellcheck"]),
 }
 
 
 def complaints(validator: str, *projects: Path) -> str:
     """What a validator says of the files that it reads; nothing where all is well."""
-    pattern, (name, *options) = VALIDATORS[validator]
-    files = [path for project in projects for path in sorted(project.glob(pattern))]
+    patterns, (name, *options) = VALIDATORS[validator]
+    files = [path for project in projects for pattern in patterns.split() for path in sorted(project.glob(pattern))]
     assert files
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "zizmor.yml").write_text(ZIZMOR)
@@ -100,7 +101,8 @@ def complaints(validator: str, *projects: Path) -> str:
 
 def texts(project: Path) -> dict[str, str]:
     """The files that are the platform's."""
-    files = [*sorted(project.glob(".github/**/*.yml")), *project.glob(".gitlab-ci.yml")]
+    patterns = [".github/**/*.yml", *GITLAB.split()]
+    files = [path for pattern in patterns for path in sorted(project.glob(pattern))]
     return {file.name: file.read_text() for file in files}
 
 
@@ -109,7 +111,7 @@ def commands(project: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, text in texts(project).items():
         content = yaml.safe_load(text)
-        if name == ".gitlab-ci.yml":
+        if (project / ".gitlab-ci.yml").exists():
             for job, body in content.items():
                 if isinstance(body, dict):
                     parts = [body.get(key, []) for key in ("before_script", "script", "after_script")]
@@ -148,6 +150,7 @@ BROKEN = [
     ("shellcheck", "deploy/pipeline/smoke.sh", '"$run-web" "$image"', "$run-web $image", "SC2086"),
     ("gitlab", ".gitlab-ci.yml", "  stage: check\n", "  stages: check\n", "stages"),
     ("gitlab", ".gitlab-ci.yml", "  interruptible: false\n", "  interruptible: 7\n", "interruptible"),
+    ("gitlab", ".gitlab/ci/machine.yml", "      when: manual\n", "      when: manually\n", "manually"),
     ("yamllint-gitlab", ".gitlab-ci.yml", "\naudit:\n", "\ncheck:\n", "duplication"),
     ("renovate", "renovate.json", '"minimumReleaseAge": "7 days"', '"minimumReleaseAge": 7', "minimumReleaseAge"),
 ]  # fmt: skip
@@ -229,10 +232,9 @@ def test_production_waits_for_a_person(rendered: Rendered) -> None:
     assert yaml.safe_load(github["deploy.yml"])[True].keys() == {"workflow_dispatch"}
     assert "environment=staging" in github["release.yml"]
     assert "production" not in github["release.yml"]
-    gitlab = yaml.safe_load(texts(rendered("django", "gitlab", ("compose", "kubernetes")))[".gitlab-ci.yml"])
-    production = {
-        job: body for job, body in gitlab.items() if isinstance(body, dict) and body.get("stage") == "production"
-    }
+    gitlab = texts(rendered("django", "gitlab", ("compose", "kubernetes")))
+    jobs = [job for text in gitlab.values() for job in yaml.safe_load(text).items() if isinstance(job[1], dict)]
+    production = {name: body for name, body in jobs if body.get("stage") == "production"}
     assert set(production) == {"production-machine", "production-cluster"}
     for body in production.values():
         assert [rule["when"] for rule in body["rules"]] == ["manual"]

@@ -18,7 +18,7 @@ from tests.postgres import Server
 from tests.projects import Project, set_up
 from tests.tools import render
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.option("gunicorn", "granian")]
 CLIENTS = 8
 REQUESTS = 20_000  # at least, of which none may be lost
 SERVERS = {"gunicorn": "django", "granian": "django", "uvicorn": "fastapi"}

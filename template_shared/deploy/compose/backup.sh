@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Makes a backup of the database, and of uploaded files if there are any, and prints its directory.
+#
+# Usage: backup.sh [--kind NAME]
+#
+# A backup is a directory in $BACKUPS, which appears only when it is complete and was read back. The newest
+# $BACKUPS_KEPT of each kind are kept. Both variables are set in .env.
+#
+# --kind NAME  deploy.sh uses "deploy"; the default is "scheduled"
+
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+
+kind=scheduled
+if [ "${1:-}" = --kind ]; then kind=${2:-} && shift "$(($# > 1 ? 2 : 1))"; fi
+[ $# = 0 ] || fail "unknown option $1: see --help"
+[[ $kind =~ ^[a-z]+$ ]] || fail "the kind is a word in lower case"
+kept=$(recorded BACKUPS_KEPT)
+[[ ${kept:=14} =~ ^[1-9][0-9]*$ ]] || fail "BACKUPS_KEPT in .env must be a number from 1"
+directory=$(recorded BACKUPS)
+[[ ${directory:=./backups} != *[[:space:]\'\"\#\$~]* ]] ||
+    fail "BACKUPS in .env must be a path without quotes, spaces, #, $ and ~"
+lock
+
+mkdir -p "$directory"
+directory=$(realpath "$directory")
+rm -rf "$directory"/.unfinished-* # left by a power cut
+unfinished=$(mktemp --directory "$directory/.unfinished-XXXXXX")
+trap 'rm -rf "$unfinished"' EXIT
+trap 'exit 1' INT TERM HUP
+
+docker compose exec -T database pg_dump --username=postgres --format=custom "$PACKAGE" >"$unfinished/database.dump"
+docker compose exec -T database pg_restore --file=/dev/null <"$unfinished/database.dump"
+files backup "$unfinished"
+(cd "$unfinished" && sha256sum -- * >SHA256SUMS)
+sync "$unfinished"/*
+
+finished=$directory/$(sleep 1 && date --utc +%Y%m%dT%H%M%SZ)-$kind # a second later than any before it
+mv --no-target-directory "$unfinished" "$finished"
+printf '%s\n' "$finished"
+
+find "$directory" -maxdepth 1 -type d -name "*Z-$kind" | sort --reverse | tail --lines="+$((kept + 1))" |
+    while read -r backup; do rm -rf "$backup"; done

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Restores a backup of the database and of uploaded files. Everything newer is lost.
+#
+# Usage: restore.sh [--yes] BACKUP
+#        restore.sh [--yes] --undo
+#
+# BACKUP is a directory that backup.sh created. It is restored and migrated beside the current data; only then does the
+# service stop. The current data is deleted when the service is healthy again. If anything fails, or the script is
+# interrupted, the current data returns.
+#
+# --undo  returns to the data from before a restore that was killed
+# --yes   does not ask for confirmation
+
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+
+yes='' undo='' backup=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    --yes) yes=yes ;;
+    --undo) undo=yes ;;
+    -*) fail "unknown option $1: see --help" ;;
+    *) backup=$1 ;;
+    esac
+    shift
+done
+if [ "$undo" ]; then
+    question="Everything since the restore will be lost."
+else
+    [ "$backup" ] || fail "no backup given: see --help"
+    [[ $backup = /* ]] || backup=$here/$backup
+    [ -r "$backup/SHA256SUMS" ] || fail "$backup is not a backup"
+    (cd "$backup" && sha256sum --check --quiet SHA256SUMS) || fail "$backup is damaged"
+    question="Everything newer than $(basename "$backup") will be lost."
+fi
+version=$(recorded VERSION)
+[ "$version" ] || fail "no version is recorded in .env: deploy one first"
+export MIGRATED_VERSION=$version # after a rollback, the last version that migrated is newer than this one
+if [ -z "$yes" ]; then
+    [ -t 0 ] || fail "there is no terminal to ask for confirmation: use --yes"
+    read -rp "$question Type 'restore' to go on: " answer
+    [ "$answer" = restore ] || fail "nothing was changed"
+fi
+lock
+list
+
+# The old database is called ${name}_replaced and the new one ${name}_restored.
+# As long as the database ${name}_replaced exists, the restore is not finished and can be undone.
+name=$PACKAGE
+
+# Renames the service's database to $2, and the database $1 to the service's. No connection survives.
+rename() {
+    query "ALTER DATABASE \"$name\" ALLOW_CONNECTIONS false;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ('$name', '$1');
+        BEGIN;
+        ALTER DATABASE \"$name\" RENAME TO \"$2\";
+        ALTER DATABASE \"$1\" RENAME TO \"$name\";
+        ALTER DATABASE \"$2\" ALLOW_CONNECTIONS true;
+        ALTER DATABASE \"$name\" ALLOW_CONNECTIONS true;
+        COMMIT" >/dev/null
+}
+
+put_back() {
+    local found
+    found=$(replaced) || return
+    if [ "$found" ]; then
+        whole docker compose --progress quiet stop "${running[@]}" || return
+        files put_back || return
+        rename "${name}_replaced" "${name}_restored" || return
+    fi
+    query "ALTER DATABASE \"$name\" ALLOW_CONNECTIONS true;
+        DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE)" || return
+    files clear
+}
+
+stopped=''
+undo() {
+    local code=$?
+    trap '' INT TERM HUP
+    trap - EXIT
+    put_back || fail "the old data is not completely back: restore.sh --undo tries again"
+    [ -z "$stopped" ] || start "${running[@]}" || fail "the old data is back, but the service is not healthy"
+    say "error: nothing was restored; the old data is still there"
+    exit "$((code ? code : 1))"
+}
+
+docker compose --progress quiet up --detach --no-deps --wait database
+found=$(replaced)
+if [ "$undo" ]; then
+    put_back || fail "the old data is not completely back"
+    start "${running[@]}" || fail "the old data is back, but the service is not healthy"
+    [ "$found" ] || fail "there is nothing to undo; leftovers of a restore are removed"
+    say "the data from before the restore is back"
+    exit
+fi
+[ -z "$found" ] || fail "a restore was killed here: see docs/one-machine.md"
+files check || fail "a restore was killed here: see docs/one-machine.md"
+trap undo EXIT
+trap 'exit 1' INT TERM HUP
+
+say "Restoring beside the current data ..."
+query "DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE)"
+query "CREATE DATABASE \"${name}_restored\" OWNER \"$name\""
+docker compose exec -T database pg_restore --username=postgres --dbname="${name}_restored" --exit-on-error \
+    --single-transaction <"$backup/database.dump"
+DATABASE_URL=postgresql://$name:$(recorded DATABASE_PASSWORD)@database:5432/${name}_restored \
+    docker compose run --rm --no-deps -T --env DATABASE_URL migrate
+# A dump of PostgreSQL 17 contains no statistics.
+docker compose exec -T database vacuumdb --username=postgres --analyze-only --quiet "${name}_restored"
+files restore "$backup"
+
+say "Exchanging the two ..."
+stopped=yes
+whole docker compose --progress quiet stop "${running[@]}"
+rename "${name}_restored" "${name}_replaced"
+files exchange
+start "${running[@]}"
+
+trap '' INT TERM HUP
+trap - EXIT
+query "DROP DATABASE \"${name}_replaced\" WITH (FORCE)" || fail "restored, but the database ${name}_replaced is left"
+files clear || fail "restored, but the old files could not be deleted: see docs/one-machine.md"
+record MIGRATED_VERSION "$version" PREVIOUS_VERSION ""
+say "restored: $(basename "$backup")"
