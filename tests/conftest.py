@@ -1,7 +1,9 @@
 """What the tests share: the template as a git repository, a PostgreSQL server, and commands."""
 
+import itertools
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from _pytest.nodeid import NodeId
 from hypothesis import settings
 
 from tests.postgres import Server, start
-from tests.tools import commit_all, copy_working_tree, made_once, shared
+from tests.tools import ROOT, commit_all, copy_working_tree, made_once, shared
 
 collect_ignore = ["owner"]  # tests that an owner adds to a rendered project
 
@@ -28,7 +30,35 @@ LONGEST = (
     *("deployment/test_rolling.py", "deployment/test_compose.py", "deployment/test_pipeline_runs.py"),
     *("test_rendered.py", "conformance/", "deployment/test_nginx.py", "test_update.py"),
     *("test_migrations.py", "deployment/test_image.py", "test_hostile.py", "test_install.py", "test_problems.py"),
+    "test_rows.py",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for test_rows.py."""
+    parser.addoption(
+        "--rows",
+        default="landed",
+        metavar="all|COMMIT",
+        help="check all rows of the matrix, or a third and those that differ from a commit (by default, the version"
+        " that landed last)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuses a commit that does not exist before any test runs."""
+    if (rows := config.getoption("rows")) not in {"all", "landed"}:
+        found = subprocess.run(["git", "rev-parse", "--verify", "--quiet", f"{rows}^{{commit}}"], cwd=ROOT, stdout=-3)
+        if found.returncode:
+            raise pytest.UsageError(f"--rows takes `all` or a commit; there is no commit {rows}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the rows of the matrix that were checked; among what was skipped are the others."""
+    reports = itertools.chain(*map(terminalreporter.getreports, ("passed", "failed")))
+    tests = (report.nodeid for report in reports if getattr(report, "when", "") == "call")
+    if rows := [name.partition("[")[2].rstrip("]") for name in tests if "test_rows.py::test_checks[" in name]:
+        terminalreporter.write_line(f"Rows checked: {', '.join(sorted(rows))}")
 
 
 @pytest.hookimpl(trylast=True)

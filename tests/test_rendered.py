@@ -12,10 +12,10 @@ import pytest
 from tests.conformance.subject import PRODUCTION
 from tests.owner import HERE, append, remove_the_example, replace
 from tests.postgres import Server
-from tests.projects import QUICK, Project, ask, parse_all, served, set_up, set_up_alone
+from tests.projects import QUICK, Project, ask, served, set_up, set_up_alone
 from tests.tools import FRAMEWORKS, commit_all, render, render_anew, run, tree
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.option("django", "fastapi")]
 VERBS = {"run", "serve", "test", "lint", "format", "types", "migrate", "migrations", "check"}
 
 
@@ -39,35 +39,10 @@ def pristine(framework: str, template: Path, tmp_path: Path) -> dict[str, bytes]
     return tree(render(template, tmp_path / "pristine", framework=framework))
 
 
-def test_no_trace_of_the_template(pristine: dict[str, bytes]) -> None:
-    for name, content in pristine.items():
-        assert not name.endswith(".jinja")
-        text = content.decode()
-        assert not re.search(r"\{%|%\}|\{#|\bjinja\b", text), name
-        # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, the nonce of a Django page,
-        # nor an f-string's `{{`
-        assert not re.search(r"(?<!\$)\{\{ (?!\$|csp_nonce)", text), name
-        if name not in {".copier-answers.yml", "README.md", "docs/operations.md"} and "decisions" not in name:
-            assert "groundplan" not in text.lower(), name
-
-
 def test_the_same_answers_give_the_same_bytes(
     framework: str, template: Path, tmp_path: Path, pristine: dict[str, bytes]
 ) -> None:
     assert tree(render_anew(template, tmp_path / "again", framework=framework)) == pristine
-
-
-def test_files_are_tidy(pristine: dict[str, bytes]) -> None:
-    for name, content in pristine.items():
-        text = content.decode()
-        assert "\r" not in text, name
-        assert text == "" or text.endswith("\n"), name
-        assert not text.endswith("\n\n"), name
-        assert not re.search(r"[ \t]+$", text, re.MULTILINE), name
-
-
-def test_every_file_parses(framework: str, template: Path, tmp_path: Path) -> None:
-    parse_all(render(template, tmp_path / "service", framework=framework))
 
 
 def test_the_lock_names_public_hosts_only(pristine: dict[str, bytes]) -> None:
@@ -80,11 +55,6 @@ def test_setting_up_changes_no_file(project: Project) -> None:
     project.poe("migrate")
     project.uv("lock", "--check")
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
-
-
-def test_check_passes_on_sqlite(project: Project) -> None:
-    """Format, lint, strict types, migration drift and the project's own tests."""
-    project.poe("check")
 
 
 def test_tests_pass_on_postgresql_and_leave_the_database_alone(project: Project, postgres: Server) -> None:
@@ -116,11 +86,11 @@ def test_check_fails_on_drift(project: Project, tmp_path: Path) -> None:
 
 def test_django_is_served_by_granian_where_that_is_the_answer(template: Path, tmp_path: Path) -> None:
     project = set_up(render(template, tmp_path / "service", framework="django", server="granian"))
-    project.uv("lock", "--check")
-    project.poe("check")
     with served(project, "serve", tmp_path / "log", DATABASE_URL="sqlite:///:memory:") as url:
         assert ask(f"{url}/health/live").headers["Server"] == "granian"
-    assert "gunicorn" not in str(tree(render(template, tmp_path / "pristine", framework="django", server="granian")))
+    pristine = tree(render(template, tmp_path / "pristine", framework="django", server="granian"))
+    del pristine["uv.lock"]  # which pins the packages of all options
+    assert "gunicorn" not in str(pristine)
 
 
 @pytest.mark.parametrize("verb", ["run", "serve"])

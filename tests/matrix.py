@@ -1,0 +1,153 @@
+"""The combinations of answers that are tested: every possible pair of answers occurs in one of these rows.
+
+The questions are those of copier.yml whose answers are options, so neither the criteria nor free text.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import covertable
+import yaml
+from jinja2 import StrictUndefined, meta
+from jinja2.sandbox import SandboxedEnvironment
+
+from tests.tools import FRAMEWORKS, ROOT, questionnaire
+
+Row = dict[str, Any]  # answers by question, for Copier; without the questions that are not asked
+JINJA = SandboxedEnvironment(undefined=StrictUndefined)
+TRIES = 5  # the shortest of so many arrays: it saves a tenth of the rows
+
+
+def options(template: Path) -> dict[str, dict[str, Any]]:
+    """The questions about options."""
+    criteria = yaml.safe_load((template / "extensions" / "criteria.yml").read_text())["criteria"]
+    return {
+        name: asked
+        for name, asked in questionnaire(template).items()
+        if name[0] != "_" and name not in criteria and ("choices" in asked or asked["type"] == "bool")
+    }
+
+
+def values(question: dict[str, Any]) -> list[Any]:
+    """The possible answers to a question; those to a multiple choice are all its subsets, as tuples."""
+    if "choices" not in question:
+        return [True, False]
+    choices = question["choices"]
+    pairs = choices.items() if isinstance(choices, dict) else (c if isinstance(c, list) else (c, c) for c in choices)
+    single = [value["value"] if isinstance(value, dict) else value for _, value in pairs]
+    if question.get("multiselect"):
+        return [subset for size in range(len(single) + 1) for subset in itertools.combinations(single, size)]
+    return single
+
+
+class Model:
+    """The possible answers, and which of them go together; `None` is the answer to a question that is not asked."""
+
+    def __init__(self, asked: dict[str, dict[str, Any]], facts: dict[str, Any]) -> None:
+        """`asked` are the questions as in copier.yml, `facts` the options as in extensions/options.yml."""
+        self.asked = asked
+        self.values = {name: values(question) for name, question in asked.items()}
+        if "framework" in asked:
+            self.values["framework"] = list(FRAMEWORKS)  # without `neither`, which writes no project
+        self.constraints = [*self._conditions(), *self._exclusions(facts)]
+
+    def _conditions(self) -> Iterator[dict[str, Any]]:
+        """A question has an answer exactly if it is asked."""
+        for name, question in self.asked.items():
+            if "when" not in question:
+                continue
+            known = sorted(meta.find_undeclared_variables(JINJA.parse(question["when"])) & self.asked.keys())
+            condition = JINJA.from_string(question["when"])
+            asked = {
+                answers: bool(yaml.safe_load(condition.render(dict(zip(known, answers, strict=True)))))
+                for answers in itertools.product(*([*self.values[other]] for other in known))
+            }
+            if not all(asked.values()):
+                self.values[name].append(None)
+            yield {
+                "operator": "fn",
+                "requires": [name, *known],
+                "evaluate": lambda row, name=name, known=known, asked=asked: (
+                    (row[name] is not None) == asked[tuple(row[other] for other in known)]
+                ),
+            }
+
+    def _exclusions(self, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Options that cannot be combined are not."""
+        places = {
+            fact.get("name", question if isinstance(value, bool) else value): (question, value)
+            for question, answers in facts.items()
+            for value, fact in answers.items()
+        }
+        for question, answers in facts.items():
+            for value, fact in answers.items():
+                for other, excluded in (places[name] for name in fact.get("excludes", ())):
+                    yield {
+                        "operator": "fn",
+                        "requires": [question, other],
+                        "evaluate": lambda row, one=(question, value), two=(other, excluded): (
+                            not (selects(row, *one) and selects(row, *two))
+                        ),
+                    }
+
+    def allows(self, row: Row) -> bool:
+        """Whether the answers, which need not be all, break no constraint."""
+        return all(c["evaluate"](row) for c in self.constraints if row.keys() >= set(c["requires"]))
+
+    def usual(self, framework: str) -> Row:
+        """The default answers; the first possible one where the default depends on the criteria."""
+        row: Row = {}
+        for name, question in self.asked.items():
+            default = framework if name == "framework" else question.get("default", "")
+            default = tuple(default) if isinstance(default, list) else default
+            possible = [value for value in self.values[name] if self.allows(row | {name: value})] or self.values[name]
+            row[name] = default if default in possible else possible[0]
+        return row
+
+    def rows(self) -> list[Row]:
+        """The rows, those of the default answers first; the same ones each time."""
+        presets = [self.usual(framework) for framework in FRAMEWORKS]
+        tries = [
+            covertable.make(self.values, presets=presets, constraints=self.constraints, salt=str(number))
+            for number in range(TRIES)
+        ]
+        return [
+            {
+                name: list(row[name]) if isinstance(row[name], tuple) else row[name]
+                for name in self.asked
+                if row[name] is not None
+            }
+            for row in min(tries, key=len)
+        ]
+
+
+def selects(row: Row, question: str, value: Any) -> bool:
+    """Whether a row has an answer, be it one of several."""
+    answer = row[question]
+    return value in answer if isinstance(answer, tuple) else bool(answer == value)
+
+
+@functools.cache
+def model(template: Path = ROOT) -> Model:
+    """The model of a version of the template."""
+    facts = template / "extensions" / "options.yml"  # earlier versions have none
+    return Model(options(template), yaml.safe_load(facts.read_text())["options"] if facts.exists() else {})
+
+
+def title(row: Row) -> str:
+    """A name for a row: its answers."""
+
+    def part(question: str, answer: Any) -> str:
+        if isinstance(answer, bool):
+            return question if answer else f"no_{question}"
+        return ("+".join(answer) or "none") if isinstance(answer, list) else str(answer)
+
+    return "-".join(itertools.starmap(part, row.items()))
+
+
+if __name__ == "__main__":
+    for row in model().rows():
+        print(title(row))

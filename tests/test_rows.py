@@ -1,0 +1,89 @@
+"""Projects from the rows of the matrix: in these, every possible pair of answers meets."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.matrix import Row, model, title
+from tests.postgres import Server
+from tests.projects import QUICK, parse_all, set_up
+from tests.test_update import LANDED
+from tests.tools import ROOT, commit_all, copy_version, made_once, render, render_anew, rendered, run, shared, tree
+
+pytestmark = pytest.mark.slow
+ROWS = model().rows()
+each_row = pytest.mark.parametrize("row", ROWS, ids=title)
+
+# The slow tests of a project run in the first row with each combination of these answers, which is always checked.
+STACK = ("framework", "server")
+
+
+def is_first(row: Row) -> bool:
+    """Whether no earlier row has the same stack."""
+    stacks = [[other.get(question) for question in STACK] for other in ROWS]
+    return stacks.index(stacks[ROWS.index(row)]) == ROWS.index(row)
+
+
+@each_row
+def test_files(row: Row, template: Path, tmp_path: Path) -> None:
+    """Nothing is left of the template, every file is tidy and parses, and the answers are recorded."""
+    project = render(template, tmp_path / "service", **row)
+    for name, content in tree(project).items():
+        text = content.decode()
+        assert not name.endswith(".jinja")
+        assert not re.search(r"\{%|%\}|\{#|\bjinja\b", text), name
+        # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, the nonce of a Django page,
+        # nor an f-string's `{{`
+        assert not re.search(r"(?<!\$)\{\{ (?!\$|csp_nonce)", text), name
+        if name not in {".copier-answers.yml", "README.md", "docs/operations.md"} and "decisions" not in name:
+            assert "groundplan" not in text.lower(), name
+        assert "\r" not in text, name
+        assert text == "" or text.endswith("\n"), name
+        assert not text.endswith("\n\n"), name
+        assert not re.search(r"[ \t]+$", text, re.MULTILINE), name
+    parse_all(project)
+    recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    assert {name: recorded[name] for name in model().asked if name in recorded} == row
+
+
+@each_row
+def test_checks(row: Row, template: Path, postgres: Server, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    """A project is set up from its lock, passes its own checks, and migrates on PostgreSQL."""
+    path = render(template, tmp_path / "service", **row)
+    if reason := spared(row, path, tmp_path / "former", pytestconfig.getoption("rows")):
+        pytest.skip(f"{title(row)}: {reason}")
+    project = set_up(path)
+    commit_all(project.path, "Start", init=True)
+    project.uv("lock", "--check")
+    project.poe("check", PYTEST_ADDOPTS="" if is_first(row) else QUICK)
+    project.poe("migrate", DATABASE_URL=postgres.create(f"row_{ROWS.index(row)}"))
+    assert run("git", "status", "--porcelain", cwd=project.path) == ""
+
+
+def spared(row: Row, project: Path, former: Path, wanted: str) -> str:
+    """Why a row is not checked in this run; empty if it is."""
+    turn = int(run("git", "rev-list", "--count", "HEAD", cwd=ROOT)) % 3
+    if wanted == "all" or is_first(row) or ROWS.index(row) % 3 == turn:
+        return ""
+    commit = LANDED[-1] if wanted == "landed" else wanted
+    template = made_once(shared() / "versions" / commit, lambda place: copy_version(commit, place))
+    try:
+        same = rendered(render_anew(template, former, **row)) == rendered(project)
+    except ValueError:  # Copier's, for an answer that the former version refuses
+        same = False
+    return f"its files are those of {commit[:7]}, and it is not in this commit's third" if same else ""
+
+
+def test_a_row_is_spared_only_if_its_files_are_the_same(tmp_path: Path) -> None:
+    turn = int(run("git", "rev-list", "--count", "HEAD", cwd=ROOT)) % 3
+    row = next(row for row in ROWS if not is_first(row) and ROWS.index(row) % 3 != turn)
+    commit = run("git", "rev-parse", "HEAD", cwd=ROOT).strip()
+    copy_version(commit, tmp_path / "template")
+    project = render_anew(tmp_path / "template", tmp_path / "service", **row)
+    assert commit[:7] in spared(row, project, tmp_path / "first", commit)
+    assert spared(row, project, tmp_path / "second", "all") == ""
+    (project / "pytest.ini").write_text("")
+    assert spared(row, project, tmp_path / "third", commit) == ""
+    assert spared(ROWS[0], project, tmp_path / "fourth", commit) == ""
