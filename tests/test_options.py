@@ -5,9 +5,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.matrix import model, options
+from tests.test_template import rendered
 from tests.tools import FRAMEWORKS, OPTIONS, QUESTIONNAIRE, ROOT
 
 # Every option: its name, question, answer and facts.
@@ -85,8 +85,7 @@ def test_the_lock_pins_what_every_option_asks_for(framework: str) -> None:
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_no_two_folders_bring_the_same_file(framework: str) -> None:
     root = ROOT / f"template_{framework}"
-    files = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
-    places = Counter("/".join(part for part in file.parts if not part.startswith("{{ has.")) for file in files)
+    places = Counter(rendered(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
     assert [place for place, count in places.items() if count > 1] == []
 
 
@@ -100,6 +99,6 @@ def test_one_version_of_everything() -> None:
         path for root in (*FRAMEWORKS, "shared") for path in (ROOT / f"template_{root}").rglob("*") if path.is_file()
     ]
     texts = {path: path.read_text() for path in files if path.name != "uv.lock.jinja"}
-    facts = yaml.safe_load((ROOT / "extensions" / "options.yml").read_text())["versions"]
+    facts = OPTIONS["versions"]
     literals = [value for value in facts.values() if ":" in value] + [f"uv=={facts['uv']}", f"python:{facts['python']}"]
     assert [path for path, text in texts.items() for literal in literals if literal in text] == []
