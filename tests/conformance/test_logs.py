@@ -48,7 +48,7 @@ def test_every_line_of_a_life_has_the_same_shape(start: Start) -> None:
         service.ask("/api/items", "POST", b"{")
         service.ask("/api/probe/log", "POST", {"colour": "green"})
         service.ask("/api/probe/fail", X_Request_ID="failing")
-        service.request_line("failing")
+        assert eventually(lambda: any("exception" in line for line in service.lines("failing"))), "the server says why"
         killed = service.workers()[0]
         os.kill(killed, signal.SIGKILL)
         assert eventually(lambda: len(service.workers()) == 2 and killed not in service.workers(), REPLACED)
