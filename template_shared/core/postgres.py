@@ -35,9 +35,17 @@ def parameters(url: str) -> dict[str, Any]:
     user = given.get("user") or os.environ.get("PGUSER")
     if name := given.get("dbname") or os.environ.get("PGDATABASE") or user:
         given["dbname"] = name
-    # Given options come last, so they take precedence; if the URL's are empty, none are sent.
-    options = given.get("options", os.environ.get("PGOPTIONS") or " ")
-    given["options"] = options and f"{REQUEST_OPTIONS} {options}".strip()
+    # The last ones take precedence; if the URL's are empty, none are sent.
+    options, variable = given.get("options", " "), os.environ.get("PGOPTIONS", "")
+    given["options"] = options and f"{REQUEST_OPTIONS} {options} {variable}".strip()
     wait = os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_TIMEOUT
     servers = os.environ.get("PGTARGETSESSIONATTRS") or "read-write"
     return {"connect_timeout": wait, "target_session_attrs": servers, **VANISHED, **given}
+
+
+def is_unstorable(error: object) -> bool:
+    """Return whether a text contains NUL or half a character, which PostgreSQL cannot store."""
+    if isinstance(error, UnicodeEncodeError):
+        return error.reason == "surrogates not allowed"
+    state = getattr(error, "sqlstate", "")  # None: the driver's own error, whose text has no SQL
+    return state in {"22021", "22P05"} or (state is None and "contain NUL" in str(error))

@@ -65,10 +65,7 @@ def describe(span: Span, method: str, route: str, status: int) -> None:
 
 
 def start_query(system: str, statement: object) -> Span:
-    """Start the span of a database query: its text, without the values of its parameters.
-
-    It records nothing if the request's span does not.
-    """
+    """Start a query's span, without the values of parameters; it records if the request's does."""
     if not trace.get_current_span().is_recording():
         return trace.INVALID_SPAN
     text = str(statement)
