@@ -93,6 +93,7 @@ def poe(project: Path, *arguments: str) -> str:
     return run(Path(sys.executable).with_name("poe"), "--directory", project, "--executor", "simple", *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_poe_has_the_tasks_of_an_option(template: Path, tmp_path: Path, framework: str) -> None:
     project = render_anew(with_a_queue(template), tmp_path / "with", framework=framework, queue="worker")
@@ -105,6 +106,7 @@ def test_poe_has_the_tasks_of_an_option(template: Path, tmp_path: Path, framewor
     assert "include" not in (project / "poe_tasks.toml").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_compose_includes_the_files_of_options_only(template: Path, tmp_path: Path, framework: str) -> None:
     own = {"django": ["compose.files.yaml"], "fastapi": []}[framework]
@@ -123,12 +125,12 @@ def test_facts_and_files_agree(framework: str) -> None:
     names = {rendered(path.relative_to(root)) for path in root.rglob("*.*.*") if path.is_file()}
     rows = [row for row in model().rows() if row["framework"] == framework]
     chosen = {
-        (question, str(answer)) for row in rows for question, answer in row.items() if not isinstance(answer, list)
+        (question, answer)
+        for row in rows
+        for question, value in row.items()
+        for answer in (value if isinstance(value, list) else [value])
     }
-    chosen |= {
-        (question, part) for row in rows for question, parts in row.items() if isinstance(parts, list) for part in parts
-    }
-    facts = [fact for _, question, answer, fact in NAMED if (question, str(answer)) in chosen]
+    facts = [fact for _, question, answer, fact in NAMED if (question, answer) in chosen]
     assert {
         name for name in names if re.fullmatch(r"(deploy/compose/)?compose\.\w+\.yaml|poe_tasks\.\w+\.toml", name)
     } == {path for fact in facts for path in fact.get("includes", ())}
