@@ -77,6 +77,11 @@ class Page(Strict):
     about: Text
 
 
+class Included(Strict):
+    environment: dict[Variable, Text] = {}
+    needed: list[Name] = []
+
+
 class Facts(Strict):
     packages: Packages = {}
     tools: Packages = {}
@@ -84,6 +89,7 @@ class Facts(Strict):
     settings: dict[Name, Annotated[str, of("[A-Z][A-Za-z]*")]] = {}
     services: dict[Name, Service] = {}
     commands: dict[Name, Text] = {}
+    includes: dict[Text, Included] = {}
     page: Page | None = None
 
 
