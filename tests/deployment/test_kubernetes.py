@@ -58,6 +58,30 @@ def project(projects: dict[str, Path], framework: str) -> Path:
     return projects[framework]
 
 
+def test_nothing_is_about_another_target(project: Path) -> None:
+    text = "\n".join(path.read_text() for path in (project / "docs").glob("*.md"))
+    for word in (
+        "docker compose",
+        "docker stats",
+        "deploy.sh` creates",
+        "/tmp/drain",
+        "LISTEN=https",
+        "/srv/media`: mount",
+    ):
+        assert word not in text, word
+    nginx = project / "deploy/nginx"
+    used = (
+        {
+            file
+            for generator in yaml.safe_load((nginx / "kustomization.yaml").read_text())["configMapGenerator"]
+            for file in generator["files"]
+        }
+        if nginx.exists()
+        else set()
+    )
+    assert {f"templates/{path.name}" for path in nginx.glob("templates/*")} == used - {"nginx.conf"}
+
+
 def kustomize(directory: Path) -> str:
     """What kubectl makes of an overlay, of which it must not complain."""
     result = subprocess.run([KUBECTL, "kustomize", directory], capture_output=True, text=True, check=False)
