@@ -4,8 +4,8 @@
     uv run python scripts/lock.py --keep    # only changes that extensions/options.yml requires
     uv run python scripts/lock.py --check   # change nothing, fail if something is outdated
 
-There is one lock for each framework, with the packages of all its options. Of the project's own entry, which lists the
-packages that are installed, a template renders what is selected (extensions/options.jinja).
+There is one lock for each framework, with the packages of all its options. The project's own entry lists the
+packages to install; extensions/options.jinja renders it from the selected options.
 """
 
 import argparse

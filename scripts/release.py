@@ -1,4 +1,4 @@
-"""Make a version: changelog, version number, commit, tag and wheel. Nothing is pushed.
+"""Make a release: changelog, version number, commit, tag and wheel. Nothing is pushed.
 
     uv run poe release 1.2.0
 
@@ -24,7 +24,7 @@ UV = str(Path(sys.executable).with_name("uv"))
 
 
 def main() -> None:
-    """Make the version that is named on the command line."""
+    """Make the release that is named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("version", help="such as 1.2.0, or 1.2.0rc1 for a version that projects do not find")
     version = parser.parse_args().version
@@ -80,7 +80,7 @@ def check(version: str) -> None:
     if wanted <= Version(current):
         raise SystemExit(f"{version} is not newer than {current}, the version in pyproject.toml.")
     if (branch := git("branch", "--show-current")) != "main":
-        raise SystemExit(f"Versions are made from main, and this is {branch or 'no branch'}.")
+        raise SystemExit(f"Release from main; the current branch is {branch or 'none'}.")
     if git("status", "--porcelain"):
         raise SystemExit("There are changes that are not committed.")
     if not list(ROOT.glob("changelog.d/*/*.md")):
