@@ -89,7 +89,7 @@ def test_versions_are_made_from_a_clean_main(clone: Path) -> None:
     assert "not committed" in release(clone, code=1)
     (clone / "new.txt").unlink()
     run("git", "switch", "--quiet", "--create", "topic", cwd=clone)
-    assert "and this is topic" in release(clone, code=1)
+    assert "the current branch is topic" in release(clone, code=1)
     run("git", "switch", "--quiet", "--detach", cwd=clone)
     assert "and this is no branch" in release(clone, code=1)
 

@@ -58,7 +58,9 @@ def lock_for_migration(connection: psycopg.Connection[Any]) -> None:
             log.info("waiting for another migration to end")
         is_waiting = True
         if time.monotonic() > deadline:
-            raise MigrationError(f"another migration is still running after {MIGRATION_TURN} seconds")
+            raise MigrationError(
+                f"another migration is still running after {MIGRATION_TURN} seconds"
+            )
         time.sleep(0.2)
     connection.commit()
 
