@@ -1,6 +1,7 @@
 """The files of the template: its design rules, and the assumptions of updates."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 import pytest
@@ -13,7 +14,7 @@ ROOTS = [ROOT / f"template_{name}" for name in (*FRAMEWORKS, "shared")]
 FILES = [
     path for root in ROOTS for path in sorted(root.rglob("*")) if path.is_file() and "__pycache__" not in path.parts
 ]
-OWNERS = yaml.safe_load((ROOT / "extensions" / "owners.yml").read_text())["_exclude"]
+OWNERS = yaml.safe_load((ROOT / "extensions" / "owners.yml").read_text())
 INCLUDES = re.compile(r'\{%-? (?:include|extends) "template_shared/([^"]*)"( ~ \w+(?: ~ "([^"]+)")?)?')
 
 
@@ -118,11 +119,33 @@ def test_both_roots_list_the_same_files_where_they_do_the_same() -> None:
     } <= names[0] & names[1]
 
 
-@pytest.mark.parametrize("pattern", OWNERS)
+CONDITION = re.compile(r"(?:\{% if (?P<condition>.*?) %\})?(?P<pattern>!?/.*?)(?:\{% endif %\})?")
+
+
+def conditions(patterns: Iterable[str]) -> dict[str, str]:
+    """The patterns of owners' files, and when each applies."""
+    found = [CONDITION.fullmatch(pattern) for pattern in patterns]
+    assert all(found)
+    return {match["pattern"]: match["condition"] or "" for match in found if match}
+
+
+@pytest.mark.parametrize("pattern", sorted(conditions(OWNERS["_exclude"] + OWNERS["_skip_if_exists"])))
 def test_every_pattern_of_the_owners_files_matches_one(pattern: str) -> None:
-    wanted = PurePath(re.sub(r"\{% if .*? %\}!?/(.*)\{% endif %\}", r"\1", pattern).removesuffix("/**"))
+    wanted = PurePath(pattern.removeprefix("!").removeprefix("/").removesuffix("/**"))
     names = [PurePath(rendered(path.relative_to(root))) for root in ROOTS[:2] for path in FILES if root in path.parents]
     assert any(place.match(str(wanted)) for name in names for place in (name, *name.parents))
+
+
+def test_owners_files_of_options_are_in_both_lists() -> None:
+    """Otherwise, selecting the option anew would overwrite them, or a later update would bring deleted ones back."""
+
+    def options(condition: str) -> set[str]:
+        return {*re.findall(r"'(\w+)' in built\.options", condition), *re.findall(r"\bhas\.(\w+)", condition)}
+
+    excluded, kept = (conditions(OWNERS[name]) for name in ("_exclude", "_skip_if_exists"))
+    of_options = {pattern: options(condition) for pattern, condition in excluded.items() if options(condition)}
+    assert of_options
+    assert of_options == {pattern: options(condition) for pattern, condition in kept.items() if condition}
 
 
 def test_the_image_starts_the_server_with_the_options_of_poe_serve() -> None:

@@ -311,6 +311,43 @@ def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_pat
         replace(clone / "template_shared/deploy/kubernetes/overlays/surroundings.yaml.jinja", "/8 }", "/8}")
 
 
+def test_an_owners_file_of_an_option_that_came_later_stays_deleted(clone: Path, tmp_path: Path) -> None:
+    """An option that is selected anew brings what is missing, and leaves what is there."""
+    project = render(clone, tmp_path / "service", framework="django", target=[])
+    commit_all(project, "Start", init=True)
+    copier = Path(sys.executable).with_name("copier")
+    locations = project / "deploy" / "nginx" / "locations"
+    overlays = project / "deploy" / "kubernetes" / "overlays"
+
+    def update(target: str) -> None:
+        improve_a_little(clone)
+        run(copier, "update", "--defaults", "--data", f"target={target}", project)
+        commit_all(project, f"Run on {target}")
+
+    update("[kubernetes]")
+    assert (locations / "kustomization.yaml").exists()
+    (locations / "service.conf").unlink()
+    (overlays / "staging" / "kustomization.yaml").unlink()
+    changed = overlays / "production" / "kustomization.yaml"
+    changed.write_text(f"{changed.read_text()}# Mine.\n")
+    commit_all(project, "My cluster")
+    before = tree(project / "deploy")
+    update("[kubernetes]")
+    assert tree(project / "deploy") == before
+
+    update("[]")
+    mine = tree(overlays)
+    assert mine.keys() <= {name.relative_to(overlays).as_posix() for name in overlays.rglob("*")}
+    update("[kubernetes]")
+    assert changed.read_text().endswith("# Mine.\n")
+    assert (overlays / "staging" / "kustomization.yaml").exists()
+
+
+def improve_a_little(clone: Path) -> None:
+    """One more version, so that there is something to update to."""
+    commit_all(clone, "One more version")
+
+
 def test_debian_packages_are_the_owners(clone: Path, tmp_path: Path) -> None:
     """An older project gets the file, which the Dockerfile needs."""
     stub = clone / "template_fastapi" / "apt.txt.jinja"
