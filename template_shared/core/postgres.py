@@ -9,8 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 # The proxy waits 20 seconds: long enough for the pool (5), the connection (5) and one query (10).
 CONNECT_TIMEOUT = 5
 POOL_TIMEOUT = 5
-# Detect a server that vanished, as in a failover, and no longer acknowledges packets. The first
-# value is in milliseconds, the others in seconds.
+# Detect a server that vanished and no longer acknowledges packets. In milliseconds, then seconds.
 VANISHED = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5}
 REQUEST_OPTIONS = (
     "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s "
