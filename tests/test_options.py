@@ -19,7 +19,7 @@ NAMED = [
 NAMES = [name for name, *_ in NAMED]
 NOTHING = {"none", "neither", False}  # answers that bring nothing
 FOLDERS = {path for name in FRAMEWORKS for path in (ROOT / f"template_{name}").rglob("{{ has.* }}")}
-KINDS = {"commands", "name", "packages", "tools", "variables", "services", "page", "excludes"}
+KINDS = {"commands", "name", "packages", "tools", "variables", "services", "includes", "page", "excludes"}
 
 
 def folders(name: str) -> list[Any]:

@@ -215,6 +215,18 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 
 def services(file: Path) -> dict[str, dict[str, Any]]:
-    """The services of a compose file, with anchors filled in and variables not."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text())["services"]
-    return found
+    """The services of a compose file, also included and extended ones, with anchors filled in and variables not."""
+    content = yaml.safe_load(file.read_text())
+    found: dict[str, dict[str, Any]] = {}
+    for other in content.get("include", ()):
+        found |= services(file.with_name(other))
+    return found | {name: extended(file, service) for name, service in content["services"].items()}
+
+
+def extended(file: Path, service: dict[str, Any]) -> dict[str, Any]:
+    """A service of a compose file with what it extends."""
+    if "extends" not in service:
+        return service
+    other = file.with_name(service["extends"].get("file", file.name))
+    base = extended(other, yaml.safe_load(other.read_text())["services"][service["extends"]["service"]])
+    return base | {key: value for key, value in service.items() if key != "extends"}

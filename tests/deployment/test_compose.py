@@ -79,10 +79,16 @@ def yamllint(file: Path) -> int:
 FILES = ("compose.yaml", "deploy/compose/compose.yaml")
 
 
+def production(project: Path) -> str:
+    """The text of all files that describe the production stack."""
+    return "".join(path.read_text() for path in sorted((project / "deploy/compose").glob("*.yaml")))
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_compose_files_are_valid_and_a_broken_one_is_not(copy: Path, name: str) -> None:
     file = copy / name
-    assert (schema(file), yamllint(file)) == (0, 0)
+    for path in sorted(file.parent.glob("*.yaml")):
+        assert (schema(path), yamllint(path)) == (0, 0), path.name
     replace(file, "    depends_on:", "    depend_on:")
     assert schema(file) != 0
 
@@ -106,7 +112,7 @@ def test_scripts_say_what_is_missing(project: Path) -> None:
 def test_every_variable_is_documented_and_read(project: Path) -> None:
     """What the compose file or a script asks for stands in the example, and what stands there is asked for."""
     directory = project / "deploy" / "compose"
-    text = "".join(re.sub(r"#.*", "", (directory / name).read_text()) for name in ("compose.yaml",))
+    text = re.sub(r"#.*", "", production(project))
     asked = set(re.findall(r"(?<!\$)\$\{?([A-Z_]+)", text))
     for script in SCRIPTS:
         asked |= set(re.findall(r"recorded ([A-Z_]+)", (directory / script).read_text()))
@@ -125,7 +131,7 @@ def test_every_variable_is_documented_and_read(project: Path) -> None:
 
 def test_a_missing_variable_is_named(copy: Path) -> None:
     directory = copy / "deploy/compose"
-    required = dict(re.findall(r"\${([A-Z_]+):\?([^}]+)}", (directory / "compose.yaml").read_text()))
+    required = dict(re.findall(r"\${([A-Z_]+):\?([^}]+)}", production(copy)))
     assert {"ALLOWED_HOSTS", "DATABASE_PASSWORD", "IMAGE", "VERSION"} <= set(required)
     command = ["docker", "compose", "config", "--quiet"]
     for missing in [None, *sorted(required)]:
@@ -153,9 +159,10 @@ def test_every_service_has_limits_and_a_version(project: Path) -> None:
 def test_nobody_but_the_service_reaches_the_database(project: Path) -> None:
     file = yaml.safe_load((project / "deploy/compose/compose.yaml").read_text())
     assert file["networks"]["database"]["internal"]
-    on_it = {name for name, service in file["services"].items() if "database" in (service.get("networks") or {})}
+    found = services(project / "deploy/compose/compose.yaml")
+    on_it = {name for name, service in found.items() if "database" in (service.get("networks") or {})}
     assert on_it == {"database", "migrate", "web-a", "web-b"}
-    assert [name for name, service in file["services"].items() if "ports" in service] == ["nginx"]
+    assert [name for name, service in found.items() if "ports" in service] == ["nginx"]
 
 
 def test_instances_leave_connections_for_others(project: Path) -> None:
@@ -164,7 +171,7 @@ def test_instances_leave_connections_for_others(project: Path) -> None:
     (connections,) = re.findall(r"max_connections=(\d+)", found["database"]["command"])
     text = (project / "service/core/environment.py").read_text()
     (pool,) = re.findall(r"database_pool_size: int = Field\(default=(\d+)", text)
-    file = (project / "deploy/compose/compose.yaml").read_text()
+    file = production(project)
     (pool,) = re.findall(r"DATABASE_POOL_SIZE:-(\d+)", file) or (pool,)
     (workers,) = re.findall(r"WEB_CONCURRENCY:-(\d+)", file)
     instances = [name for name in found if name.startswith("web-")]
@@ -578,10 +585,8 @@ def test_what_was_there_returns_after_an_interruption(
 WORKER = """
 services:
   worker:
-    extends: {file: compose.yaml, service: migrate}
-    image: ${IMAGE}:${VERSION}
-    networks: [front]
-    restart: unless-stopped
+    extends: {file: common.yaml, service: service}
+    networks: [database, front]
     healthcheck: {test: ["CMD", "true"], start_period: 60s, start_interval: 1s}
     command: bash -c "while exec 3<>/dev/tcp/database/5432; do sleep 0.01; done"
 """

@@ -54,7 +54,7 @@ MIGRATED_VERSION=$version docker compose run --rm --no-deps -T migrate python -m
     fail "version $version does not accept the variables in .env"
 printed=$(docker compose run --rm --no-deps -T check-nginx 2>&1) ||
     fail "nginx would not start with the files in deploy/nginx and these variables:"$'\n'"$printed"
-docker compose up --detach --no-deps --wait database || fail "the database does not start"
+docker compose up --detach --no-deps --wait "${backing[@]}" || fail "not healthy: see docker compose ps ${backing[*]}"
 [ -z "$(replaced)" ] || fail "a restore was killed here: see docs/one-machine.md"
 
 if [ -z "$rollback" ]; then

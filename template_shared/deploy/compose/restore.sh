@@ -84,7 +84,7 @@ undo() {
     exit "$((code ? code : 1))"
 }
 
-docker compose --progress quiet up --detach --no-deps --wait database
+docker compose --progress quiet up --detach --no-deps --wait "${backing[@]}"
 found=$(replaced)
 if [ "$undo" ]; then
     put_back || fail "the old data could not be fully put back"
