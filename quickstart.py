@@ -116,15 +116,15 @@ def start_project(arguments: list[str]) -> int:
 
 
 def explain(project: Path, uv: str, poe: Path) -> None:
-    """Print what there is now, and the command that serves it."""
+    """Print the next steps."""
     is_django = (project / "manage.py").exists()
     say(f"It works: a {'Django' if is_django else 'FastAPI'} project in {project}, committed to git.")
     print("Its README.md explains how to work on it.")
     if shutil.which("uv") is None:
         print("That needs uv on your PATH: https://docs.astral.sh/uv/getting-started/installation/")
-        print(f"Until then, {uv} is uv.")
+        print(f"Until then, use {uv}.")
     if is_django:
-        print(f"For http://127.0.0.1:8000/admin/, create a user there first: {poe} manage createsuperuser")
+        print(f"For http://127.0.0.1:8000/admin/, first create a user in that directory: {poe} manage createsuperuser")
     print("This command serves it on http://127.0.0.1:8000, with documentation of the API on /api/docs:")
     print(f"cd {shlex.quote(str(project))} && {poe} run")
 
@@ -206,7 +206,7 @@ def run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None)
 
 
 def say(text: str) -> None:
-    """Print what happens next, for a user who waits."""
+    """Print a progress message."""
     print(f"\n==> {text}", flush=True)
 
 

@@ -64,8 +64,8 @@ TemplateOption = Annotated[
 
 
 def _not_empty(ref: str | None) -> str | None:
-    if ref == "":  # of a variable that is not set, in a script
-        raise typer.BadParameter("it is empty")
+    if ref == "":  # --ref "$REF" in a script, with REF unset
+        raise typer.BadParameter("must not be empty")
     return ref
 
 
@@ -228,7 +228,7 @@ def presets(template: TemplateOption = None, ref: Ref = None) -> None:
 
 
 def _source(template: str | None, ref: str | None) -> Any:
-    from groundplan.template import resolve  # importing Copier takes a third of a second, which --help should not
+    from groundplan.template import resolve  # importing Copier takes a third of a second; --help should not wait for it
 
     with err.status("Fetching the template"):
         return resolve(template, ref)

@@ -30,10 +30,10 @@ def reason(text: str) -> str:
 
 
 def forget_hook() -> None:
-    """Remove the variables that git sets for hooks: they lead every git command to the hook's repository and index."""
+    """Remove the variables of git hooks: with them, git commands would use the hook's repository and index."""
     listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False)
     for name in listed.stdout.split():
-        if not name.startswith("GIT_CONFIG"):  # settings, which may also come from the user
+        if not name.startswith("GIT_CONFIG"):  # git configuration, which the user may have set
             os.environ.pop(name, None)
 
 

@@ -1,4 +1,4 @@
-"""Names that Copier does not promise to keep. Only this module uses them, and tests/test_internals.py watches them.
+"""Copier's private API. Only this module uses it, and tests/test_internals.py watches it.
 
 Copier's public functions `run_copy` and `run_update` fetch the template in each call and remove it afterwards. They
 cannot list the questions, check an answer before all earlier questions are answered, or render a text with the answers.
@@ -23,7 +23,7 @@ def another(worker: Worker, **options: Any) -> Worker:
 
 
 def question(worker: Worker, name: str, answers: Mapping[str, Any]) -> Question:
-    """Return a question as it is after `answers`: it parses an answer, and says whether it is asked."""
+    """Return a question in the context of earlier `answers`, to parse an answer or find out whether it is asked."""
     details = worker.template.questions_data[name]
     return Question(var_name=name, answers=AnswersMap(), context=answers, jinja_env=worker.jinja_env, **details)
 

@@ -11,7 +11,7 @@ from groundplan.errors import Stop
 
 
 def check_destination(destination: Path, *, overwrite: bool) -> None:
-    """Refuse a destination with files that a new project could overwrite."""
+    """Reject a destination with files that a new project could overwrite."""
     if destination.exists() and not destination.is_dir():
         raise Stop(f"{destination} is a file.")
     if not is_empty(destination) and not overwrite:
@@ -53,7 +53,7 @@ def staged(destination: Path) -> Iterator[Path]:
 
 
 def _check_overwrite(project: Path, destination: Path) -> None:
-    """Refuse to overwrite, before anything is written, if not all files can be written."""
+    """Check that every file can be written before writing any."""
     if not os.access(destination, os.W_OK):
         raise Stop(f"{destination} cannot be written: Permission denied.")
     for path in project.rglob("*"):

@@ -129,7 +129,7 @@ class Outcome:
 
     @property
     def unasked(self) -> set[str]:
-        """The questions that do not apply to the other answers."""
+        """The questions that are not asked, given the other answers."""
         return self._worker.answers.hidden
 
     @property
@@ -175,9 +175,9 @@ class Template:
         }
 
     def check(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answers in the types of their questions, or refuse them.
+        """Return the answers in the types of their questions, or reject them.
 
-        What depends on questions that are still unanswered, and free text, Copier checks when it comes to the question.
+        Copier itself checks free text, and answers that depend on unanswered questions, when it reaches the question.
         """
         if unknown := [name for name in answers if name not in self.questions]:
             raise Stop(f"Unknown question {unknown[0]!r}. Allowed: {', '.join(self.questions)}.", ExitCode.USAGE)
@@ -251,8 +251,9 @@ class Template:
 
 
 def _parse(question: internals.Question, answer: Any) -> Any:
-    """Return an answer in the type of its question, without two of Copier's guesses: any text is a bool, and any YAML
-    value a text.
+    """Convert an answer to its question's type.
+
+    Unlike Copier, do not accept arbitrary text as a bool, or an arbitrary YAML value as text.
     """
     name = question.var_name
     try:

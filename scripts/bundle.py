@@ -8,7 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class TemplateBundle(BuildHookInterface):  # type: ignore[type-arg]
-    """Writes `groundplan/template.bundle` with all commits up to HEAD, and all tags."""
+    """Writes `groundplan/template.bundle` with all commits up to HEAD, and the versions' tags."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
@@ -19,5 +19,5 @@ class TemplateBundle(BuildHookInterface):  # type: ignore[type-arg]
             if not bundle.exists():  # a source distribution contains it
                 raise RuntimeError("Build from a git clone: the wheel contains the git history of the template.")
             return
-        command = ["git", "bundle", "create", "--quiet", str(bundle), "HEAD", "--tags"]
+        command = ["git", "bundle", "create", "--quiet", str(bundle), "HEAD", "--tags=v*"]
         subprocess.run(command, cwd=root, check=True)

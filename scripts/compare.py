@@ -44,24 +44,29 @@ def main() -> int:
         version(options.old, old)
         version(options.new, new)
         rows = [row for row in model(new).rows() if fnmatch.fnmatch(title(row), options.rows)]
+        if not rows:
+            raise SystemExit(f"No row has a name like {options.rows}: see python -m tests.matrix")
         with concurrent.futures.ProcessPoolExecutor() as pool:
             compared = list(pool.map(differences, itertools.repeat(old), itertools.repeat(new), rows))
 
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    count = 0  # of the rows that both versions render
     for row, differing in zip(rows, compared, strict=True):
         if differing is None:
             print(f"Only the new version renders {title(row)}", file=sys.stderr)
             continue
+        count += 1
         for path, text in differing.items():
-            if not any(fnmatch.fnmatch(path, pattern) for pattern in options.ignored):
+            # The name of an executable file ends in `*` here.
+            if not any(fnmatch.fnmatch(path.removesuffix("*"), pattern) for pattern in options.ignored):
                 found[path, "" if options.stat else text].append(title(row))
     for (path, text), names in sorted(found.items()):
-        print(f"{path}: {'all' if len(names) == len(rows) else len(names)} of {len(rows)} rows")
-        if len(names) < len(rows):
+        print(f"{path}: {'all' if len(names) == count else len(names)} of {count} rows")
+        if len(names) < count:
             print(*(f"  {name}" for name in names), sep="\n")
         if text:
             print(text)
-    print(f"{len({path for path, _ in found})} files differ in {len(rows)} rows.")
+    print(f"{len({path for path, _ in found})} files differ in {count} rows.")
     return 1 if found else 0
 
 

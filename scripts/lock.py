@@ -4,33 +4,31 @@
     uv run python scripts/lock.py --keep    # only changes that extensions/options.yml requires
     uv run python scripts/lock.py --check   # change nothing, fail if something is outdated
 
-There is one lock for each framework, with the packages of all its options. Of the project's own entry, which lists the
-packages that are installed, a template renders what is selected (extensions/options.jinja).
+There is one lock for each framework, with the packages of all its options. The project's own entry lists the
+packages to install; extensions/options.jinja renders it from the selected options.
 """
 
 import argparse
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import copier
 import yaml
-from jinja2.nativetypes import NativeEnvironment
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from groundplan import interpreters
+from tests.matrix import model
+from tests.tools import FRAMEWORKS, OPTIONS, ROOT, copy_working_tree, render_anew
 
-ROOT = Path(__file__).parents[1]
 UV = str(Path(sys.executable).with_name("uv"))
 RESERVED = ROOT / "extensions" / "reserved.yml"
-QUESTIONS = ROOT / "copier.yml"
 FACTS = ROOT / "extensions" / "options.yml"
-FRAMEWORKS = ("django", "fastapi")
 GROUPS = {"service": "packages", "tools": "tools"}  # of pyproject.toml, and where options.yml has them
 
 SLUG = "my_service"
@@ -132,20 +130,15 @@ def main() -> int:
 def render(framework: str, project: Path) -> None:
     """Render a project from the working tree, including uncommitted changes."""
     with tempfile.TemporaryDirectory() as directory:
-        for source in (QUESTIONS, ROOT / "extensions", *ROOT.glob("template_*")):
-            target = Path(directory) / source.name
-            shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-        data = {"framework": framework, "slug": SLUG}
-        copier.run_copy(directory, project, data=data, defaults=True, quiet=True)
+        copy_working_tree(Path(directory))
+        render_anew(Path(directory), project, framework=framework, slug=SLUG)
 
 
 def require_all(framework: str, project: Path) -> None:
     """Let a project require the packages of all options that its framework has."""
-    facts = yaml.safe_load(FACTS.read_text())
-    brought = [facts["always"], facts["options"]["framework"][framework]]
-    for question, answers in facts["options"].items():
-        if question != "framework" and is_asked(question, framework):
-            brought += answers.values()
+    brought = [OPTIONS["always"]]
+    for question, answers in OPTIONS["options"].items():
+        brought += [fact for answer, fact in answers.items() if model().can_have(framework, question, answer)]
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text()
     for group, kind in GROUPS.items():
@@ -154,13 +147,6 @@ def require_all(framework: str, project: Path) -> None:
             rf"^{group} = \[.*?^\]", f"{group} = {json.dumps(requirements)}", text, flags=re.DOTALL | re.MULTILINE
         )
     pyproject.write_text(text)
-
-
-def is_asked(question: str, framework: str) -> bool:
-    """Whether a question can be asked for a framework; other answers that it may depend on are left open."""
-    questions = yaml.safe_load(QUESTIONS.read_text().partition("\n---\n")[2])  # the list of owners' files comes first
-    when = questions[question].get("when", True)
-    return str(NativeEnvironment().from_string(str(when)).render(framework=framework)) != "False"
 
 
 def locked(project: Path, *, upgrade: bool) -> str:

@@ -1,4 +1,4 @@
-"""Make a version: changelog, version number, commit, tag and wheel. Nothing is pushed.
+"""Make a release: changelog, version number, commit, tag and wheel. Nothing is pushed.
 
     uv run poe release 1.2.0
 
@@ -9,6 +9,7 @@ files and the tags are as before.
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,16 +18,16 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 UV = str(Path(sys.executable).with_name("uv"))
 
 
 def main() -> None:
-    """Make the version that is named on the command line."""
+    """Make the release that is named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("version", help="such as 1.2.0, or 1.2.0rc1 for a version that projects do not find")
+    parser.add_argument("version", help="such as 1.2.0")
     version = parser.parse_args().version
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that changes are undone
 
@@ -57,9 +58,11 @@ def main() -> None:
         wheel.parent.mkdir(exist_ok=True)
         on_failure.callback(wheel.unlink, missing_ok=True)
         shutil.copy(built, wheel)
-        # A merge changes the files before the branch. Edits that were made meanwhile are kept.
-        on_failure.callback(git, "reset", "--quiet", "--merge", start)
-        git("merge", "--quiet", "--ff-only", commit)
+        # Each step is done entirely or not at all: the first, if main is still at the start; the second, if nobody has
+        # edited the same files meanwhile.
+        git("update-ref", "refs/heads/main", commit, start)
+        on_failure.callback(git, "update-ref", "refs/heads/main", start, commit)
+        git("read-tree", "-m", "-u", start, commit)
         on_failure.pop_all()
 
     print(f"main is at version {version} ({commit[:7]}), with the tag {tag} and {wheel.relative_to(ROOT)}.")
@@ -70,18 +73,15 @@ def main() -> None:
 
 def check(version: str) -> None:
     """Refuse a version that cannot be made from this clone now."""
-    try:
-        wanted = Version(version)
-    except InvalidVersion:
-        raise SystemExit(f"{version!r} is not a version such as 1.2.0.") from None
-    if str(wanted) != version or len(wanted.release) != 3 or wanted.local or wanted.is_devrelease:
-        raise SystemExit(f"{version!r} is not written as 1.2.0 or 1.2.0rc1.")
+    # A pre-release would take all entries of the changelog, and projects would not find it.
+    if not re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", version):
+        raise SystemExit(f"{version!r} is not a version such as 1.2.0; there are no pre-releases.")
     current = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    if wanted <= Version(current):
+    if Version(version) <= Version(current):
         raise SystemExit(f"{version} is not newer than {current}, the version in pyproject.toml.")
     if (branch := git("branch", "--show-current")) != "main":
-        raise SystemExit(f"Versions are made from main, and this is {branch or 'no branch'}.")
-    if git("status", "--porcelain"):
+        raise SystemExit(f"Release from main; the current branch is {branch or 'none'}.")
+    if git("status", "--porcelain", "--untracked-files=all"):  # also if git is configured not to show them
         raise SystemExit("There are changes that are not committed.")
     if not list(ROOT.glob("changelog.d/*/*.md")):
         raise SystemExit("There is nothing to release: changelog.d has no entries.")

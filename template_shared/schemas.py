@@ -23,7 +23,7 @@ def _number(value: object) -> object:
     return value
 
 
-# Refuses `"7"` and `true`, which Pydantic would accept as integers. Put it last, or the schema loses
+# Rejects `"7"` and `true`, which Pydantic would accept as integers. Put it last, or the schema loses
 # the limits: `Annotated[int, Field(ge=0), Unquoted]`.
 Unquoted = BeforeValidator(_number)
 

@@ -18,7 +18,7 @@ from tests.tools import FRAMEWORKS, ROOT, questionnaire
 
 Row = dict[str, Any]  # answers by question, for Copier; without the questions that are not asked
 JINJA = SandboxedEnvironment(undefined=StrictUndefined)
-TRIES = 5  # the shortest of so many arrays: it saves a tenth of the rows
+TRIES = 5
 
 
 def options(template: Path) -> dict[str, dict[str, Any]]:
@@ -31,16 +31,30 @@ def options(template: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def values(question: dict[str, Any]) -> list[Any]:
-    """The possible answers to a question; those to a multiple choice are all its subsets, as tuples."""
+def choices(question: dict[str, Any]) -> list[Any]:
+    """The answers that a question offers."""
     if "choices" not in question:
         return [True, False]
-    choices = question["choices"]
-    pairs = choices.items() if isinstance(choices, dict) else (c if isinstance(c, list) else (c, c) for c in choices)
-    single = [value["value"] if isinstance(value, dict) else value for _, value in pairs]
+    listed = question["choices"]
+    pairs = listed.items() if isinstance(listed, dict) else (c if isinstance(c, list) else (c, c) for c in listed)
+    return [value["value"] if isinstance(value, dict) else value for _, value in pairs]
+
+
+def values(question: dict[str, Any]) -> list[Any]:
+    """The possible answers to a question; those to a multiple choice are all its subsets, as tuples."""
+    single = choices(question)
     if question.get("multiselect"):
         return [subset for size in range(len(single) + 1) for subset in itertools.combinations(single, size)]
     return single
+
+
+def named(facts: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """The name, question and answer of each option in extensions/options.yml; options.jinja has the same rule."""
+    return [
+        (str(fact.get("name", question if isinstance(answer, bool) else answer)), question, answer)
+        for question, answers in facts.items()
+        for answer, fact in answers.items()
+    ]
 
 
 class Model:
@@ -77,14 +91,11 @@ class Model:
 
     def _exclusions(self, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Options that cannot be combined are not."""
-        places = {
-            fact.get("name", question if isinstance(value, bool) else value): (question, value)
-            for question, answers in facts.items()
-            for value, fact in answers.items()
-        }
+        places = {name: (question, value) for name, question, value in named(facts)}
         for question, answers in facts.items():
             for value, fact in answers.items():
-                for other, excluded in (places[name] for name in fact.get("excludes", ())):
+                # tests/test_options.py refuses other names.
+                for other, excluded in (places[name] for name in fact.get("excludes", ()) if name in places):
                     yield {
                         "operator": "fn",
                         "requires": [question, other],
@@ -97,6 +108,24 @@ class Model:
         """Whether the answers, which need not be all, break no constraint."""
         return all(c["evaluate"](row) for c in self.constraints if row.keys() >= set(c["requires"]))
 
+    def completes(self, row: Row) -> bool:
+        """Whether answers to some questions, as in `values`, go together with some answers to all others."""
+        left = {
+            name: [value for value in values if self.allows(row | {name: value})]
+            for name, values in self.values.items()
+            if name not in row
+        }
+        if not self.allows(row) or not left:
+            return self.allows(row)
+        # The question with the fewest answers left first: where there are none, the search ends.
+        name = min(left, key=lambda name: len(left[name]))
+        return any(self.completes(row | {name: value}) for value in left[name])
+
+    def can_have(self, framework: str, question: str, answer: Any) -> bool:
+        """Whether a project of the framework can have an option."""
+        rows = [{question: value, "framework": framework} for value in self.values[question]]
+        return any(selects(row, question, answer) and self.completes(row) for row in rows)
+
     def usual(self, framework: str) -> Row:
         """The default answers; the first possible one where the default depends on the criteria."""
         row: Row = {}
@@ -107,12 +136,15 @@ class Model:
             row[name] = default if default in possible else possible[0]
         return row
 
-    def rows(self) -> list[Row]:
-        """The rows, those of the default answers first; the same ones each time."""
+    def rows(self, tries: int = TRIES) -> list[Row]:
+        """The rows, those of the default answers first; the same ones each time.
+
+        They are the shortest of so many arrays: more of them save a tenth of the rows.
+        """
         presets = [self.usual(framework) for framework in FRAMEWORKS]
-        tries = [
+        arrays = [
             covertable.make(self.values, presets=presets, constraints=self.constraints, salt=str(number))
-            for number in range(TRIES)
+            for number in range(tries)
         ]
         return [
             {
@@ -120,14 +152,14 @@ class Model:
                 for name in self.asked
                 if row[name] is not None
             }
-            for row in min(tries, key=len)
+            for row in min(arrays, key=len)
         ]
 
 
 def selects(row: Row, question: str, value: Any) -> bool:
     """Whether a row has an answer, be it one of several."""
-    answer = row[question]
-    return value in answer if isinstance(answer, tuple) else bool(answer == value)
+    answer = row.get(question)
+    return value in answer if isinstance(answer, tuple | list) else bool(answer == value)
 
 
 @functools.cache

@@ -14,9 +14,10 @@ def test_it_prints_each_difference_once_with_its_rows(template: Path, tmp_path: 
     clone = tmp_path / "template"
     run("git", "clone", "--quiet", template, clone)
     (clone / "template_fastapi" / ".env.test").unlink()
+    (clone / "template_fastapi" / "{{ has.compose }}" / "deploy" / "compose" / "deploy.sh.jinja").chmod(0o644)
     manifest = clone / "template_shared" / "gitlab" / "renovate.json"
     manifest.write_text(manifest.read_text() + "// changed\n")
-    command = (sys.executable, "scripts/compare.py", "HEAD")
+    command = (sys.executable, "scripts/compare.py", "--except", "deploy/compose/deploy.sh", "HEAD")
 
     printed = run(*command, "--rows", "fastapi-*", cwd=clone, code=1)
     assert ".env.test: all of 5 rows\n--- old/.env.test\n+++ /dev/null\n" in printed
@@ -33,3 +34,8 @@ def test_it_prints_each_difference_once_with_its_rows(template: Path, tmp_path: 
 def test_a_commit_that_does_not_exist_is_refused(template: Path) -> None:
     printed = run(sys.executable, "scripts/compare.py", "nothing", cwd=template, code=1)
     assert printed == "There is no commit nothing in this repository.\n"
+
+
+def test_rows_that_do_not_exist_are_refused(template: Path) -> None:
+    printed = run(sys.executable, "scripts/compare.py", "--rows", "flask-*", "HEAD", cwd=template, code=1)
+    assert printed == "No row has a name like flask-*: see python -m tests.matrix\n"

@@ -11,7 +11,7 @@ from tests.matrix import model
 from tests.owner import replace
 from tests.test_options import NAMED
 from tests.test_template import rendered
-from tests.tools import FRAMEWORKS, ROOT, commit_all, made_once, render_anew, run, shared
+from tests.tools import FRAMEWORKS, OPTIONS, ROOT, commit_all, made_once, render_anew, run, shared
 
 QUESTION = """
 queue:
@@ -123,14 +123,11 @@ def test_facts_and_files_agree(framework: str) -> None:
     """The bots that update images know Compose's files by such names."""
     root = ROOT / f"template_{framework}"
     names = {rendered(path.relative_to(root)) for path in root.rglob("*.*.*") if path.is_file()}
-    rows = [row for row in model().rows() if row["framework"] == framework]
-    chosen = {
-        (question, answer)
-        for row in rows
-        for question, value in row.items()
-        for answer in (value if isinstance(value, list) else [value])
-    }
-    facts = [fact for _, question, answer, fact in NAMED if (question, answer) in chosen]
+    facts = [
+        OPTIONS["options"][question][answer]
+        for _, question, answer in NAMED
+        if model().can_have(framework, question, answer)
+    ]
     assert {
         name for name in names if re.fullmatch(r"(deploy/compose/)?compose\.\w+\.yaml|poe_tasks\.\w+\.toml", name)
     } == {path for fact in facts for path in fact.get("includes", ())}

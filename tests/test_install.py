@@ -137,7 +137,7 @@ def test_quickstart_without_a_terminal(clone: Path, tmp_path: Path) -> None:
     assert '201 {"id":1,"name":"Example ' in result.stdout.replace('": ', '":').replace(', "', ',"')
     assert "\n  204 " in result.stdout  # the example does not stay
     assert f"It works: a FastAPI project in {tmp_path / 'my-service'}, committed" in result.stdout
-    assert f"{clone / '.venv' / 'bin' / 'uv'} is uv" in result.stdout
+    assert f"use {clone / '.venv' / 'bin' / 'uv'}." in result.stdout
     project = tmp_path / "my-service"
     assert result.stdout.splitlines()[-1] == f"cd {project} && .venv/bin/poe run"
     shutil.rmtree(project / ".venv")  # as if it had been interrupted

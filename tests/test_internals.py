@@ -1,4 +1,4 @@
-"""The private names of Copier that the command uses: in one module, and still there."""
+"""Copier's private API: only one module uses it, and all of it still exists."""
 
 import inspect
 from pathlib import Path

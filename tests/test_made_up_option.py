@@ -1,5 +1,6 @@
 """An option costs one question, one folder and one entry of facts; all else follows from them."""
 
+import re
 import shutil
 import sys
 import tomllib
@@ -27,8 +28,23 @@ cache:
   default: none
   validator: "{% from 'extensions/options.jinja' import refused %}{{ refused('cache', cache, _copier_answers) }}"
 
+search:
+  type: bool
+  when: "{{ framework == 'django' }}"
+  help: Can its items be searched?
+  default: false
+  validator: "{% from 'extensions/options.jinja' import refused %}{{ refused('search', search, _copier_answers) }}"
+
 # --- Computed"""
 FACTS = """
+  search:
+    true:
+      variables:
+        SEARCH_KEY:
+          default: none
+          production: "required: a key"
+          secret: {help: Opens the index., command: openssl rand -hex 32}
+      page: {file: search.md, title: Search, about: how to search}
   cache:
     valkey:
       packages: {markupsafe: ">=3"}
@@ -48,12 +64,18 @@ FACTS = """
 
 # Names for combinations"""
 PAGE = "docs/cache.md"
+UNSELECTED = {"django": b"search: false\n", "fastapi": b"cache: none\n"}
+SEARCH = {
+    "docs/search.md": "# Search\n",
+    "{{ slug }}/core/search.py": '"""Search."""\n',  # the template's
+    "tests/test_search.py": '"""Search."""\n',  # the owner's
+}
 CI = {"github": ".github/workflows/check.yml", "gitlab": ".gitlab-ci.yml"}
 
 
 @pytest.fixture(scope="module")
 def extended(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template with the option, as the next version."""
+    """The template with an option of each framework, as the next version."""
     clone = tmp_path_factory.mktemp("extended") / "template"
     run("git", "clone", "--quiet", template, clone)
     replace(clone / "copier.yml", "\n# --- Computed", QUESTION)
@@ -61,7 +83,11 @@ def extended(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     page = clone / "template_fastapi" / "{{ has.valkey }}" / PAGE
     page.parent.mkdir(parents=True)
     page.write_text("# Cache\n")
-    commit_all(clone, "Add a cache")
+    for name, text in SEARCH.items():
+        file = clone / "template_django" / "{{ has.search }}" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    commit_all(clone, "Add a cache and search")
     return clone
 
 
@@ -87,13 +113,37 @@ def test_it_is_in_a_new_project(extended: Path, tmp_path: Path, ci: str) -> None
     set_up(project).uv("lock", "--check")
 
 
+def test_yes_brings_a_secret_and_files(extended: Path, tmp_path: Path) -> None:
+    answers = {"framework": "django", "target": ["compose", "kubernetes"], "search": True}
+    project = render_anew(extended, tmp_path / "service", slug="desk", **answers)
+    for name, text in SEARCH.items():
+        assert (project / name.replace("{{ slug }}", "desk")).read_text() == text
+    assert "- [Search](docs/search.md): how to search.\n" in (project / "README.md").read_text()
+    assert "| `SEARCH_KEY` | none | required: a key |" in (project / "docs" / "operations.md").read_text()
+    assert "# Opens the index.\nSEARCH_KEY=\n" in (project / "deploy" / "compose" / ".env.example").read_text()
+    assert '--from-literal=SEARCH_KEY="$(openssl rand -hex 32)"' in (project / "docs" / "cluster.md").read_text()
+
+
+def test_yes_can_be_said_later(extended: Path, tmp_path: Path) -> None:
+    """The update brings the template's files. What is the owners' is only in new projects."""
+    project = render_anew(extended, tmp_path / "service", framework="django", slug="desk")
+    commit_all(project, "Start", init=True)
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", "--data", "search=true", project)
+    assert (project / "desk" / "core" / "search.py").exists()
+    assert (project / "docs" / "search.md").exists()
+    assert not (project / "tests" / "test_search.py").exists()
+    assert "# Opens the index.\nSEARCH_KEY=\n" in (project / "deploy" / "compose" / ".env.example").read_text()
+
+
 @pytest.mark.parametrize("answers", [{"framework": "django"}, {"framework": "fastapi"}])
 def test_without_it_nothing_changes(extended: Path, template: Path, tmp_path: Path, answers: dict[str, Any]) -> None:
     before = rendered(render_anew(template, tmp_path / "before", **answers))
     after = rendered(render_anew(extended, tmp_path / "after", **answers))
     recorded = after.pop(".copier-answers.yml")
-    assert (b"cache: none\n" in recorded) is (answers["framework"] == "fastapi")
-    assert before.pop(".copier-answers.yml") == recorded.replace(b"cache: none\n", b"")
+    added = UNSELECTED[answers["framework"]]
+    assert added in recorded
+    assert before.pop(".copier-answers.yml") == recorded.replace(added, b"")
     assert after == before
 
 
@@ -107,6 +157,9 @@ def test_it_is_in_the_matrix(extended: Path) -> None:
     assert {row["ci"] for row in rows} == {"github", "gitlab", "none"}
     assert {row["framework"] for row in rows} == {"fastapi"}
     assert not [row for row in rows if "kubernetes" in row["target"]]
+    assert {(row["framework"], row.get("search")) for row in model(extended).rows()} == {
+        *(("django", True), ("django", False), ("fastapi", None))
+    }
 
 
 def test_it_can_be_chosen_later(extended: Path, tmp_path: Path) -> None:
@@ -147,3 +200,53 @@ def test_an_answer_is_not_part_of_another(extended: Path, tmp_path: Path) -> Non
     commit_all(template, "Two of a kind")
     project = render_anew(template, tmp_path / "service", framework="fastapi", target=["kubernetes"], cache="valkeys")
     assert not (project / "docs" / "cache.md").exists()
+
+
+MARK = "import pytest\n\npytestmark = pytest.mark.option({})\n"
+CHECKLIST = (sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "tests/test_options.py")
+
+
+def checklist(template: Path, code: int) -> str:
+    return run(*CHECKLIST, cwd=template, env={"PYTHONPATH": str(template), "COLUMNS": "300"}, code=code)
+
+
+def test_the_checklist_passes_and_names_what_is_missing(extended: Path, tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    run("git", "clone", "--quiet", extended, template)
+    mark = template / "tests" / "test_cache_and_search.py"
+    mark.write_text(MARK.format('"valkey", "search"'))
+    checklist(template, code=0)
+
+    mark.write_text(MARK.format('"valkyrie"'))
+    folder = template / "template_fastapi" / "{{ has.valkey }}"
+    folder.rename(folder.with_name("{{ has.valky }}"))
+    shutil.copy(
+        template / "template_fastapi" / "docs" / "operations.md.jinja", folder.with_name("{{ has.valky }}") / "docs"
+    )
+    questions, facts = template / "copier.yml", template / "extensions" / "options.yml"
+    replace(questions, "    Valkey: valkey\n", "    Valkey: valkey\n    Redis: redis\n")
+    replace(questions, "refused('search', search,", "refused('cache', search,")
+    replace(facts, "page: {file: search.md", "page: {file: find.md")
+    replace(facts, "excludes: {kubernetes:", "excludes: {kubernete:")
+    replace(facts, "{markupsafe:", "{left-pad:")
+    replace(facts, "  nginx: [[compose],", "  nginx: [[composes],")
+    said = checklist(template, code=1)
+    for step, words in [
+        (1, "search: its validator in copier.yml does not call refused('search', search, _copier_answers)"),
+        (2, "cache: extensions/options.yml has no facts about ['redis']"),
+        (
+            2,
+            "template_fastapi/{{ has.valky }}: extensions/options.yml has no option named valky (meant: valkey?)",
+        ),
+        (2, "valkey: excludes: extensions/options.yml has no option named kubernete (meant: kubernetes?)"),
+        (2, "the combination nginx: extensions/options.yml has no option named composes (meant: compose?)"),
+        (
+            2,
+            "pytest.mark.option in tests/test_cache_and_search.py: extensions/options.yml has no option named valkyrie",
+        ),
+        (3, "several folders of template_fastapi bring docs/operations.md"),
+        (3, "search: neither template has its page docs/find.md"),
+        (4, "search has no test"),
+        (5, "valkey: template_fastapi/uv.lock.jinja lacks left-pad"),
+    ]:
+        assert re.search(rf"{re.escape(words)}.*\(CONTRIBUTING\.md, Add an option, step {step}\)", said), (words, said)

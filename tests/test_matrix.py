@@ -1,16 +1,21 @@
 """The matrix: every possible pair of answers is in a row, and only possible ones are."""
 
 import itertools
+import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.matrix import Model, Row, model, title
+from benchmarks.rows import QUESTIONS, simulated
+from groundplan.template import fetched, resolve
+from tests.matrix import Model, Row, model, named, selects, title
 from tests.test_names import JINJA
-from tests.tools import FRAMEWORKS, ROOT, run
+from tests.tools import FRAMEWORKS, OPTIONS, QUESTIONNAIRE, ROOT, run
 
 Pair = frozenset[tuple[str, Any]]
 
@@ -43,37 +48,73 @@ def possible(asked: dict[str, Any], values: dict[str, list[Any]], row: Row) -> I
             yield from possible(asked, values, row | {name: value})
 
 
-def test_every_possible_pair_is_in_a_row_and_no_other() -> None:
-    """By brute force, from the validators and not from the model's constraints."""
-    today = model()
-    every = list(possible(today.asked, today.values, {}))
-    rows = today.rows()
-    assert pairs(rows) == pairs(every)
-    assert all(row in map(hashable, every) for row in map(hashable, rows))
+def missing(made: Model, rows: list[Row]) -> Iterator[Row]:
+    """The pairs of answers that are in no row, although all other questions could be answered."""
+    found = pairs(rows)
+    for one, two in itertools.combinations(made.values, 2):
+        for answers in itertools.product(made.values[one], made.values[two]):
+            pair = {one: answers[0], two: answers[1]}
+            if None not in answers and frozenset(pair.items()) not in found and made.completes(pair):
+                yield pair
+
+
+def unused(made: Model, rows: list[Row]) -> set[tuple[str, Any]]:
+    """The answers that are in no row."""
+    every = {(name, answer) for name, answers in made.values.items() for answer in answers if answer is not None}
+    return every - {answer for row in rows for answer in hashable(row).items()}
+
+
+def test_every_possible_pair_is_in_a_row() -> None:
+    rows = model().rows()
+    assert list(missing(model(), rows)) == []
+    assert unused(model(), rows) == set()
     assert len({title(row) for row in rows}) == len(rows)
 
 
-def test_impossible_pairs_are_known() -> None:
-    """A new line is a decision."""
-    today = model()
-    every = {
-        frozenset(pair)
-        for one, two in itertools.combinations(today.values, 2)
-        for pair in itertools.product([(one, v) for v in today.values[one]], [(two, v) for v in today.values[two]])
-        if (one, None) not in pair and (two, None) not in pair
-    }
-    assert every - pairs(today.rows()) == {
-        frozenset({("framework", "fastapi"), ("server", "gunicorn")}),
-        frozenset({("framework", "fastapi"), ("server", "granian")}),
-    }
+def test_every_possible_pair_of_a_dozen_options_is_in_a_row() -> None:
+    """Simulated ones, which have too many combinations to list."""
+    simulation = simulated(model().asked | QUESTIONS)
+    rows = simulation.rows(tries=1)
+    assert list(missing(simulation, rows)) == []
+    assert unused(simulation, rows) == set()
+    assert list(missing(simulation, [row for row in rows if row.get("tasks") != "celery"]))
 
 
-def test_the_first_rows_are_the_default_answers() -> None:
-    first = model().rows()[: len(FRAMEWORKS)]
-    assert [row["framework"] for row in first] == list(FRAMEWORKS)
-    assert first[0] | {"framework": None} == {
-        "framework": None, "licence": "proprietary", "server": "gunicorn", "target": ["compose"], "ci": "github"
-    }  # fmt: skip
+def test_every_row_is_possible() -> None:
+    """By the questions' own conditions and validators, not by the model's constraints."""
+    for row in map(hashable, model().rows()):
+        assert list(possible(model().asked, {name: [row.get(name)] for name in model().asked}, {})) == [row]
+
+
+def test_the_model_excludes_what_the_validators_refuse() -> None:
+    always_asked = {name: {**asked, "when": "true"} for name, asked in model().asked.items()}
+    exclusions = Model(always_asked, OPTIONS["options"])
+    for earlier, later in itertools.combinations(OPTIONS["options"], 2):
+        validator = JINJA.from_string(always_asked[later]["validator"])
+        for answers in itertools.product(exclusions.values[earlier], exclusions.values[later]):
+            row = {earlier: answers[0], later: answers[1]}
+            assert (validator.render(row, _copier_answers=row) == "") is exclusions.allows(row), row
+
+
+def test_the_first_rows_are_the_default_answers(template: Path) -> None:
+    """Those that Copier takes, apart from the defaults that depend on the criteria."""
+    with fetched(resolve(str(template), None)) as questions:
+        for framework, row in zip(FRAMEWORKS, model().rows(), strict=False):
+            defaults = questions.decide({"framework": framework})
+            fixed = {
+                name for name, asked in model().asked.items() if name == "framework" or "{" not in str(asked["default"])
+            }
+            asked = {name: defaults.answers[name] for name in fixed - defaults.unasked}
+            assert {name: answer for name, answer in row.items() if name in fixed} == asked
+
+
+@pytest.mark.parametrize("row", model().rows(), ids=title)
+def test_python_and_jinja_give_options_the_same_names(row: Row) -> None:
+    """`has` in copier.yml."""
+    has = json.loads(JINJA.from_string(QUESTIONNAIRE["has"]["default"]).render(_copier_answers=row))
+    names = {name: (question, answer) for name, question, answer in named(OPTIONS["options"])}
+    assert has.keys() == names.keys() | OPTIONS["combinations"].keys()
+    assert {name for name in names if has[name]} == {name for name in names if selects(row, *names[name])}
 
 
 def test_it_is_the_same_each_time() -> None:

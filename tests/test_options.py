@@ -1,84 +1,138 @@
 """Options: each has a question, facts, files and a test of its effect, as CONTRIBUTING.md lists them."""
 
+import difflib
 import re
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.matrix import model, options
+from tests.matrix import choices, model, named, options
 from tests.test_template import rendered
 from tests.tools import FRAMEWORKS, OPTIONS, QUESTIONNAIRE, ROOT
 
-# Every option: its name, question, answer and facts.
-NAMED = [
-    (str(fact.get("name", question if answer is True else answer)), question, answer, fact)
-    for question, answers in OPTIONS["options"].items()
-    for answer, fact in answers.items()
-]
+NAMED = named(OPTIONS["options"])
 NAMES = [name for name, *_ in NAMED]
+COMBINATIONS = OPTIONS["combinations"]
 NOTHING = {"none", "neither", False}  # answers that bring nothing
+WITHOUT_FACTS = {"licence"}  # questions that are no options
 FOLDERS = {path for name in FRAMEWORKS for path in (ROOT / f"template_{name}").rglob("{{ has.* }}")}
 KINDS = {"commands", "name", "packages", "tools", "variables", "services", "includes", "page", "excludes"}
+each_option = pytest.mark.parametrize(("name", "question", "answer"), NAMED, ids=NAMES)
 
 
-def folders(name: str) -> list[Any]:
+def folders(name: str) -> list[Path]:
     return [path for path in FOLDERS if path.name == f"{{{{ has.{name} }}}}"]
 
 
+def step(number: int, text: str) -> str:
+    """What a failure says: what is missing, and the step of the checklist."""
+    return f"{text} (CONTRIBUTING.md, Add an option, step {number})"
+
+
+def unknown(where: str, wanted: set[str], known: set[str]) -> str:
+    """Why names are refused, and the likely ones."""
+    likely = {name: difflib.get_close_matches(name, known, 1) for name in sorted(wanted - known)}
+    names = [f"{name} (meant: {close[0]}?)" if close else name for name, close in likely.items()]
+    return step(2, f"{where}: extensions/options.yml has no option named {', '.join(names)}")
+
+
 def test_names_are_unique() -> None:
-    assert len({*NAMES, *OPTIONS["combinations"]}) == len(NAMES) + len(OPTIONS["combinations"])
+    repeated = [name for name, count in Counter([*NAMES, *COMBINATIONS]).items() if count > 1]
+    assert not repeated, step(2, f"several options or combinations are named {', '.join(repeated)}: give one a `name`")
 
 
-@pytest.mark.parametrize("question", OPTIONS["options"])
+@pytest.mark.parametrize("question", sorted({*options(ROOT), *OPTIONS["options"]} - WITHOUT_FACTS))
 def test_every_answer_brings_something_or_nothing(question: str) -> None:
-    details = QUESTIONNAIRE[question]
-    answers = {True, False} if details["type"] == "bool" else set(details["choices"].values())
-    assert answers - NOTHING == set(OPTIONS["options"][question])
+    asked, facts = options(ROOT).get(question), OPTIONS["options"].get(question)
+    assert asked, step(1, f"{question} is in extensions/options.yml, but copier.yml does not ask it")
+    assert facts, step(2, f"{question} is asked in copier.yml, but extensions/options.yml does not have it")
+    answers = {*choices(asked)}
+    missing, added = answers - NOTHING - {*facts}, {*facts} - answers
+    assert not missing, step(2, f"{question}: extensions/options.yml has no facts about {sorted(missing)}")
+    assert not added, step(1, f"{question}: copier.yml has no answer {sorted(added)}")
 
 
 @pytest.mark.parametrize("question", sorted({*OPTIONS["options"]} - {"framework"}))
 def test_every_question_refuses_what_cannot_be_combined(question: str) -> None:
-    assert f"refused('{question}', {question}, _copier_answers)" in QUESTIONNAIRE[question].get("validator", "")
+    call = f"refused('{question}', {question}, _copier_answers)"
+    validator = QUESTIONNAIRE.get(question, {}).get("validator", "")
+    assert call in validator, step(1, f"{question}: its validator in copier.yml does not call {call}")
 
 
-@pytest.mark.parametrize(("name", "fact"), [(name, fact) for name, _, _, fact in NAMED], ids=NAMES)
-def test_facts_are_of_known_kinds_and_lead_somewhere(name: str, fact: dict[str, Any]) -> None:
-    assert set(fact) <= KINDS
-    assert folders(name) or set(fact) & {"packages", "tools"}
-    assert set(fact.get("excludes", ())) <= set(NAMES)
+@each_option
+def test_facts_are_of_known_kinds_and_lead_somewhere(name: str, question: str, answer: Any) -> None:
+    fact = OPTIONS["options"][question][answer]
+    assert set(fact) <= KINDS, step(2, f"{name}: there are no facts called {sorted(set(fact) - KINDS)}")
+    assert folders(name) or set(fact) & {"packages", "tools"}, step(
+        3, f"{name} brings neither packages nor a folder {{{{ has.{name} }}}} in template_django or template_fastapi"
+    )
+    excluded = set(fact.get("excludes", ()))
+    assert excluded <= {*NAMES}, unknown(f"{name}: excludes", excluded, {*NAMES})
     if page := fact.get("page"):
-        pages = [path for root in FRAMEWORKS for path in (ROOT / f"template_{root}").rglob(f"{page['file']}.jinja")]
-        assert pages
+        names = {path.name.removesuffix(".jinja") for root in FRAMEWORKS for path in pages(root)}
+        assert page["file"] in names, step(3, f"{name}: neither template has its page docs/{page['file']}")
 
 
-def test_every_folder_belongs_to_an_option_or_a_combination() -> None:
-    assert {path.name[7:-3] for path in FOLDERS} <= {*NAMES, *OPTIONS["combinations"]}
-    for lists in OPTIONS["combinations"].values():
-        assert {name.removeprefix("not ") for names in lists for name in names} <= set(NAMES)
+def pages(framework: str) -> Iterator[Path]:
+    return (path for path in (ROOT / f"template_{framework}").rglob("*") if path.parent.name == "docs")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_option_has_a_test_of_its_effect(name: str) -> None:
+@pytest.mark.parametrize("folder", sorted(FOLDERS), ids=lambda folder: folder.relative_to(ROOT).as_posix())
+def test_every_folder_belongs_to_an_option_or_a_combination(folder: Path) -> None:
+    wanted, known = {folder.name[7:-3]}, {*NAMES, *COMBINATIONS}
+    assert wanted <= known, unknown(f"{folder.relative_to(ROOT)}", wanted, known)
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS)
+def test_every_combination_is_of_options(combination: str) -> None:
+    wanted = {name.removeprefix("not ") for names in COMBINATIONS[combination] for name in names}
+    assert wanted <= {*NAMES}, unknown(f"the combination {combination}", wanted, {*NAMES})
+
+
+MARKS = re.compile(r"pytest\.mark\.option\(([^)]*)\)")
+MARKED = {
+    name: path
+    for path in sorted((ROOT / "tests").rglob("test_*.py"))
+    if path != Path(__file__)
+    for names in MARKS.findall(path.read_text())
+    for name in re.findall(r'"(\w+)"', names)
+}
+
+
+@each_option
+def test_every_option_has_a_test_of_its_effect(name: str, question: str, answer: Any) -> None:
     """In its own folder, where it belongs to the rendered project, or here, marked with its name."""
     files = [path.relative_to(folder) for folder in folders(name) for path in folder.rglob("test_*")]
     inside = any(file.parts[:2] == ("tests", "core") for file in files)
-    marked = re.compile(rf'pytest\.mark\.option\([^)]*"{name}"')
-    outside = any(marked.search(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py"))
-    assert inside or outside
+    assert inside or name in MARKED, step(
+        4,
+        f"{name} has no test: neither in tests/core of its folder nor one that is marked pytest.mark.option({name!r})",
+    )
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_every_marked_test_is_of_an_option(name: str) -> None:
+    assert name in NAMES, unknown(f"pytest.mark.option in {MARKED[name].relative_to(ROOT)}", {name}, {*NAMES})
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_lock_pins_what_every_option_asks_for(framework: str) -> None:
     lock = (ROOT / f"template_{framework}" / "uv.lock.jinja").read_text()
-    rows = [row for row in model().rows() if row["framework"] == framework]
-    chosen = {
-        answer for row in rows for value in row.values() for answer in (value if isinstance(value, list) else [value])
+    facts = {"every project": OPTIONS["always"]} | {
+        name: OPTIONS["options"][question][answer]
+        for name, question, answer in NAMED
+        if model().can_have(framework, question, answer)
     }
-    facts = [OPTIONS["always"], *(fact for _, _, answer, fact in NAMED if answer in chosen)]
-    for fact in facts:
-        for package in (*fact.get("packages", ()), *fact.get("tools", ())):
-            assert f'\nname = "{package.partition("[")[0]}"\n' in lock
+    for name, fact in facts.items():
+        packages = {package.partition("[")[0] for package in (*fact.get("packages", ()), *fact.get("tools", ()))}
+        missing = {package for package in packages if f'\nname = "{package}"\n' not in lock}
+        assert not missing, step(
+            5,
+            f"{name}: template_{framework}/uv.lock.jinja lacks {', '.join(sorted(missing))}; run poe lock --keep",
+        )
     assert set(re.findall(r'https?://([^/"]+)', lock)) == {"pypi.org", "files.pythonhosted.org"}
 
 
@@ -86,11 +140,8 @@ def test_the_lock_pins_what_every_option_asks_for(framework: str) -> None:
 def test_no_two_folders_bring_the_same_file(framework: str) -> None:
     root = ROOT / f"template_{framework}"
     places = Counter(rendered(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
-    assert [place for place, count in places.items() if count > 1] == []
-
-
-def test_every_option_in_the_questionnaire_has_facts() -> None:
-    assert set(options(ROOT)) - {"licence"} == set(OPTIONS["options"])
+    repeated = [place for place, count in places.items() if count > 1]
+    assert not repeated, step(3, f"several folders of template_{framework} bring {', '.join(repeated)}")
 
 
 def test_one_version_of_everything() -> None:

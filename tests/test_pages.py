@@ -123,7 +123,7 @@ def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp
 
 
 def open_page(page: Page, service: Service, path: str) -> dict[str, str]:
-    """Open an address and return its Content-Security-Policy."""
+    """Open a URL and return its Content-Security-Policy."""
     answer = page.goto(service.url.replace("127.0.0.1", HOST) + path)
     assert answer is not None
     assert answer.status == 200

@@ -130,7 +130,7 @@ QUERIES = {
 }
 
 CASES = [
-    # Addresses
+    # URLs
     *(
         Bad(f"GET {path[:60]}", raw("GET", path), 404)
         for path in (

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ def state(clone: Path) -> tuple[object, ...]:
 @pytest.mark.slow
 def test_a_version(clone: Path, tmp_path: Path) -> None:
     before = run("git", "rev-parse", "HEAD", cwd=clone).strip()
+    for tag in ("v98.0.0", "private"):
+        run("git", "tag", tag, cwd=clone)
     printed = release(clone)
     assert f"git push --atomic origin main v{VERSION}" in printed
 
@@ -55,6 +58,10 @@ def test_a_version(clone: Path, tmp_path: Path) -> None:
     assert run("git", "diff", "--numstat", before, "main", "--", "uv.lock", cwd=clone) == "1\t1\tuv.lock\n"
 
     wheel = clone / "dist" / f"groundplan-{VERSION}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        bundle = archive.extract("groundplan/template.bundle", tmp_path)
+    heads = run("git", "bundle", "list-heads", bundle, cwd=clone).split()[1::2]
+    assert set(heads) == {"HEAD", "refs/tags/v98.0.0", f"refs/tags/v{VERSION}"}
     installed = install(tmp_path / "environment", wheel)
     assert run(installed, "--version") == f"{VERSION}\n"
     for name, options in {"from-wheel": (), "from-clone": ("--template", clone)}.items():
@@ -78,20 +85,33 @@ def test_a_project_of_an_earlier_commit_finds_the_version(clone: Path, tmp_path:
 
 def test_a_version_that_is_wrong_is_refused(clone: Path) -> None:
     before = state(clone)
-    for version in ("99", "v99.0.0", "99.0.0-rc1", "99.0.0.dev1", "99.0.0+local", "seven", "", "0.1.0", "0.0.9"):
+    for version in (
+        "99",
+        "v99.0.0",
+        "99.0.0-rc1",
+        "99.0.0rc1",
+        "99.0.0.post1",
+        "099.0.0",
+        "seven",
+        "",
+        "0.1.0",
+        "0.0.9",
+    ):
         printed = release(clone, version, code=1)
         assert printed.count("\n") == 1, printed
     assert state(clone) == before
 
 
 def test_versions_are_made_from_a_clean_main(clone: Path) -> None:
-    (clone / "new.txt").write_text("not committed\n")
+    run("git", "config", "status.showUntrackedFiles", "no", cwd=clone)
+    new = clone / "changelog.d" / "all" / "+new.change.md"
+    new.write_text("not committed\n")
     assert "not committed" in release(clone, code=1)
-    (clone / "new.txt").unlink()
+    new.unlink()
     run("git", "switch", "--quiet", "--create", "topic", cwd=clone)
-    assert "and this is topic" in release(clone, code=1)
+    assert "the current branch is topic" in release(clone, code=1)
     run("git", "switch", "--quiet", "--detach", cwd=clone)
-    assert "and this is no branch" in release(clone, code=1)
+    assert "the current branch is none" in release(clone, code=1)
 
 
 @pytest.mark.slow
@@ -128,3 +148,33 @@ def test_an_interrupted_release_changes_nothing(clone: Path) -> None:
         process.terminate()
     assert process.returncode == 143
     assert state(clone) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("meanwhile", ["commit", "edit"])
+def test_what_was_done_during_a_release_is_kept(clone: Path, meanwhile: str) -> None:
+    """The release fails, since it was made from something else."""
+    bundle = clone / "scripts" / "bundle.py"
+    building, go_on = clone.parent / "building", clone.parent / "go_on"
+    signal = f"pathlib.Path({str(building)!r}).touch()"
+    wait = f"while not pathlib.Path({str(go_on)!r}).exists():\n    time.sleep(0.05)"
+    bundle.write_text(f"import pathlib, time\n{signal}\n{wait}\n{bundle.read_text()}")
+    commit_all(clone, "Wait")
+    with subprocess.Popen([sys.executable, "scripts/release.py", VERSION], cwd=clone) as process:
+        try:
+            while not building.exists():
+                assert process.poll() is None
+            with (clone / "CHANGELOG.md").open("a") as file:
+                file.write("Edited meanwhile.\n")
+            run("git", "add", "CHANGELOG.md", cwd=clone)
+            if meanwhile == "commit":
+                commit_all(clone, "Meanwhile")
+            status = run("git", "status", "--porcelain", cwd=clone)
+            main = run("git", "rev-parse", "main", cwd=clone)
+        finally:
+            go_on.touch()
+    assert process.returncode == 1
+    assert run("git", "status", "--porcelain", cwd=clone) == status
+    assert run("git", "rev-parse", "main", cwd=clone) == main
+    assert "Edited meanwhile." in (clone / "CHANGELOG.md").read_text()
+    assert run("git", "tag", cwd=clone) == ""

@@ -111,7 +111,7 @@ def test_it_serves(project: Project, tmp_path: Path, verb: str) -> None:
         missing = ask(f"{url}/api/items/999")
         assert missing.status == 404
         assert missing.headers["Content-Type"].startswith("application/problem+json")
-        assert ask(f"{url}/api/nothing").status == 404  # in development, a page of Django's lists the addresses
+        assert ask(f"{url}/api/nothing").status == 404  # in development, Django's page lists the URLs
         assert ask(f"{url}/api/items", "PUT", {}).status == 405
         assert ask(f"{url}/api/openapi.json").json["openapi"].startswith("3.1")
         assert ask(f"{url}/api/items", Host="evil.example").status == 400

@@ -1,11 +1,15 @@
 """What maintainers rely on in this repository: tasks, hooks, records of decisions, and its lock file."""
 
+import ast
+import importlib.metadata
 import re
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.projects import QUICK
 from tests.tools import ROOT, run
@@ -35,6 +39,19 @@ def test_every_task_is_explained() -> None:
     for name, task in tasks.items():
         assert task["help"], name
         assert re.search(rf"`{name}\b", contributing), name
+
+
+def test_the_command_requires_what_it_imports() -> None:
+    """An environment may have more by chance: the packages that others require, and those for development."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "groundplan").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    others = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"groundplan"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    distributions = importlib.metadata.packages_distributions()
+    assert {name for name in others if not required & set(map(canonicalize_name, distributions[name]))} == set()
 
 
 def test_the_lock_file_names_only_public_hosts() -> None:

@@ -137,7 +137,7 @@ def test_every_pattern_of_the_owners_files_matches_one(pattern: str) -> None:
 
 
 def test_owners_files_of_options_are_in_both_lists() -> None:
-    """Otherwise, selecting the option anew would overwrite them, or a later update would bring deleted ones back."""
+    """Otherwise, selecting the option again would overwrite them, or a later update would restore deleted ones."""
 
     def options(condition: str) -> set[str]:
         return {*re.findall(r"'(\w+)' in built\.options", condition), *re.findall(r"\bhas\.(\w+)", condition)}

@@ -312,7 +312,7 @@ def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_pat
 
 
 def test_an_owners_file_of_an_option_that_came_later_stays_deleted(clone: Path, tmp_path: Path) -> None:
-    """An option that is selected anew brings what is missing, and leaves what is there."""
+    """An option that is selected again adds missing files, and keeps existing ones."""
     project = render(clone, tmp_path / "service", framework="django", target=[])
     commit_all(project, "Start", init=True)
     copier = Path(sys.executable).with_name("copier")

@@ -17,7 +17,7 @@ def migrations() -> Iterator[tuple[Path, str]]:
     try:
         scripts = list(ScriptDirectory.from_config(Config("alembic.ini")).walk_revisions())
     except KeyError as error:
-        sys.exit(f"a migration's down_revision names {error}, and there is no such migration")
+        sys.exit(f"a migration's down_revision is {error}, which does not exist")
     for script in scripts:
         if not script.is_merge_point:
             config = Config("alembic.ini", output_buffer=(sql := io.StringIO()))

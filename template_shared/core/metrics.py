@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if DIRECTORY:
     Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
-    # A worker that was killed has left its gauges; the worker in its place removes them.
+    # A killed worker leaves its gauge files behind; its replacement deletes them.
     for gauges in Path(DIRECTORY).glob("gauge_live*.db"):
         if not Path("/proc", gauges.stem.rpartition("_")[2]).exists():
             gauges.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 # The proxy waits 20 seconds: long enough for the pool (5), the connection (5) and one query (10).
 CONNECT_TIMEOUT = 5
 POOL_TIMEOUT = 5
-# Give up a server that vanished, as in a failover: it acknowledges nothing. Milliseconds, seconds.
+# Detect a server that vanished and no longer acknowledges packets. In milliseconds, then seconds.
 VANISHED = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5}
 REQUEST_OPTIONS = (
     "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s "
@@ -23,7 +23,7 @@ READ_ONLY = "25006"  # SQLSTATE: the server accepts no writes, as after a failov
 def parameters(url: str) -> dict[str, Any]:
     """Translate `url` into arguments for psycopg.connect(); libpq parses it, as it does for psql.
 
-    Raises ValueError if libpq refuses the URL, without its message, which may contain a password.
+    Raises ValueError if libpq rejects the URL, without its message, which may contain a password.
     """
     try:
         given: dict[str, Any] = dict(conninfo_to_dict(url))

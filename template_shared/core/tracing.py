@@ -32,7 +32,7 @@ def configure(service: str, endpoint: object | None) -> None:
 
     os.environ.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", str(endpoint))
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
-    # In seconds, for each batch: four that fail must not delay the end of the process by much.
+    # Seconds for each batch. Short, so that four failing batches do not delay shutdown for long.
     os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
     provider = TracerProvider(resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -11,8 +11,8 @@ import psycopg
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-# A migration that waits for a lock blocks every query behind it: fail before they do (after two
-# seconds), and try again.
+# A migration that waits for a lock blocks later queries on that table. Give up after one second,
+# before those queries reach their two-second lock_timeout, and retry.
 MIGRATION_LIMITS = (
     "SET lock_timeout = '1s'; SET statement_timeout = '15min'; "
     "SET idle_in_transaction_session_timeout = '15min'"  # Python between two statements
@@ -21,8 +21,8 @@ MIGRATION_TURN = 15 * 60  # seconds to wait for another migration
 MIGRATION_LOCK = int.from_bytes(b"migrate")  # the key of the advisory lock
 PAUSES = (1, 2, 4, 8, 8, 8, 8, 8, 8)  # seconds between attempts
 
-# libpq reports a failed connection without its SQLSTATE. If the message is translated, and so not
-# recognised, the attempt is repeated in vain.
+# libpq reports a failed connection without a SQLSTATE, so match the message. A translated message
+# does not match; the connection is then retried needlessly.
 _is_refused = re.compile(
     r"authentication failed|no password supplied|does not exist|no pg_hba.conf entry"
     r"|not permitted to|permission denied"
@@ -45,7 +45,7 @@ def lock_for_migration(connection: psycopg.Connection[Any]) -> None:
     (backend,) = connection.execute("SELECT pg_backend_pid()").fetchone() or (None,)
     if backend != connection.info.backend_pid:
         raise MigrationError(
-            "DATABASE_URL leads to a connection pooler: migrate with the address of the server itself"
+            "DATABASE_URL points to a connection pooler: connect to the server directly to migrate"
         )
     connection.execute(MIGRATION_LIMITS)
     deadline = time.monotonic() + MIGRATION_TURN
@@ -58,7 +58,9 @@ def lock_for_migration(connection: psycopg.Connection[Any]) -> None:
             log.info("waiting for another migration to end")
         is_waiting = True
         if time.monotonic() > deadline:
-            raise MigrationError(f"another migration has not ended in {MIGRATION_TURN} seconds")
+            raise MigrationError(
+                f"another migration is still running after {MIGRATION_TURN} seconds"
+            )
         time.sleep(0.2)
     connection.commit()
 

@@ -1,4 +1,4 @@
-"""What psql makes of an address, the check of the environment, the service and the migration make of it too."""
+"""The service, its checks and its migrations interpret DATABASE_URL as psql does."""
 
 import json
 import subprocess
@@ -83,7 +83,7 @@ def server() -> Iterator[Server]:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an address."""
+    """The result of starting the project with a URL."""
 
     accepted: bool
     ready: bool
@@ -92,7 +92,7 @@ class Result:
 
 
 def tried(project: Project, url: str) -> Result:
-    """Starts the project with an address as its production environment would."""
+    """Starts the project with a URL as its production environment would."""
     package = project.package.name
     framework = "django" if (project.path / "manage.py").exists() else "fastapi"
     script = REPORT.replace("SCRIPT", SCRIPTS[framework]).replace("PACKAGE", package)
@@ -108,7 +108,7 @@ def tried(project: Project, url: str) -> Result:
 
 @pytest.fixture(autouse=True)
 def database(framework: str, server: Server) -> str:
-    """The address of a database with two schemas."""
+    """The URL of a database with two schemas."""
     if f"service_{framework}" not in server.databases():
         server.query("CREATE SCHEMA other", server.create(f"service_{framework}"))
     return f"{server.url.removesuffix('postgres')}service_{framework}"

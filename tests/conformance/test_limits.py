@@ -1,4 +1,4 @@
-"""The limits of the layers: what the proxy lets pass, the service takes; what it refuses looks like any other error."""
+"""Proxy and service have the same limits, and both report errors as problem details."""
 
 import contextlib
 import json

@@ -57,7 +57,7 @@ def pooling(server: Server, *, ignored: str = "") -> Iterator[int]:
 
 
 def behind(port: int, framework: str) -> str:
-    """The address of the suite's database behind a pooler."""
+    """The URL of the suite's database behind a pooler."""
     return f"postgresql://postgres@127.0.0.1:{port}/conformance_{framework}"
 
 

@@ -1,4 +1,4 @@
-"""A project on one machine: its development stack, and its production stack through what can happen to it."""
+"""A project on one machine: its development stack, and its production stack through failures."""
 
 import contextlib
 import json

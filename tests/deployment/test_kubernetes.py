@@ -175,7 +175,7 @@ def test_everything_agrees(check: cluster.Check, text: str, project: Path) -> No
 
 
 def refused_by_schema(objects: list[Object], version: str, directory: Path) -> str:
-    """What the schemas of Kubernetes find, in which a warning is a failure: it means that nothing was checked."""
+    """Kubernetes schema errors. A warning is a failure, because it means that nothing was checked."""
     file = directory / "objects.yaml"
     known = [each for each in objects if not each["apiVersion"].startswith(CUSTOM)]
     file.write_text(yaml.safe_dump_all(known))

@@ -476,7 +476,7 @@ def test_static_files_of_another_version_come_from_the_service_that_has_it(proje
                 assert get(running.url, new).json["server"] == two.address
                 assert get(running.url, gone).status == 404
                 assert get(running.url, HASHED).headers["Content-Type"] == "text/css"
-            # An address that one of them does not have is asked for once.
+            # A URL that one of them does not have is asked for once.
             one.missing.add("/api/items/1")
             assert Counter(get(running.url, "/api/items/1").status for _ in range(10)) == {200: 5, 404: 5}
 
@@ -547,7 +547,7 @@ def test_media_that_are_nobodys_business(proxy: Nginx, upstream: Upstream, path:
     answer = get(proxy.url, path)
     if answer.json:
         check_problem(answer, 404)
-    else:  # the address leads out of /media/, so that the service had to answer
+    else:  # the path leads out of /media/, so that the service had to answer
         assert answer.status == 404
 
 

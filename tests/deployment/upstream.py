@@ -1,4 +1,4 @@
-"""A service of a few lines, for what a proxy does with a request: it tells what it got, and holds on to what it has."""
+"""A test service that echoes its requests, and can delay, stream or upgrade."""
 
 import contextlib
 import json

@@ -22,7 +22,7 @@ JSON = re.compile(r"application/(.+\+)?json")
 
 
 class StrictParser(Parser):
-    """Accept only JSON bodies: browsers send some others to any site without asking it first."""
+    """Accept only JSON bodies: browsers send some others cross-site without a CORS preflight."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         if not JSON.fullmatch(request.content_type or ""):

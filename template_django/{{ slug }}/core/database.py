@@ -43,7 +43,7 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
 
 
 def refuse_closed(idle: psycopg.Connection) -> None:
-    """Reject a connection that the server has closed, and renew the others: it has restarted."""
+    """Reject a closed connection, and replace the others too: the server has probably restarted."""
     poll = select.poll()  # nothing else arrives on an idle connection
     poll.register(idle.fileno(), select.POLLIN)
     if poll.poll(0):

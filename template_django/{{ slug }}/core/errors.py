@@ -1,4 +1,4 @@
-"""Errors: problem details for the API and the probes, Django's pages for all other addresses."""
+"""Errors: problem details for the API and the probes, Django's pages for all other URLs."""
 
 import sys
 from collections.abc import Callable, Mapping

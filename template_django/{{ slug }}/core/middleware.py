@@ -46,7 +46,7 @@ class RequestIdMiddleware(Middleware):
 
 @receiver(request_finished)
 def forget_request(**_: object) -> None:
-    """Unbind the ids. Middleware returns too early: before a response is streamed."""
+    """Unbind the ids. Middleware would be too early: it returns before a response is streamed."""
     clear_contextvars()
 
 
@@ -113,5 +113,5 @@ def _route(request: HttpRequest) -> str:
 
 @cache
 def _readable(route: str) -> str:
-    """Rewrite `api/items/<int:item_id>` as `/api/items/{item_id}`; the same for patterns."""
+    """Rewrite `api/items/<int:item_id>` as `/api/items/{item_id}`, and regular expressions likewise."""
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", simplify_regex(route))

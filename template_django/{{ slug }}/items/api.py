@@ -1,4 +1,4 @@
-"""Items over HTTP. The views translate; the services do the work."""
+"""HTTP endpoints for items; business logic is in services.py."""
 
 from typing import Any
 

@@ -117,7 +117,7 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
         try:
             await session.commit()
         except BaseException:
-            await session.rollback()  # or its connection would be lost for the pool
+            await session.rollback()  # otherwise the connection would never return to the pool
             raise
 
 

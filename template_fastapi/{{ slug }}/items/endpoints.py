@@ -1,4 +1,4 @@
-"""Items over HTTP. The endpoints translate; the service does the work."""
+"""HTTP endpoints for items; business logic is in service.py."""
 
 from typing import Annotated
 

@@ -3,7 +3,7 @@
 #
 # Usage: backup.sh [--kind NAME]
 #
-# A backup is a directory in $BACKUPS, which appears only when it is complete and was read back. The newest
+# A backup is a directory in $BACKUPS, which appears only once it is complete and verified. The newest
 # $BACKUPS_KEPT of each kind are kept. Both variables are set in .env.
 #
 # --kind NAME  deploy.sh uses "deploy"; the default is "scheduled"
@@ -14,9 +14,9 @@
 kind=scheduled
 if [ "${1:-}" = --kind ]; then kind=${2:-} && shift "$(($# > 1 ? 2 : 1))"; fi
 [ $# = 0 ] || fail "unknown option $1: see --help"
-[[ $kind =~ ^[a-z]+$ ]] || fail "the kind is a word in lower case"
+[[ $kind =~ ^[a-z]+$ ]] || fail "--kind takes lower-case letters only"
 kept=$(recorded BACKUPS_KEPT)
-[[ ${kept:=14} =~ ^[1-9][0-9]*$ ]] || fail "BACKUPS_KEPT in .env must be a number from 1"
+[[ ${kept:=14} =~ ^[1-9][0-9]*$ ]] || fail "BACKUPS_KEPT in .env must be 1 or more"
 directory=$(recorded BACKUPS)
 [[ ${directory:=./backups} != *[[:space:]\'\"\#\$~]* ]] ||
     fail "BACKUPS in .env must be a path without quotes, spaces, #, $ and ~"
@@ -35,7 +35,7 @@ files backup "$unfinished"
 (cd "$unfinished" && sha256sum -- * >SHA256SUMS)
 sync "$unfinished"/*
 
-finished=$directory/$(sleep 1 && date --utc +%Y%m%dT%H%M%SZ)-$kind # a second later than any before it
+finished=$directory/$(sleep 1 && date --utc +%Y%m%dT%H%M%SZ)-$kind # wait a second, so that no two backups have the same name
 mv --no-target-directory "$unfinished" "$finished"
 printf '%s\n' "$finished"
 

@@ -37,7 +37,7 @@ else
     migrated=$version
 fi
 [[ $version =~ ^[A-Za-z0-9_][A-Za-z0-9._-]*$ ]] || fail "$version cannot be the tag of an image"
-[ "$version" != latest ] || fail "latest is not a version: there would be no way back to it"
+[ "$version" != latest ] || fail "latest is not a version: it cannot be rolled back to"
 export VERSION=$version MIGRATED_VERSION=$migrated
 
 file=$(readlink -f .env)
@@ -60,7 +60,7 @@ docker compose up --detach --no-deps --wait "${backing[@]}" || fail "not healthy
 if [ -z "$rollback" ]; then
     if [ "$old" ] && [ "$backup" ]; then
         VERSION=$old MIGRATED_VERSION=$(recorded MIGRATED_VERSION) bash backup.sh --kind deploy ||
-            fail "the backup failed, so nothing is migrated: see df -h; --no-backup goes on without one"
+            fail "the backup failed, so nothing is migrated: check df -h, or continue without one: --no-backup"
     fi
     [ "$old" = "$version" ] || record PREVIOUS_VERSION "" # nothing to roll back until this version is running
     docker compose run --rm --no-deps -T migrate || fail "the migrations failed; ${old:-no version} is running"
@@ -95,7 +95,7 @@ put_back() {
 trap put_back INT TERM HUP
 
 for service in "${running[@]}"; do
-    replaced=("$service" "${replaced[@]}") # the last is put back first: the others are healthy
+    replaced=("$service" "${replaced[@]}") # roll back the newest first, because the others are healthy
     say "$service: version $version"
     if ! replace "$service"; then
         say "$service did not become healthy. The end of its log:"

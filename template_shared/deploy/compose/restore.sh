@@ -4,9 +4,9 @@
 # Usage: restore.sh [--yes] BACKUP
 #        restore.sh [--yes] --undo
 #
-# BACKUP is a directory that backup.sh created. It is restored and migrated beside the current data; only then does the
+# BACKUP is a directory that backup.sh created. It is restored and migrated next to the current data; only then does the
 # service stop. The current data is deleted when the service is healthy again. If anything fails, or the script is
-# interrupted, the current data returns.
+# interrupted, the current data is put back.
 #
 # --undo  returns to the data from before a restore that was killed
 # --yes   does not ask for confirmation
@@ -38,7 +38,7 @@ version=$(recorded VERSION)
 export MIGRATED_VERSION=$version # after a rollback, the last version that migrated is newer than this one
 if [ -z "$yes" ]; then
     [ -t 0 ] || fail "there is no terminal to ask for confirmation: use --yes"
-    read -rp "$question Type 'restore' to go on: " answer
+    read -rp "$question Type 'restore' to continue: " answer
     [ "$answer" = restore ] || fail "nothing was changed"
 fi
 lock
@@ -78,7 +78,7 @@ undo() {
     local code=$?
     trap '' INT TERM HUP
     trap - EXIT
-    put_back || fail "the old data is not completely back: restore.sh --undo tries again"
+    put_back || fail "the old data could not be fully put back: restore.sh --undo tries again"
     [ -z "$stopped" ] || start "${running[@]}" || fail "the old data is back, but the service is not healthy"
     say "error: nothing was restored; the old data is still there"
     exit "$((code ? code : 1))"
@@ -87,7 +87,7 @@ undo() {
 docker compose --progress quiet up --detach --no-deps --wait "${backing[@]}"
 found=$(replaced)
 if [ "$undo" ]; then
-    put_back || fail "the old data is not completely back"
+    put_back || fail "the old data could not be fully put back"
     start "${running[@]}" || fail "the old data is back, but the service is not healthy"
     [ "$found" ] || fail "there is nothing to undo; leftovers of a restore are removed"
     say "the data from before the restore is back"
@@ -98,7 +98,7 @@ files check || fail "a restore was killed here: see docs/one-machine.md"
 trap undo EXIT
 trap 'exit 1' INT TERM HUP
 
-say "Restoring beside the current data ..."
+say "Restoring next to the current data ..."
 query "DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE)"
 query "CREATE DATABASE \"${name}_restored\" OWNER \"$name\""
 docker compose exec -T database pg_restore --username=postgres --dbname="${name}_restored" --exit-on-error \
@@ -109,7 +109,7 @@ DATABASE_URL=postgresql://$name:$(recorded DATABASE_PASSWORD)@database:5432/${na
 docker compose exec -T database vacuumdb --username=postgres --analyze-only --quiet "${name}_restored"
 files restore "$backup"
 
-say "Exchanging the two ..."
+say "Swapping the old and the restored data ..."
 stopped=yes
 whole docker compose --progress quiet stop "${running[@]}"
 rename "${name}_restored" "${name}_replaced"
