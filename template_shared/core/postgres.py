@@ -16,7 +16,6 @@ REQUEST_OPTIONS = (
     "-c datestyle=ISO -c timezone=UTC"  # a role may have others
 )
 
-UNSTORABLE = ("contain NUL", r"\u0000", "surrogates not allowed")  # in messages about text
 READ_ONLY = "25006"  # SQLSTATE: the server accepts no writes, as after a failover
 
 
@@ -41,3 +40,11 @@ def parameters(url: str) -> dict[str, Any]:
     wait = os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_TIMEOUT
     servers = os.environ.get("PGTARGETSESSIONATTRS") or "read-write"
     return {"connect_timeout": wait, "target_session_attrs": servers, **VANISHED, **given}
+
+
+def is_unstorable(error: object) -> bool:
+    """Return whether a text contains NUL or half a character, which PostgreSQL cannot store."""
+    if isinstance(error, UnicodeEncodeError):
+        return error.reason == "surrogates not allowed"
+    state = getattr(error, "sqlstate", "")  # None: the driver's own error, whose text has no SQL
+    return state in {"22021", "22P05"} or (state is None and "contain NUL" in str(error))

@@ -1,8 +1,7 @@
 """Traces through OpenTelemetry's public API: https://opentelemetry.io/docs/languages/python/.
 
-Nothing is exported until OTEL_EXPORTER_OTLP_ENDPOINT is set. Export is always OTLP over HTTP, which
-other OTEL_EXPORTER_OTLP_ variables configure. With or without it, every request belongs to a trace,
-whose context outgoing calls pass on.
+Nothing is exported until OTEL_EXPORTER_OTLP_ENDPOINT is set; other OTEL_EXPORTER_OTLP_ variables
+configure the export. Every request belongs to a trace, whose context outgoing calls pass on.
 """
 
 import os
@@ -65,10 +64,7 @@ def describe(span: Span, method: str, route: str, status: int) -> None:
 
 
 def start_query(system: str, statement: object) -> Span:
-    """Start the span of a database query: its text, without the values of its parameters.
-
-    It records nothing if the request's span does not.
-    """
+    """Start a query's span, without the values of parameters; it records if the request's does."""
     if not trace.get_current_span().is_recording():
         return trace.INVALID_SPAN
     text = str(statement)

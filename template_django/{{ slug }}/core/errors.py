@@ -16,7 +16,7 @@ from ninja.errors import HttpError, ValidationError
 from pydantic_core import to_json
 
 from .database import is_unavailable
-from .postgres import UNSTORABLE
+from .postgres import is_unstorable
 from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def is_api(request: HttpRequest) -> bool:
 
 
 def _status_of(error: BaseException | None) -> int:
-    if any(reason in str(error) for reason in UNSTORABLE):
+    if is_unstorable(error) or (error and is_unstorable(error.__cause__)):
         return 400
     return 503 if isinstance(error, Exception) and is_unavailable(error) else 500
 
