@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 import tomllib
@@ -338,6 +339,53 @@ def counted(served: Served, route: str) -> float:
 
 
 REQUIRED = "    stripe_key: str\n"
+
+
+MAILED = """
+import sys
+from PACKAGE import settings
+
+settings.ADMINS = ["admin@example.com"]
+settings.ROOT_URLCONF = "__main__"
+for mailer in settings.MAILERS.values():
+    mailer["OPTIONS"] = mailer["OPTIONS"] | {"host": "127.0.0.1", "port": int(sys.argv[1])}
+
+import django
+from django.test import Client
+from django.urls import path
+from PACKAGE.core.errors import handler500
+
+django.setup()
+
+def fail(request):
+    raise RuntimeError("no cake")
+
+urlpatterns = [path("failure", fail)]
+client = Client(raise_request_exception=False, headers={"host": "127.0.0.1"})
+response = client.get("/failure", headers={"X-Request-ID": "abc"})
+print("RESULT", response.status_code, response.headers["X-Request-ID"])
+"""
+
+
+@pytest.mark.xdist_group("owner-django")
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_mail_server_that_does_not_work_changes_no_response(prepared: dict[str, Project], silent: bool) -> None:
+    """A port that refuses connections, or a server that accepts them and says nothing."""
+    project = prepared["django"]
+    script = MAILED.replace("PACKAGE", project.package.name)
+    variables = PRODUCTION | {"DJANGO_SETTINGS_MODULE": f"{project.package.name}.settings"}
+    command: list[str | Path] = [project.environment / "bin" / "python", "-c", script]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1] if silent else free_port()
+        environment = project.variables | variables | {"DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c"}
+        start = time.monotonic()
+        printed = run(*command, str(port), cwd=project.path, env=environment)
+        assert time.monotonic() - start < 10
+    *lines, result = printed.splitlines()
+    assert result == "RESULT 500 abc"
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(each["event"] == "request" and each["status"] == 500 for each in events)
+    assert any("RuntimeError: no cake" in each.get("exception", "") for each in events)
 
 
 @pytest.mark.parametrize("name", [grouped(framework) for framework in FRAMEWORKS])

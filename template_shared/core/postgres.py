@@ -34,9 +34,9 @@ def parameters(url: str) -> dict[str, Any]:
     user = given.get("user") or os.environ.get("PGUSER")
     if name := given.get("dbname") or os.environ.get("PGDATABASE") or user:
         given["dbname"] = name
-    # Given options come last, so they take precedence; if the URL's are empty, none are sent.
-    options = given.get("options", os.environ.get("PGOPTIONS") or " ")
-    given["options"] = options and f"{REQUEST_OPTIONS} {options}".strip()
+    # The last ones take precedence; if the URL's are empty, none are sent.
+    options, variable = given.get("options", " "), os.environ.get("PGOPTIONS", "")
+    given["options"] = options and f"{REQUEST_OPTIONS} {options} {variable}".strip()
     wait = os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_TIMEOUT
     servers = os.environ.get("PGTARGETSESSIONATTRS") or "read-write"
     return {"connect_timeout": wait, "target_session_attrs": servers, **VANISHED, **given}

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from tests.deployment import stacks
+from tests.deployment.cluster import THREADS
 from tests.deployment.engine import Engine, docker
 from tests.deployment.stacks import Stack, read_or_write, services, until
 from tests.load import load
@@ -165,7 +166,7 @@ def test_nobody_but_the_service_reaches_the_database(project: Path) -> None:
     assert [name for name, service in found.items() if "ports" in service] == ["nginx"]
 
 
-def test_instances_leave_connections_for_others(project: Path) -> None:
+def test_instances_leave_connections_for_others(project: Path, framework: str) -> None:
     """While one instance is replaced there is no third; a migration and people need some, too."""
     found = services(project / "deploy/compose/compose.yaml")
     (connections,) = re.findall(r"max_connections=(\d+)", found["database"]["command"])
@@ -175,6 +176,7 @@ def test_instances_leave_connections_for_others(project: Path) -> None:
     (pool,) = re.findall(r"DATABASE_POOL_SIZE:-(\d+)", file) or (pool,)
     (workers,) = re.findall(r"WEB_CONCURRENCY:-(\d+)", file)
     instances = [name for name in found if name.startswith("web-")]
+    assert framework != "django" or int(pool) > THREADS  # the probe needs one, too
     assert len(instances) * int(workers) * (int(pool) + 1) <= int(connections) - 20
     example = (project / "deploy/compose/.env.example").read_text()
     assert f"#DATABASE_POOL_SIZE={pool}\n" in example

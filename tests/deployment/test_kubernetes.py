@@ -58,6 +58,21 @@ def project(projects: dict[str, Path], framework: str) -> Path:
     return projects[framework]
 
 
+def test_nothing_is_about_another_target(project: Path) -> None:
+    text = "\n".join(path.read_text() for path in (project / "docs").glob("*.md"))
+    for word in (
+        "docker compose",
+        "docker stats",
+        "killed `deploy.sh`",
+        "`deploy.sh` creates",
+        "LISTEN=https",
+        "uploads only from",
+    ):
+        assert word not in text, word
+    for file in project.glob("deploy/nginx/templates/*"):
+        assert f"- templates/{file.name}\n" in (project / "deploy/nginx/kustomization.yaml").read_text()
+
+
 def kustomize(directory: Path) -> str:
     """What kubectl makes of an overlay, of which it must not complain."""
     result = subprocess.run([KUBECTL, "kustomize", directory], capture_output=True, text=True, check=False)

@@ -108,8 +108,8 @@ def is_unavailable(error: Exception) -> bool:
 def constraints(*, duplicate: str = "", missing: str = "", referenced: str = "") -> Iterator[None]:
     """Translate constraint violations into errors with the given messages.
 
-    `duplicate` (409): another row has the value. `missing` (422): the referenced row does not
-    exist. `referenced` (409): other rows refer to the deleted row.
+    `duplicate` (409): another row has the value, of any unique constraint. `missing` (422): the
+    referenced row does not exist. `referenced` (409): other rows refer to the deleted row.
     """
     try:
         with transaction.atomic():

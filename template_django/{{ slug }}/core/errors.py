@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
@@ -18,8 +18,6 @@ from pydantic_core import to_json
 from .database import is_unavailable
 from .postgres import is_unstorable
 from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
-
-log = structlog.get_logger(__name__)
 
 
 @csp_override({"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE]})
@@ -53,28 +51,28 @@ def is_api(request: HttpRequest) -> bool:
         return any(prefix.app_name == "ninja" for pattern in tried for prefix in pattern[:-1])
 
 
-def _status_of(error: BaseException | None) -> int:
+def _respond(
+    status: int, page: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **options: Any
+) -> HttpResponse:
+    if is_api(request) or request.path_info.startswith(("/health/", "/metrics")):
+        return problem_response(status)
+    response = page(request, *args, **options)
+    response.status_code = status
+    return response
+
+
+handler400 = partial(_respond, 400, defaults.bad_request)
+handler403 = partial(_respond, 403, defaults.permission_denied)
+handler404 = partial(_respond, 404, defaults.page_not_found)
+
+
+def handler500(request: HttpRequest, **options: Any) -> HttpResponse:
+    """Return 500, or what the database's error means: 400 or 503."""
+    error = sys.exception()
     if is_unstorable(error) or (error and is_unstorable(error.__cause__)):
-        return 400
-    return 503 if isinstance(error, Exception) and is_unavailable(error) else 500
-
-
-def _handler(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    def handler(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        found = _status_of(sys.exception()) if status == 500 else status
-        if is_api(request) or request.path_info.startswith(("/health/", "/metrics")):
-            return problem_response(found)
-        response = page(request, *args, **options)
-        response.status_code = found
-        return response
-
-    return handler
-
-
-handler400 = _handler(400, defaults.bad_request)
-handler403 = _handler(403, defaults.permission_denied)
-handler404 = _handler(404, defaults.page_not_found)
-handler500 = _handler(500, defaults.server_error)
+        return handler400(request, error)
+    status = 503 if isinstance(error, Exception) and is_unavailable(error) else 500
+    return _respond(status, defaults.server_error, request, **options)
 
 
 def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
@@ -84,10 +82,7 @@ def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
-    if (status := _status_of(error)) == 500:
-        raise error  # Django's signals, loggers and handler500 see it, as for any view
-    log.error("database unavailable" if status == 503 else "text cannot be stored", exc_info=error)
-    return problem_response(status)
+    raise error  # Django's signals, loggers and handler500 see it, as for any view
 
 
 # Exception handlers for Django Ninja.

@@ -37,7 +37,11 @@ class AddForeignKey(AddField):
 
     @override
     def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        inline, key = schema_editor.sql_create_column_inline_fk, schema_editor.sql_create_fk
         if schema_editor.connection.vendor == "postgresql":
             schema_editor.sql_create_column_inline_fk = None  # add the key in a second statement
-            schema_editor.sql_create_fk += " NOT VALID"
-        super().database_forwards(app_label, schema_editor, *states)
+            schema_editor.sql_create_fk = f"{key} NOT VALID"
+        try:
+            super().database_forwards(app_label, schema_editor, *states)
+        finally:  # the migration's other operations add their keys as usual
+            schema_editor.sql_create_column_inline_fk, schema_editor.sql_create_fk = inline, key
