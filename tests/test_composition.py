@@ -33,7 +33,7 @@ FACTS = """
         deploy/compose/compose.worker.yaml: *valkey
         poe_tasks.worker.toml: {}
 
-# Names for combinations"""
+# Combinations, for files"""
 FOLDER = {
     "{{ has.compose }}/compose.worker.yaml": """
 services:
@@ -78,7 +78,7 @@ def with_a_queue(template: Path) -> Path:
     def make(clone: Path) -> None:
         run("git", "clone", "--quiet", template, clone)
         replace(clone / "copier.yml", "\n# --- Computed", QUESTION)
-        replace(clone / "extensions" / "options.yml", "\n# Names for combinations", FACTS)
+        replace(clone / "extensions" / "options.yml", "\n# Combinations, for files", FACTS)
         for framework in FRAMEWORKS:
             for name, text in FOLDER.items():
                 file = clone / f"template_{framework}" / "{{ has.worker }}" / name

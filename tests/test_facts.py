@@ -294,7 +294,7 @@ FACTS = """
           variable: VAULT_URL
           url: "vault://{host}:1234/#x: y"
 
-# Names for combinations"""
+# Combinations, for files"""
 SETTINGS = '''\
 """The variables of the vault."""
 
@@ -322,7 +322,7 @@ def extended(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     clone = tmp_path_factory.mktemp("extended") / "template"
     run("git", "clone", "--quiet", template, clone)
     replace(clone / "copier.yml", "\n# --- Computed", QUESTION)
-    replace(clone / "extensions" / "options.yml", "\n# Names for combinations", FACTS)
+    replace(clone / "extensions" / "options.yml", "\n# Combinations, for files", FACTS)
     for framework in FRAMEWORKS:
         core = clone / f"template_{framework}" / "{{ has.vault }}" / "{{ slug }}" / "core"
         core.mkdir(parents=True)

@@ -62,7 +62,7 @@ FACTS = """
       page: {file: cache.md, title: Cache, about: what it keeps}
       excludes: {kubernetes: its manifests do not start one}
 
-# Names for combinations"""
+# Combinations, for files"""
 PAGE = "docs/cache.md"
 UNSELECTED = {"django": b"search: false\n", "fastapi": b"cache: none\n"}
 SEARCH = {
@@ -79,7 +79,7 @@ def extended(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     clone = tmp_path_factory.mktemp("extended") / "template"
     run("git", "clone", "--quiet", template, clone)
     replace(clone / "copier.yml", "\n# --- Computed", QUESTION)
-    replace(clone / "extensions" / "options.yml", "\n# Names for combinations", FACTS)
+    replace(clone / "extensions" / "options.yml", "\n# Combinations, for files", FACTS)
     page = clone / "template_fastapi" / "{{ has.valkey }}" / PAGE
     page.parent.mkdir(parents=True)
     page.write_text("# Cache\n")

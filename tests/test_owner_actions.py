@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -391,7 +392,7 @@ def test_a_mail_server_that_does_not_work_changes_no_response(prepared: dict[str
 def test_a_required_variable_is_written_in_one_more_place(
     name: str, prepared: dict[str, Project], tmp_path: Path
 ) -> None:
-    """`.env.test`, which the tests, the check and the build of the image read."""
+    """`.env.test`, which the tests, the check and the build of Django's image read."""
     project = prepared[name].copy(tmp_path / "service")
     environment = project.package / "environment.py"
     replace(environment, "class Environment(CoreEnvironment):\n", f"class Environment(CoreEnvironment):\n{REQUIRED}\n")
@@ -404,4 +405,23 @@ def test_a_required_variable_is_written_in_one_more_place(
         project.run("python", "manage.py", "collectstatic", "--noinput", code=0, **static)
         assert (tmp_path / "static").is_dir()
     dockerfile = (project.path / "Dockerfile").read_text()
-    assert ".env.test" in dockerfile or "collectstatic" not in dockerfile
+    assert (".env.test" in dockerfile) == ("collectstatic" in dockerfile)
+    assert ("!.env.test" in (project.path / ".dockerignore").read_text()) == (name == "django")
+
+
+@pytest.mark.parametrize("name", [grouped(framework) for framework in FRAMEWORKS])
+def test_a_shells_variables_do_not_reach_the_tests(name: str, prepared: dict[str, Project]) -> None:
+    wrong = {"DATABASE_POOL_SIZE": "0", "debug": "maybe", "OTEL_SDK_DISABLED": "maybe"}
+    prepared[name].run("pytest", "-q", "-p", "no:cacheprovider", "tests/items", code=0, **wrong)
+
+
+@pytest.mark.parametrize("name", [grouped(framework) for framework in FRAMEWORKS])
+def test_lists_take_the_owners_entries_where_they_say_so(
+    name: str, prepared: dict[str, Project], tmp_path: Path
+) -> None:
+    project = prepared[name].copy(tmp_path / "service")
+    append(project.path / "pytest.ini", "    own: a marker of ours\nxfail_strict = true\n")
+    assert "@pytest.mark.own: a marker of ours" in project.run("pytest", "--markers", code=0)
+    squawk = project.path / ".squawk.toml"
+    replace(squawk, "    # Yours follow.\n", '    # Yours follow.\n    "ban-char-field",\n')
+    assert tomllib.loads(squawk.read_text())["excluded_rules"][-1] == "ban-char-field"

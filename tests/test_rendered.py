@@ -137,6 +137,7 @@ def test_the_example_can_be_removed(framework: str, project: Project, tmp_path: 
     copy = project.copy(tmp_path / "service")
     remove_the_example(copy, framework)
     copy.poe("check", PYTEST_ADDOPTS=QUICK)
+    copy.run("pytest", "-q", "tests/core/test_server.py", code=0)
 
 
 only_django = pytest.mark.parametrize(

@@ -21,4 +21,6 @@ async def propagate_context(request: httpx2.Request) -> None:
 
 def create_client(**options: Any) -> httpx2.AsyncClient:
     """Create an httpx2 client with the given options, such as `base_url`."""
-    return httpx2.AsyncClient(event_hooks={"request": [propagate_context]}, **options)
+    client = httpx2.AsyncClient(**options)
+    client.event_hooks["request"].append(propagate_context)
+    return client

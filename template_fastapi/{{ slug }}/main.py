@@ -48,7 +48,7 @@ app = FastAPI(
     lifespan=lifespan,
 )
 
-# The middleware added last runs first.
+# The middleware added last runs first. Add yours above Metrics, to be measured and logged.
 app.add_middleware(middleware.AllowedHosts, allowed_hosts=environment.allowed_hosts)
 app.add_middleware(middleware.SecurityHeaders, hsts=environment.environment == "production")
 app.add_middleware(middleware.Metrics)

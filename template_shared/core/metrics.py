@@ -1,7 +1,6 @@
 """Metrics for Prometheus, under the names and in the units of OpenTelemetry's conventions.
 
-Worker processes share PROMETHEUS_MULTIPROC_DIR, so that any worker can report the metrics of all
-workers: https://prometheus.github.io/client_python/multiprocess/.
+Workers share PROMETHEUS_MULTIPROC_DIR: https://prometheus.github.io/client_python/multiprocess/.
 """
 
 import os
@@ -45,8 +44,7 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
 
 def render() -> bytes:
     """Return the metrics of all workers in Prometheus's text format."""
-    if not DIRECTORY:
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry() if DIRECTORY else REGISTRY
+    if DIRECTORY:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)

@@ -16,7 +16,6 @@ REQUEST_OPTIONS = (
     "-c datestyle=ISO -c timezone=UTC"  # a role may have others
 )
 
-UNSTORABLE = ("contain NUL", r"\u0000", "surrogates not allowed")  # in messages about text
 READ_ONLY = "25006"  # SQLSTATE: the server accepts no writes, as after a failover
 
 

@@ -1,8 +1,7 @@
 """Traces through OpenTelemetry's public API: https://opentelemetry.io/docs/languages/python/.
 
-Nothing is exported until OTEL_EXPORTER_OTLP_ENDPOINT is set. Export is always OTLP over HTTP, which
-other OTEL_EXPORTER_OTLP_ variables configure. With or without it, every request belongs to a trace,
-whose context outgoing calls pass on.
+Nothing is exported until OTEL_EXPORTER_OTLP_ENDPOINT is set; other OTEL_EXPORTER_OTLP_ variables
+configure the export. Every request belongs to a trace, whose context outgoing calls pass on.
 """
 
 import os

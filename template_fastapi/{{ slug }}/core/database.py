@@ -44,7 +44,7 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite") if is_sqlite else address,
         connect_args=arguments,
-        hide_parameters=True,  # errors are logged; clients' data is not
+        hide_parameters=True,  # errors are logged; PostgreSQL's own messages may still have values
         **(pool if pool_size else {"poolclass": NullPool}),
     )
     listen = partial(event.listen, engine.sync_engine)

@@ -19,7 +19,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from . import database, postgres, problems
-from .logging import REQUEST_ID_HEADER
+from .logging import REQUEST_ID_HEADER, request_id_from
 from .problems import Problem, ServiceError, problem
 
 logger = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ async def invalid_request(_: Request, error: RequestValidationError) -> Response
 
 
 async def database_error(_: Request, error: Any) -> Response:
-    if any(reason in str(error) for reason in postgres.UNSTORABLE):
+    if postgres.is_unstorable(getattr(error, "orig", error)):
         return ProblemResponse(problem(400))
     if isinstance(error, UnicodeEncodeError) or not database.is_unavailable(error):
         raise error  # a bug
@@ -79,7 +79,11 @@ async def client_disconnect(_: Request, __: ClientDisconnect) -> Response:
 
 async def unhandled_exception(request: Request, _: Exception) -> Response:
     """Return 500. Starlette raises the exception again, and the server logs it."""
-    return ProblemResponse(problem(500), {REQUEST_ID_HEADER: request.state.request_id})
+    # Middleware of yours may raise outside RequestContext, or run it in another task.
+    ids = {"request_id": getattr(request.state, "request_id", "") or request_id_from(None)}
+    ids |= getattr(request.state, "log_context", {})
+    structlog.contextvars.bind_contextvars(**ids)
+    return ProblemResponse(problem(500), {REQUEST_ID_HEADER: ids["request_id"]})
 
 
 exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] = {

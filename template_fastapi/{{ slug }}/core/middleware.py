@@ -53,9 +53,11 @@ class RequestContext:
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):  # also if a WebSocket is refused
                 status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            elif status == 500:  # the first message of a WebSocket
+                status = {"websocket.accept": 101, "websocket.close": 403}.get(message["type"], 500)
             await send(message)
 
         if is_exempt(scope):
@@ -63,6 +65,7 @@ class RequestContext:
             return
         attributes = {"http.request.method": method, "url.path": scope["path"]}
         with tracing.request_span(method, headers, attributes) as span:
+            scope["state"]["log_context"] = structlog.contextvars.get_contextvars()
             try:
                 await self.app(scope, receive, send_with_id)
             finally:
@@ -159,16 +162,15 @@ class AllowedHosts:
     async def accept(self, scope: Scope, _: Receive, __: Send) -> None:
         scope["is_host_allowed"] = True
 
+    async def drop(self, _: Message) -> None: ...
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or is_exempt(scope):
             await self.app(scope, receive, send)
             return
-        await self.check(scope, receive, drop)  # Starlette refuses with plain text
+        await self.check(scope, receive, self.drop)  # Starlette refuses with plain text
         answer = self.app if scope.pop("is_host_allowed", False) else self.refusal
         await answer(scope, receive, send)
-
-
-async def drop(_: Message) -> None: ...
 
 
 @lru_cache(1000)
