@@ -198,7 +198,7 @@ def test_a_sound_image_passes_and_a_broken_one_does_not(framework: str, images: 
     assert code == 0, said
     assert "The image migrates, becomes ready, and stops." in said
     for broken, complaint in {
-        'CMD ["false"]': "not within",
+        'CMD ["false"]': "timed out",
         "STOPSIGNAL SIGKILL": "ended with 137",
         "RUN rm -r /srv/service/*/items/models.py": "Error",
     }.items():
