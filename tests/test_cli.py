@@ -73,7 +73,7 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
         (("--data", "product"), ("KEY=VALUE",)),
         (("--data", "slug=class"), ("slug", "Python uses this name")),
         (("--data", "name=two\nlines"), ("name", "line break")),
-        (("--data", "email=nobody"), ("email", "team@example.com")),
+        (("--data", "email=nobody"), ("email", "name@example.com")),
         (("--preset", "nothing"), ("nothing", "microservice")),
         (("--framework", "flask"), ("flask", "django", "fastapi")),
         (("--framework", "fastapi", "--data", "server=granian"), ("`server` is not asked", "framework is fastapi")),

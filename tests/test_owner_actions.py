@@ -341,7 +341,7 @@ def counted(served: Served, route: str) -> float:
 REQUIRED = "    stripe_key: str\n"
 
 
-MAILED = """
+UNMAILED = """
 import sys
 from PACKAGE import settings
 
@@ -372,7 +372,7 @@ print("RESULT", response.status_code, response.headers["X-Request-ID"])
 def test_a_mail_server_that_does_not_work_changes_no_response(prepared: dict[str, Project], silent: bool) -> None:
     """A port that refuses connections, or a server that accepts them and says nothing."""
     project = prepared["django"]
-    script = MAILED.replace("PACKAGE", project.package.name)
+    script = UNMAILED.replace("PACKAGE", project.package.name)
     variables = PRODUCTION | {"DJANGO_SETTINGS_MODULE": f"{project.package.name}.settings"}
     command: list[str | Path] = [project.environment / "bin" / "python", "-c", script]
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -3,14 +3,21 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from ..schemas import Input, Text, Unquoted, without_defaults
 
+
+def _trimmed(name: object) -> object:
+    """Trim a name, unless it is too long: the limit in the schema also counts spaces at its ends."""
+    return name.strip() if isinstance(name, str) and len(name) <= 100 else name
+
+
 Name = Annotated[
     Text,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    StringConstraints(min_length=1, max_length=100),
     Field(examples=["Lamp"], json_schema_extra={"pattern": r"^[^\x00]*\S[^\x00]*$"}),
+    BeforeValidator(_trimmed),
 ]
 Description = Annotated[Text, StringConstraints(max_length=1000)]
 Quantity = Annotated[int, Field(ge=0, le=2**31 - 1), Unquoted]
