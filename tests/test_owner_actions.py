@@ -230,7 +230,8 @@ from django.urls import path
 urlpatterns = [path("", lambda _: 1 / 0)]
 django.setup()
 setup_test_environment(debug=False)
-mailers = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+memory = {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}
+mailers = {"default": memory, "admins": memory}
 with override_settings(ADMINS=["ops@example.com"], MAILERS=mailers, ROOT_URLCONF="__main__"):
     Client(raise_request_exception=False).get("/")
 print("MAILED", [message.to for message in mail.outbox])
