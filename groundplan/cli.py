@@ -164,19 +164,17 @@ def update(
     ref: Ref = None,
 ) -> None:
     """Apply template updates to a project. Its framework and answers do not change."""
-    from groundplan.git import changes, conflicts, restored_on_failure
+    from groundplan.git import changes, conflicts
     from groundplan.template import recorded, update
 
     dest = dest.resolve()
     before = str(recorded(dest)["_commit"])
-    with restored_on_failure(dest):
-        ask = sys.stdin.isatty()
-        if ask:  # a spinner would overwrite a question
-            err.print("Updating: the template is rendered three times, which takes a few seconds.")
-            after = update(dest, ref, ask=True)
-        else:
-            with err.status("Updating"):
-                after = update(dest, ref, ask=False)
+    if sys.stdin.isatty():  # a spinner would overwrite a question
+        err.print("Updating: the template is rendered three times, which takes a few seconds.")
+        after = update(dest, ref, ask=True)
+    else:
+        with err.status("Updating"):
+            after = update(dest, ref, ask=False)
     if after == before:
         out.print(f"{dest} is up to date with its template ({before}).")
         return

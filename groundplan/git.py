@@ -1,26 +1,67 @@
-"""Git: commands, and the state of a project's working tree."""
+"""Git: commands, and the settings that they have."""
 
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from groundplan.errors import Stop
 
+# A user's or a repository's settings must not change what Copier reads from git. These are settings, not the user's
+# configuration files, because git needs the credentials and addresses in them to fetch a template.
+SETTINGS = {
+    "apply.ignoreWhitespace": "no",
+    "apply.whitespace": "nowarn",
+    "color.ui": "false",
+    "commit.gpgSign": "false",
+    "core.abbrev": "auto",
+    "core.attributesFile": os.devnull,
+    "core.autocrlf": "false",
+    "core.excludesFile": os.devnull,
+    "core.fileMode": "true",
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.symlinks": "false",  # a link becomes a file, so that nothing is written through it
+    "diff.mnemonicPrefix": "false",
+    "diff.noprefix": "false",
+    "gc.auto": "0",
+    "init.templateDir": "",
+    "maintenance.auto": "false",
+    "merge.conflictStyle": "merge",
+    "rerere.enabled": "false",
+    "status.showUntrackedFiles": "all",
+    "tag.gpgSign": "false",
+    "user.email": "groundplan@example.com",
+    "user.name": "Groundplan",
+}
 
-def git(directory: Path, *arguments: str, check: bool = True) -> str:
-    """Run git in a directory and return its output without the last line break. An error becomes one line."""
-    run = subprocess.run(
+
+def run(
+    directory: Path, *arguments: str, check: bool = True, given: bytes = b"", variables: Mapping[str, str] | None = None
+) -> bytes:
+    """Run git in a directory and return its output. An error becomes one line."""
+    done = subprocess.run(
         ["git", "-c", "core.quotePath=false", "-C", directory, *arguments],
         capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
+        input=given,
         check=False,
+        env=os.environ | (variables or {}),
     )
-    if check and run.returncode:
-        raise Stop(f"git {arguments[0]} failed in {directory}: {reason(run.stderr)}")
-    return run.stdout.rstrip("\n")
+    if check and done.returncode:
+        message = reason(done.stderr.decode(errors="replace"))
+        raise Stop(f"git {arguments[0]} failed in {directory}: {message}")
+    return done.stdout
+
+
+def git(directory: Path, *arguments: str, check: bool = True) -> str:
+    """Run git in a directory and return its output as text, without the last line break."""
+    return run(directory, *arguments, check=check).decode(errors="surrogateescape").rstrip("\n")
+
+
+def parts(output: bytes) -> list[str]:
+    """Return the parts of output that NUL separates, as with `-z`."""
+    return [part.decode(errors="surrogateescape") for part in output.split(b"\0") if part]
 
 
 def reason(text: str) -> str:
@@ -38,26 +79,27 @@ def forget_hook() -> None:
 
 
 @contextlib.contextmanager
-def restored_on_failure(project: Path) -> Iterator[None]:
-    """Revert all changes to a committed project if the block fails."""
-    if git(project, "rev-parse", "--is-inside-work-tree", check=False) != "true":
-        raise Stop(f"{project} is not in a git repository. Commit it first, so that you can review the update.")
-    if not git(project, "ls-files", "--", "."):
-        raise Stop(f"{project} is not committed, perhaps because git ignores it. Commit it, then update.")
-    if changes(project):
-        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
+def known_settings(**variables: str) -> Iterator[None]:
+    """Run git, also where Copier runs it, with `SETTINGS` and these variables."""
+    from plumbum import local  # Copier's way to run git: it has a copy of the environment
+
+    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    variables["GIT_CONFIG_COUNT"] = str(first + len(SETTINGS))
+    for number, (name, value) in enumerate(SETTINGS.items(), first):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    before = dict(os.environ)
+    os.environ.update(variables)
     try:
-        yield
-    except BaseException:
-        git(project, "reset", "--quiet", "--", ".", check=False)
-        git(project, "checkout", "--quiet", "HEAD", "--", ".", check=False)
-        git(project, "clean", "--quiet", "-d", "--force", "--", ".", check=False)
-        raise
+        with local.env(**variables):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def changes(project: Path) -> list[str]:
     """Return the files that differ from the last commit, with git's two-letter status."""
-    # git may be configured not to show untracked files, which `restored_on_failure` would remove.
+    # git may be configured not to show untracked files.
     return git(project, "status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
 
 

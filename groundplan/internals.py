@@ -6,13 +6,24 @@ cannot list the questions, check an answer before all earlier questions are answ
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from copier._main import Worker
 from copier._user_data import AnswersMap, Question
 from copier._vcs import get_latest_tag, get_repo
 
-__all__ = ["AnswersMap", "Question", "Worker", "another", "get_latest_tag", "get_repo", "question", "render"]
+__all__ = [
+    "AnswersMap",
+    "Question",
+    "Worker",
+    "another",
+    "get_latest_tag",
+    "get_repo",
+    "question",
+    "render",
+    "render_former",
+]
 
 
 def another(worker: Worker, **options: Any) -> Worker:
@@ -31,3 +42,21 @@ def question(worker: Worker, name: str, answers: Mapping[str, Any]) -> Question:
 def render(worker: Worker, text: str) -> str:
     """Render a text with the answers of the worker's run."""
     return worker._render_string(text).strip()
+
+
+def render_former(worker: Worker, destination: Path) -> None:
+    """Render the version of the template that a project was made from, with the project's answers."""
+    former = worker.subproject.template
+    if former is None:  # Copier updates no such project
+        raise ValueError("The project does not name its template.")
+    with replace(
+        worker,
+        src_path=former.url,
+        vcs_ref=former.commit,
+        dst_path=destination,
+        data=dict(worker.subproject.last_answers),
+        defaults=True,
+        quiet=True,
+        ask=(),
+    ) as old:
+        old.run_copy()

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from plumbum.commands.processes import ProcessExecutionError
 
 from groundplan import internals
 from groundplan.errors import ExitCode, Stop
-from groundplan.git import git, reason
+from groundplan.git import git, known_settings, reason
 from groundplan.internals import Worker, get_latest_tag, get_repo
 from groundplan.project import is_empty
+from groundplan.updating import copied
 
 ANSWERS_FILE = ".copier-answers.yml"
 BUNDLE = "template.bundle"
@@ -109,7 +111,9 @@ def errors_in_one_line(source: str) -> Iterator[None]:
         message = "There is no terminal for questions: add --defaults, or answer every question with --data."
         raise Stop(message, ExitCode.USAGE) from error
     except ProcessExecutionError as error:
-        raise Stop(f"The template {source} cannot be fetched: {reason(error.stderr)}") from error
+        fetching = {"clone", "fetch", "ls-remote"} & {*error.argv}
+        what = f"The template {source} cannot be fetched" if fetching else "A git command of Copier failed"
+        raise Stop(f"{what}: {reason(error.stderr)}") from error
     except (CopierError, ValueError, yaml.YAMLError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         refused = message.startswith(("Validation error", "Invalid choice"))
@@ -275,7 +279,7 @@ def _parse(question: internals.Question, answer: Any) -> Any:
 @contextlib.contextmanager
 def fetched(source: Source) -> Iterator[Template]:
     """Yield the template, and remove temporary files afterwards."""
-    with Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker:
+    with known_settings(), Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker:
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
             template = Template(source, worker)
         yield template
@@ -302,7 +306,8 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
             f"The project's template is no longer at {source}. Set _src_path in {project / ANSWERS_FILE} to "
             "the path of a clone or to a git URL, commit the file, and try again."
         )
-    with Worker(src_path=source, dst_path=project, vcs_ref=resolve(source, ref).ref, quiet=True, **options) as worker:
+    options = {"src_path": source, "dst_path": project, "vcs_ref": resolve(source, ref).ref, "quiet": True, **options}
+    with Worker(**options) as worker:
         worker.subproject.last_answers["_src_path"] = source  # Copier reads the old version from here
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
@@ -328,10 +333,14 @@ def update(project: Path, ref: str | None, *, ask: bool) -> str:
 
     New questions are asked if `ask` is true; otherwise they take their defaults. Existing answers do not change.
     """
-    options = {"overwrite": True, "skip_answered": True, "defaults": not ask}
-    with _of_project(project, ref, **options) as (worker, latest):
-        if ref is None and not _is_behind(worker):
-            return str(recorded(project)["_commit"])
-        with contextlib.redirect_stderr(io.StringIO()):  # git's messages about merges
-            worker.run_update()
-        return latest
+    options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": not ask}
+    with copied(project) as copy:
+        with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
+            if ref is None and not _is_behind(worker):
+                return str(recorded(project)["_commit"])
+            # Copier shows git's messages about merges.
+            with copy.links_left_alone(), contextlib.redirect_stderr(io.StringIO()):
+                worker.run_update()
+            copy.keep_edited(partial(internals.render_former, worker))
+        copy.apply()
+    return latest

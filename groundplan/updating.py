@@ -1,0 +1,265 @@
+"""An update changes a copy of the project, as git holds it, and reaches the project only if nothing can be lost.
+
+Copier's update works in a project's own directory, where it would overwrite and delete files that git ignores or does
+not look at. The copy has only what is committed, and its repository has no attributes, filters or hooks.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundplan.errors import Stop
+from groundplan.git import changes, git, known_settings, parts, run
+
+GONE = "000000"  # mode of a file that does not exist
+ATTRIBUTES = "* -text -filter -ident -working-tree-encoding !diff !merge\n"  # bytes are stored and written as they are
+SHOWN = 20  # files that a message names
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file that the update writes, or deletes if `mode` is `GONE`."""
+
+    path: str  # relative to the project, as all paths here
+    old_mode: str
+    mode: str
+    old_name: str  # of the content, in git
+    name: str
+
+
+class Copy:
+    """A copy of a project's last commit, in a repository of its own that also reads the project's objects."""
+
+    def __init__(self, project: Path, directory: Path) -> None:
+        self.project = project
+        self.path = directory / "project"
+        self._directory = directory
+        self._hash = git(project, "rev-parse", "--show-object-format")
+        with self.settings():
+            self._fill()
+
+    def settings(self) -> AbstractContextManager[None]:
+        """Run git with the settings of the copy."""
+        return known_settings(GIT_DEFAULT_HASH=self._hash)
+
+    def _fill(self) -> None:
+        project, directory = self.project, self._directory
+        tree = git(project, "rev-parse", "HEAD:./")
+        git(directory, "init", "--quiet", str(self.path))
+        alternates = self._git("rev-parse", "--path-format=absolute", "--git-path", "objects/info/alternates")
+        objects = git(project, "rev-parse", "--path-format=absolute", "--git-path", "objects")
+        Path(alternates).parent.mkdir(parents=True, exist_ok=True)
+        Path(alternates).write_text(f"{objects}\n", encoding="utf-8", errors="surrogateescape")
+        attributes = self.path / ".git" / "info" / "attributes"
+        attributes.parent.mkdir(exist_ok=True)
+        attributes.write_text(ATTRIBUTES, encoding="utf-8")
+        self._git("read-tree", tree)
+        self._git("checkout-index", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "--message", "The project")
+
+    def _git(self, *arguments: str) -> str:
+        return git(self.path, *arguments)
+
+    @contextmanager
+    def links_left_alone(self) -> Iterator[None]:
+        """Explain why nothing is written below a link, or below a file where the template has a directory."""
+        try:
+            yield
+        except (FileExistsError, NotADirectoryError) as error:
+            place = Path(str(error.filename))
+            named = place.relative_to(self.path) if place.is_relative_to(self.path) else place
+            raise Stop(
+                f"{named}: the template has a directory where the project has a file or a link. Nothing was changed."
+            ) from error
+
+    def changes(self) -> list[Change]:
+        """Return what the update has changed."""
+        index = {"GIT_INDEX_FILE": str(self._directory / "changes")}  # the copy's own index has conflicts
+        run(self.path, "read-tree", "HEAD", variables=index)
+        run(self.path, "add", "--all", "--force", "--", ".", variables=index)
+        fields = parts(run(self.path, "diff-index", "--cached", "--raw", "--no-renames", "-z", "HEAD", variables=index))
+        found = []
+        for facts, path in zip(fields[::2], fields[1::2], strict=True):
+            old_mode, mode, old_name, name, _ = facts.removeprefix(":").split()
+            found.append(Change(path, old_mode, mode, old_name, name))
+        return found
+
+    def conflicts(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Return mode, name and stage of each side of the files with conflicts, by path."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for line in parts(run(self.path, "ls-files", "--unmerged", "-z")):
+            facts, path = line.split("\t", 1)
+            mode, name, stage = facts.split()
+            found.setdefault(path, []).append((mode, name, stage))
+        return found
+
+    def keep_edited(self, render: Callable[[Path], object]) -> None:
+        """Put back files that the update deletes although the owner has edited them: they are conflicts.
+
+        `render` writes the project as the former version of the template makes it.
+        """
+        deleted = [change for change in self.changes() if change.mode == GONE]
+        if not deleted:
+            return
+        former = self._directory / "former"
+        render(former)
+        for change in deleted:
+            base = self._name(former / change.path)
+            if base in (None, change.old_name):  # an owner's file that the answers no longer need, or not edited
+                continue
+            self._git("checkout", "--quiet", "HEAD", "--", change.path)
+            mark(self.path, change.path, [(change.old_mode, base, "1"), (change.old_mode, change.old_name, "2")])
+
+    def _name(self, file: Path) -> str | None:
+        """Store a file's content and return its name, or None if there is no file."""
+        if file.is_symlink():
+            content = os.fsencode(file.readlink())
+        elif file.is_file():
+            content = file.read_bytes()
+        else:
+            return None
+        return run(self.path, "hash-object", "-w", "--stdin", given=content).decode().strip()
+
+    def apply(self) -> None:
+        """Change the project as the update has changed the copy, or nothing if something would be lost."""
+        with self.settings():
+            changed = self.changes()
+            unmerged = self.conflicts()
+        refuse_losses(self.project, changed)
+        top, prefix = root(self.project)
+        variables = {
+            "GIT_INDEX_FILE": str(self._directory / "written"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.path / ".git" / "objects"),
+        }
+        written = [change for change in changed if change.mode != GONE]
+        entries = "".join(f"{change.mode} {change.name}\t{prefix}{change.path}\0" for change in written)
+        try:
+            run(top, "update-index", "-z", "--index-info", given=encoded(entries), variables=variables)
+            for change in changed:
+                if change.mode == GONE:
+                    remove(self.project, change.path)
+            if written:  # git writes them, with the line endings that the owner's settings ask for
+                run(top, "checkout-index", "--all", "--force", variables=variables)
+            for path, sides in unmerged.items():
+                for _, name, _ in sides:
+                    content = run(self.path, "cat-file", "blob", name)
+                    run(top, "hash-object", "-w", "--stdin", "--no-filters", given=content)
+                mark(top, prefix + path, sides)
+        except BaseException:
+            revert(self.project, changed)
+            raise
+
+
+@contextmanager
+def copied(project: Path) -> Iterator[Copy]:
+    """Yield a copy of a project that is committed."""
+    try:
+        git(project, "rev-parse", "--show-toplevel")
+    except Stop as stop:
+        if "not a git repository" not in str(stop):
+            raise
+        message = f"{project} is not in a git repository. Commit it first, so that you can review the update."
+        raise Stop(message) from None
+    if not git(project, "ls-files", "--", "."):
+        raise Stop(f"{project} is not committed, perhaps because git ignores it. Commit it, then update.")
+    if changes(project):
+        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
+    with tempfile.TemporaryDirectory(prefix="groundplan-", ignore_cleanup_errors=True) as directory:
+        yield Copy(project, Path(directory).resolve())
+
+
+def refuse_losses(project: Path, changed: list[Change]) -> None:
+    """Stop if the update would write or delete what git does not hold in exactly this form."""
+    hidden = {
+        line[2:]
+        for line in parts(run(project, "ls-files", "-v", "-z", "--", "."))
+        if line[0] == "S" or line[0].islower()  # skip-worktree and assume-unchanged
+    }
+    tracked = [change for change in changed if change.old_mode != GONE and is_there(project / change.path)]
+    held = names(project, tracked)
+    lost = []
+    for change in changed:
+        place = project / change.path
+        if change.path in hidden:
+            lost.append(f"{change.path}: git was told not to look at it (git update-index, git sparse-checkout)")
+        elif any(parent.is_symlink() or parent.is_file() for parent in between(project, place)):
+            lost.append(f"{change.path}: its directory is a file or a link")
+        elif any(is_there(parent / ".git") for parent in between(project, place)):
+            lost.append(f"{change.path}: its directory is another repository")
+        elif change.old_mode == GONE and is_there(place):
+            lost.append(f"{change.path}: a new file of the template, and git does not have yours")
+        elif change.old_mode != GONE and is_there(place) and held[change.path] != change.old_name:
+            lost.append(f"{change.path}: it differs from what git has")
+    if lost:
+        more = [f"and {len(lost) - SHOWN} more"] if len(lost) > SHOWN else []
+        listed = "\n".join(f"  {line}" for line in [*lost[:SHOWN], *more])
+        raise Stop(
+            f"Nothing was changed, because the update cannot write or delete these files safely:\n{listed}\n"
+            "Commit them, move them away, or put back what the template had, then update."
+        )
+
+
+def names(project: Path, tracked: list[Change]) -> dict[str, str]:
+    """Return the name that git would give to the content of each file, by path; "" for what is no file."""
+    found = {change.path: "" for change in tracked}
+    files = [path for path in found if (project / path).is_file() and not (project / path).is_symlink()]
+    if files:  # this command takes paths from the top
+        top, prefix = root(project)
+        given = encoded("".join(f"{prefix}{path}\n" for path in files))
+        output = run(top, "hash-object", "--stdin-paths", given=given)
+        found |= dict(zip(files, output.decode().split(), strict=True))
+    return found
+
+
+def root(project: Path) -> tuple[Path, str]:
+    """Return the top of the project's repository, and the project's place in it."""
+    return Path(git(project, "rev-parse", "--show-toplevel")), git(project, "rev-parse", "--show-prefix")
+
+
+def between(project: Path, place: Path) -> list[Path]:
+    """Return the directories of a file below the project."""
+    return [parent for parent in place.parents if parent.is_relative_to(project) and parent != project]
+
+
+def is_there(place: Path) -> bool:
+    """Return whether a path exists, be it as a broken link."""
+    return os.path.lexists(place)
+
+
+def remove(project: Path, path: str) -> None:
+    """Remove a file, and the directories that are empty without it."""
+    place = project / path
+    place.unlink(missing_ok=True)
+    for directory in between(project, place):
+        try:
+            directory.rmdir()
+        except OSError:
+            break
+
+
+def mark(repository: Path, path: str, sides: list[tuple[str, str, str]]) -> None:
+    """Record a conflict in the index; `path` is relative to the repository."""
+    zero = "0" * len(sides[0][1])
+    lines = [f"0 {zero}\t{path}\0", *(f"{mode} {name} {stage}\t{path}\0" for mode, name, stage in sides)]
+    run(repository, "update-index", "-z", "--index-info", given=encoded("".join(lines)))
+
+
+def revert(project: Path, changed: list[Change]) -> None:
+    """Put back what `apply` has changed."""
+    for change in changed:
+        if change.old_mode == GONE:
+            remove(project, change.path)
+    paths = encoded("".join(f"{change.path}\0" for change in changed if change.old_mode != GONE))
+    given = ["--pathspec-from-file=-", "--pathspec-file-nul"]
+    if paths:
+        literal = {"GIT_LITERAL_PATHSPECS": "1"}
+        run(project, "reset", "--quiet", *given, given=paths, check=False, variables=literal)
+        run(project, "checkout", "--quiet", "HEAD", *given, given=paths, check=False, variables=literal)
+
+
+def encoded(text: str) -> bytes:
+    """Return paths as the file system has them."""
+    return text.encode(errors="surrogateescape")

@@ -1,0 +1,481 @@
+"""In every kind of repository, an update destroys nothing: it succeeds, or says why it changes nothing.
+
+The template is a small one, because only what Copier and git do with files counts here.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from groundplan import git as git_module
+from groundplan import updating
+from groundplan.errors import Stop
+from groundplan.template import update
+from tests.tools import commit_all, groundplan, groundplan_here, render_anew, run, tree
+
+QUESTIONS = "name:\n  type: str\n  default: shop\n"
+ANSWERS = "{{ _copier_answers | to_nice_yaml }}"
+LINES = "".join(f"line {number}\n" for number in range(9))
+# Of each file, its text in the two versions of the template.
+VERSIONS: dict[str, tuple[str | None, str | None]] = {
+    "copier.yml": (QUESTIONS, QUESTIONS),
+    "{{ _copier_conf.answers_file }}.jinja": (ANSWERS, ANSWERS),
+    "same.txt": ("same\n", "same\n"),
+    "changed.txt": (LINES, f"first\n{LINES}"),
+    "dropped.txt": (LINES, None),
+    "new.txt": (None, "new\n"),
+    "docs/changed.md": (LINES, f"first\n{LINES}"),
+    "docs/new.md": (None, "new\n"),
+    "run.sh": ("#!/bin/sh\n", "#!/bin/sh\necho\n"),
+}
+
+
+def write(template: Path, version: int) -> None:
+    for name, texts in VERSIONS.items():
+        place, text = template / name, texts[version]
+        if text is None:
+            place.unlink(missing_ok=True)
+        else:
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(text)
+    (template / "run.sh").chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A template with a newer version than that of `project`."""
+    template = tmp_path_factory.mktemp("small") / "template"
+    template.mkdir()
+    for number, version in enumerate(("v1.0.0", "v2.0.0")):
+        write(template, number)
+        commit_all(template, version, init=not number)
+        run("git", "tag", version, cwd=template)
+    return template
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path) -> Path:
+    run("git", "checkout", "--quiet", "v1.0.0", cwd=template)
+    project = render_anew(template, tmp_path / "project")
+    run("git", "checkout", "--quiet", "v2.0.0", cwd=template)
+    commit_all(project, "Start", init=True)
+    return project
+
+
+def is_updated(project: Path) -> bool:
+    files = tree(project)
+    return files["docs/new.md"] == files["new.txt"] == b"new\n" and files["run.sh"].replace(b"\r", b"").endswith(
+        b"echo\n"
+    )
+
+
+def git(project: Path, *arguments: str) -> str:
+    return run("git", *arguments, cwd=project)
+
+
+def exclude_in(kind: str, project: Path, tmp_path: Path) -> None:
+    """Lets git ignore new.txt and dropped.txt."""
+    patterns = "new.txt\ndropped.txt\n"
+    if kind == ".gitignore":
+        (project / ".gitignore").write_text(patterns)
+    elif kind == "info/exclude":
+        (project / ".git" / "info" / "exclude").write_text(patterns)
+    else:
+        (tmp_path / "ignored").write_text(patterns)
+        git(project, "config", "core.excludesFile", str(tmp_path / "ignored"))
+    commit_all(project, "Ignore")
+
+
+KINDS = (".gitignore", "info/exclude", "core.excludesFile")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ignored_file_is_not_overwritten(kind: str, project: Path, tmp_path: Path) -> None:
+    exclude_in(kind, project, tmp_path)
+    (project / "new.txt").write_text("mine\n")
+    before = tree(project)
+    result = groundplan_here("update", project)
+    assert (result.returncode, "new.txt" in result.stderr, "Nothing was changed" in result.stderr) == (1, True, True)
+    assert tree(project) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ignored_file_is_not_deleted(kind: str, project: Path, tmp_path: Path) -> None:
+    """The owner has taken the file out of git, and goes on without it there."""
+    git(project, "rm", "--quiet", "--cached", "dropped.txt")
+    exclude_in(kind, project, tmp_path)
+    (project / "dropped.txt").write_text("mine\n")
+    assert groundplan_here("update", project).returncode == 0
+    assert (project / "dropped.txt").read_text() == "mine\n"
+    assert is_updated(project)
+
+
+@pytest.mark.parametrize("flag", ["skip-worktree", "assume-unchanged"])
+@pytest.mark.parametrize("name", ["changed.txt", "dropped.txt"])
+def test_a_file_that_git_does_not_look_at_is_not_touched(flag: str, name: str, project: Path) -> None:
+    git(project, "update-index", f"--{flag}", name)
+    (project / name).write_text("mine\n")
+    before = tree(project)
+    result = groundplan_here("update", project)
+    assert (result.returncode, name in result.stderr) == (1, True)
+    assert tree(project) == before
+
+
+def test_an_edited_file_that_the_template_drops_is_a_conflict(project: Path) -> None:
+    (project / "dropped.txt").write_text("mine\n")
+    commit_all(project, "Edit")
+    result = groundplan_here("update", project)
+    assert (result.returncode, "dropped.txt" in result.stderr) == (4, True)
+    assert (project / "dropped.txt").read_text() == "mine\n"
+    assert "UD dropped.txt" in git(project, "status", "--porcelain")
+    assert git(project, "show", ":1:dropped.txt") == LINES
+    assert is_updated(project)
+
+
+def conflict(project: Path) -> None:
+    (project / "changed.txt").write_text(f"mine\n{LINES}")
+    commit_all(project, "Edit")
+
+
+# Settings of a repository that change what git commands show or do.
+SETTINGS = {
+    "status.showUntrackedFiles": "no",
+    "status.relativePaths": "false",
+    "diff.noprefix": "true",
+    "diff.mnemonicPrefix": "true",
+    "diff.external": "false",
+    "diff.renames": "copies",
+    "color.ui": "always",
+    "core.abbrev": "4",
+    "core.fileMode": "false",
+    "core.quotePath": "true",
+    "core.hooksPath": "/nowhere",
+    "commit.gpgSign": "true",
+    "gpg.program": "false",
+    "merge.conflictStyle": "diff3",
+    "apply.whitespace": "error",
+    "user.useConfigOnly": "true",
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_of_git_do_not_change_an_update(name: str, project: Path) -> None:
+    conflict(project)
+    git(project, "config", name, SETTINGS[name])
+    result = groundplan_here("update", project)
+    assert (result.returncode, "changed.txt" in result.stderr) == (4, True), result.stderr
+    text = (project / "changed.txt").read_text()
+    assert "<<<<<<< before updating\nmine\n" in text
+    assert not list(project.rglob("*.rej"))
+    assert "UU changed.txt" in git(project, "-c", "color.ui=never", "status", "--porcelain")
+    assert is_updated(project)
+    assert os.access(project / "run.sh", os.X_OK)
+
+
+def test_hooks_do_not_run(project: Path) -> None:
+    for name in ("pre-commit", "post-checkout", "post-index-change", "commit-msg"):
+        hook = project / ".git" / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\ntouch hooked.txt\nexit 1\n")
+        hook.chmod(0o755)
+    assert groundplan_here("update", project).returncode == 0
+    assert is_updated(project)
+
+
+def test_line_endings_stay_as_the_owner_has_them(project: Path) -> None:
+    git(project, "config", "core.autocrlf", "true")
+    for name in ("changed.txt", "docs/changed.md", "same.txt"):
+        (project / name).unlink()
+    git(project, "checkout", "--", ".")
+    assert b"\r\n" in (project / "changed.txt").read_bytes()
+    assert groundplan_here("update", project).returncode == 0
+    assert (project / "new.txt").read_bytes() == b"new\r\n"
+    assert (project / "changed.txt").read_bytes() == f"first\n{LINES}".replace("\n", "\r\n").encode()
+    assert git(project, "diff", "--stat", "--", "same.txt") == ""
+
+
+def to_sha256(project: Path, tmp_path: Path) -> Path:
+    run("rm", "-r", project / ".git")
+    run("git", "init", "--quiet", "--object-format=sha256", cwd=project)
+    commit_all(project, "Start")
+    return project
+
+
+def to_worktree(project: Path, tmp_path: Path) -> Path:
+    git(project, "worktree", "add", "--quiet", str(tmp_path / "linked"))
+    return tmp_path / "linked"
+
+
+def to_shallow(project: Path, tmp_path: Path) -> Path:
+    (project / "same.txt").write_text("changed\n")
+    commit_all(project, "More")
+    run("git", "clone", "--quiet", "--depth=1", f"file://{project}", tmp_path / "shallow")
+    return tmp_path / "shallow"
+
+
+def to_subdirectory(project: Path, tmp_path: Path) -> Path:
+    run("rm", "-r", project / ".git")
+    outer = tmp_path / "outer with spaces"
+    (outer / "sérvices").mkdir(parents=True)
+    project.rename(outer / "sérvices" / "one")
+    commit_all(outer, "Start", init=True)
+    return outer / "sérvices" / "one"
+
+
+def to_submodule(project: Path, tmp_path: Path) -> Path:
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    commit_all(outer, "Start", init=True)
+    git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(project), "sub")
+    commit_all(outer, "Add a submodule")
+    return outer / "sub"
+
+
+def test_sha256(project: Path, tmp_path: Path) -> None:
+    to_sha256(project, tmp_path)
+    assert groundplan_here("update", project).returncode == 0
+    assert is_updated(project)
+
+
+def test_a_conflict_in_sha256_is_refused(project: Path, tmp_path: Path) -> None:
+    """Copier records conflicts only in repositories with SHA-1."""
+    to_sha256(project, tmp_path)
+    conflict(project)
+    before = tree(project)
+    assert groundplan_here("update", project).returncode == 1
+    assert tree(project) == before
+    assert git(project, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("turn", [to_worktree, to_shallow, to_subdirectory, to_submodule])
+def test_every_kind_of_repository(turn: Callable[[Path, Path], Path], project: Path, tmp_path: Path) -> None:
+    place = turn(project, tmp_path)
+    conflict(place)
+    (place / "dropped.txt").write_text("mine\n")
+    commit_all(place, "Edit")
+    result = groundplan_here("update", place)
+    assert result.returncode == 4, result.stderr
+    assert is_updated(place)
+    assert "<<<<<<< before updating" in (place / "changed.txt").read_text()
+    assert (place / "dropped.txt").read_text() == "mine\n"
+    status = git(place, "status", "--porcelain", "--untracked-files=all", ".")
+    assert {line[:2] for line in status.splitlines()} == {"UU", "UD", " M", "??"}
+    commit_all(place, "Update")  # as `git add` resolves them
+
+
+def test_files_of_a_sparse_checkout_stay_out(project: Path) -> None:
+    git(project, "sparse-checkout", "set", "--cone", "elsewhere")
+    before = tree(project)
+    result = groundplan_here("update", project)
+    assert (result.returncode, "docs/changed.md" in result.stderr) == (1, True)
+    assert tree(project) == before
+
+
+def test_nothing_is_written_through_a_link(project: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (project / "docs").rename(outside)
+    (project / "docs").symlink_to(outside)
+    commit_all(project, "Move the documents")
+    before = tree(outside)
+    result = groundplan("update", project)
+    assert (result.returncode, "docs" in result.stderr, "Traceback" in result.stderr) == (1, True, False)
+    assert tree(outside) == before
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_links_of_the_owner_stay(project: Path) -> None:
+    (project / "link").symlink_to("same.txt")
+    (project / "broken").symlink_to("/nowhere")
+    commit_all(project, "Add links")
+    assert groundplan_here("update", project).returncode == 0
+    assert ((project / "link").readlink(), (project / "broken").readlink()) == (Path("same.txt"), Path("/nowhere"))
+    assert is_updated(project)
+
+
+def test_a_link_in_place_of_a_file_stays(project: Path) -> None:
+    (project / "changed.txt").unlink()
+    (project / "changed.txt").symlink_to("same.txt")
+    commit_all(project, "Link")
+    assert groundplan_here("update", project).returncode == 0
+    assert (project / "changed.txt").readlink() == Path("same.txt")
+    assert (project / "same.txt").read_text() == "same\n"
+    assert is_updated(project)
+
+
+@pytest.mark.parametrize("kind", ["repository", "directory"])
+def test_what_is_in_the_way_stays(kind: str, project: Path) -> None:
+    place = project / "new.txt"
+    place.mkdir()
+    if kind == "repository":
+        commit_all(place, "Another", init=True)
+    else:
+        (project / ".gitignore").write_text("new.txt\n")
+        (place / "mine").write_text("mine\n")
+        commit_all(project, "Ignore")
+    before = tree(project)
+    result = groundplan_here("update", project)
+    assert result.returncode == 1, result.stdout
+    assert tree(project) == before
+
+
+@pytest.mark.parametrize("variables", [{"LANG": "C", "LC_ALL": "C"}, {"HOME": ""}, {"TMPDIR": "/dev/shm"}])  # noqa: S108
+def test_every_environment(variables: dict[str, str], project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    for name in [name for name in os.environ if name.startswith(("GIT_AUTHOR", "GIT_COMMITTER"))]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    result = groundplan("update", project)
+    assert result.returncode == 0, result.stderr
+    assert is_updated(project)
+
+
+@pytest.mark.parametrize("step", ["update-index", "checkout-index", "hash-object -w"])
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError])
+def test_an_interrupted_update_is_undone(
+    step: str, kind: type[BaseException], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conflict(project)
+    before = tree(project)
+    original = git_module.run
+
+    def failing(directory: Path, *arguments: str, **options: object) -> bytes:
+        if directory == project and " ".join(arguments).startswith(step):
+            if arguments[0] == "checkout-index":  # it has written some files
+                (project / "changed.txt").write_text("half")
+                (project / "new.txt").write_text("half")
+            raise kind
+        return original(directory, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(updating, "run", failing)
+    with pytest.raises(kind):
+        update(project, None, ask=False)
+    assert tree(project) == before
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_checkout_of_another_user_is_explained(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    result = groundplan_here("update", project)
+    assert (result.returncode, "dubious ownership" in result.stderr) == (1, True), result.stderr
+
+
+def test_a_killed_update_has_written_nothing_before_its_last_step(project: Path) -> None:
+    before = tree(project)
+    process = subprocess.Popen([sys.executable, "-m", "groundplan", "update", project], stdout=-3, stderr=-3)
+    process.kill()
+    process.wait()
+    assert tree(project) == before
+
+
+NAMES = ["same.txt", "changed.txt", "dropped.txt", "new.txt", "docs/changed.md", "docs/new.md", "run.sh", "own/own.txt"]
+names = st.sampled_from(NAMES)
+texts = st.sampled_from(["", "mine\n", f"mine\n{LINES}", f"{LINES}mine\n", LINES.replace("line 4", "mine")])
+committed = st.one_of(
+    st.tuples(st.just("write"), names, texts),
+    st.tuples(st.just("delete"), names),
+    st.tuples(st.just("rename"), names, st.sampled_from(["moved.txt", "own/moved.txt", "docs"])),
+    st.tuples(st.just("link"), names, st.sampled_from(["same.txt", "/nowhere", "docs"])),
+    st.tuples(st.just("mode"), names, st.sampled_from([0o644, 0o755])),
+    st.tuples(st.just("forget"), names),
+)
+hidden = st.one_of(
+    st.tuples(st.just("ignore"), names, texts),
+    st.tuples(st.just("skip-worktree"), names, texts),
+    st.tuples(st.just("assume-unchanged"), names, texts),
+    st.tuples(st.just("set"), st.sampled_from(sorted(SETTINGS))),
+    st.tuples(st.just("set"), st.sampled_from(["core.autocrlf", "core.ignoreStat"])),
+)
+
+
+def act(project: Path, kind: str, name: str, *more: Any) -> None:
+    """Does what an owner may do, if it is possible."""
+    place = project / name
+    if kind == "set":
+        git(project, "config", name, SETTINGS.get(name, "true"))
+    elif kind in {"write", "ignore"} and not place.is_dir():
+        if kind == "ignore":
+            with (project / ".git" / "info" / "exclude").open("a") as file:
+                file.write(f"/{name}\n")
+        with contextlib.suppress(FileExistsError, NotADirectoryError, FileNotFoundError):
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(more[0])
+    elif place.is_file() and not place.is_symlink():
+        if kind == "delete":
+            place.unlink()
+        elif kind == "rename" and not os.path.lexists(project / more[0]) and (project / more[0]).parent.is_dir():
+            place.rename(project / more[0])
+        elif kind == "link":
+            place.unlink()
+            place.symlink_to(more[0])
+        elif kind == "mode":
+            place.chmod(more[0])
+        elif kind == "forget" and name in git(project, "ls-files").splitlines():
+            git(project, "rm", "--quiet", "--cached", name)
+            act(project, "ignore", name, place.read_text())
+        elif kind in {"skip-worktree", "assume-unchanged"} and name in git(project, "ls-files").splitlines():
+            git(project, "update-index", f"--{kind}", name)
+            place.write_text(more[0])
+
+
+def contents(project: Path) -> dict[str, tuple[str, bytes]]:
+    """Every file and link outside of .git, with its mode."""
+    found = {}
+    for path in project.rglob("*"):
+        name = path.relative_to(project).as_posix()
+        if path.is_symlink():
+            found[name] = ("link", os.fsencode(path.readlink()))
+        elif path.is_file() and not name.startswith(".git/"):
+            found[name] = (oct(path.stat().st_mode), path.read_bytes())
+    return found
+
+
+def is_in_git(project: Path, content: bytes) -> bool:
+    name = subprocess.run(
+        ["git", "hash-object", "--stdin", "--no-filters"], cwd=project, input=content, stdout=-1, check=True
+    ).stdout
+    found = subprocess.run(["git", "cat-file", "-e", name.decode().strip()], cwd=project, stderr=-3, check=False)
+    return not found.returncode
+
+
+@pytest.fixture(scope="module")
+def started(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the first version, to copy."""
+    run("git", "checkout", "--quiet", "v1.0.0", cwd=template)
+    project = render_anew(template, tmp_path_factory.mktemp("started") / "project")
+    run("git", "checkout", "--quiet", "v2.0.0", cwd=template)
+    commit_all(project, "Start", init=True)
+    return project
+
+
+@settings(max_examples=int(os.environ.get("GROUNDPLAN_EXAMPLES", "12")), deadline=None)
+@given(done=st.lists(committed, max_size=4), kept=st.lists(hidden, max_size=3))
+def test_every_byte_is_kept_or_nothing_changes(started: Path, done: list[Any], kept: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        project = Path(shutil.copytree(started, Path(directory) / "project", symlinks=True))
+        for action in done:
+            act(project, *action)
+        commit_all(project, "Work")
+        for action in kept:
+            act(project, *action)
+        before = contents(project)
+        known = {name for name, (_, content) in before.items() if is_in_git(project, content)}
+        try:
+            update(project, None, ask=False)
+        except Stop:
+            assert contents(project) == before
+            return
+        after = contents(project)
+        assert {name for name in before.keys() - known if after.get(name) != before[name]} == set()
+        assert after[".copier-answers.yml"] != before[".copier-answers.yml"]
+        assert not [name for name in after if name.endswith(".rej")]
