@@ -23,6 +23,7 @@ from groundplan.errors import Stop
 from groundplan.template import update
 from tests.tools import commit_all, groundplan, groundplan_here, render_anew, run, tree
 
+pytestmark = pytest.mark.slow
 QUESTIONS = "name:\n  type: str\n  default: shop\n"
 ANSWERS = "{{ _copier_answers | to_nice_yaml }}"
 LINES = "".join(f"line {number}\n" for number in range(9))
