@@ -441,3 +441,19 @@ def test_a_hook_of_git_keeps_its_repository(template: Path, tmp_path: Path) -> N
     (tmp_path / "file").write_text("y")
     run("git", "commit", "--quiet", "--all", "--message", "Through the hook", cwd=tmp_path)
     assert run("git", "ls-tree", "--name-only", "HEAD", cwd=tmp_path) == "file\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("groundplan de", "decide"), ("groundplan new --pre", "--preset"), ("groundplan decide --format js", "json")],
+)
+def test_a_shell_completes_commands_options_and_values(words: str, completed: str) -> None:
+    variables = {"_GROUNDPLAN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "groundplan"],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [completed]
