@@ -4,11 +4,11 @@ import contextlib
 import os
 import secrets
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from groundplan.errors import Stop
-from groundplan.git import git
 
 
 def check_destination(destination: Path, *, overwrite: bool) -> None:
@@ -24,10 +24,11 @@ def is_empty(directory: Path) -> bool:
     return not directory.is_dir() or not any(directory.iterdir())
 
 
-def in_repository(destination: Path) -> bool:
-    """Return whether a new project would lie in a git repository."""
-    beside = next(parent for parent in (destination, *destination.parents) if parent.is_dir())
-    return bool(git(beside, "rev-parse", "--show-toplevel", check=False))
+def in_repository(directory: Path) -> bool:
+    """Return whether a directory, which need not exist, is in a git repository that does not ignore it."""
+    beside = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
+    command = ["git", "-C", str(beside), "check-ignore", "--quiet", "--no-index", str(directory)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 1  # 128 without a repository
 
 
 @contextlib.contextmanager

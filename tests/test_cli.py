@@ -14,6 +14,7 @@ import pexpect
 import pytest
 import yaml
 
+from groundplan.project import in_repository
 from tests.tools import FRAMEWORKS, QUESTIONNAIRE, ROOT, commit_all, groundplan, groundplan_here, render, run, tree
 
 PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yml"))
@@ -165,6 +166,18 @@ def test_new_leaves_a_directory_that_is_not_empty_alone(template: Path, tmp_path
     assert result.returncode == 1
     assert "not empty" in result.stderr
     assert tree(tmp_path) == {"mine.txt": b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"), [("", True), ("new/service", True), ("ignored", False), ("ignored/service", False)]
+)
+def test_a_destination_may_be_in_a_repository(tmp_path: Path, place: str, expected: bool) -> None:
+    repository = tmp_path / "repository"
+    (repository / "ignored").mkdir(parents=True)
+    assert not in_repository(repository / place)
+    (repository / ".gitignore").write_text("/ignored/\n")
+    run("git", "init", "--quiet", repository)
+    assert in_repository(repository / place) is expected
 
 
 def test_a_destination_is_looked_at_where_it_leads(template: Path, tmp_path: Path) -> None:
