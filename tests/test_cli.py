@@ -76,7 +76,7 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
         (("--data", "name=two\nlines"), ("name", "line break")),
         (("--data", "email=nobody"), ("email", "name@example.com")),
         (("--preset", "nothing"), ("nothing", "microservice")),
-        (("--framework", "flask"), ("flask", "django", "fastapi")),
+        (("--framework", "flask"), ("framework: 'flask' is not one of django, fastapi, neither.\n",)),
         (("--framework", "fastapi", "--data", "server=granian"), ("`server` is not asked", "framework is fastapi")),
         (("--preset", "microservice", "--data", "server=granian"), ("`server` is not asked", "framework is fastapi")),
         (("--answers", "missing.yml"), ("missing.yml",)),
@@ -104,14 +104,78 @@ def test_what_is_wrong_in_any_case_is_refused_before_the_first_question(
     assert "terminal" not in result.stderr
 
 
-@pytest.mark.parametrize("content", ["- a list", "product: [cms]", "name: 5", "name: {", "1: 2", "unknown: x"])
-def test_new_refuses_an_answers_file_that_holds_something_else(template: Path, tmp_path: Path, content: str) -> None:
-    (tmp_path / "answers.yml").write_text(content)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"- a list", "must contain one `question: answer` per line"),
+        (b"1: 2", "must contain one"),
+        (b"product: [cms]", "product: ['cms'] is not text"),
+        (b"product: {cms: true}", "product: {'cms': True} is not text"),
+        (b"product:", "product: null is not an answer"),
+        (b"name: 5", "name: 5 is not text; quote it"),
+        (b"name: 2026-01-02", "name: datetime.date(2026, 1, 2) is not text; quote it"),
+        (b"name: 2026-13-01", "is not valid YAML: month must be in 1..12"),
+        (b"name: &a [*a]", "name: [[[[[[[...]]]]]]] is not text"),
+        (b"name: {", "is not valid YAML"),
+        (b"unknown: x", "Unknown question 'unknown'"),
+        (b"product: cms\nproduct: rest_api", "is not valid YAML: it has 'product' twice"),
+        (b"product: cms\n--- {}", "is not valid YAML: expected a single document"),
+        (b"product: !!python/object/apply:os.getcwd []", "is not valid YAML: could not determine a constructor"),
+        (b"name: " + b"[" * 5000, "is nested too deeply"),
+        (b"product: \xff\x00", "is not valid YAML"),
+        (bytes(range(256)), "is not valid YAML"),
+        (b"# " + b"x" * 2**20, "is too large"),
+    ],
+)
+def test_new_refuses_an_answers_file_that_holds_something_else(
+    template: Path, tmp_path: Path, content: bytes, words: str
+) -> None:
+    (tmp_path / "answers.yml").write_bytes(content)
     result = groundplan_here(
         "new", "service", "--template", template, "--defaults", "--answers", "answers.yml", cwd=tmp_path
     )
-    assert result.returncode == 2, result.stderr
+    assert (result.returncode, words in result.stderr, result.stderr.count("\n")) == (2, True, 1), result.stderr
     assert not (tmp_path / "service").exists()
+
+
+def test_new_refuses_what_is_not_an_answers_file(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, words in [("directory", "Is a directory"), ("pipe", "is a named pipe"), ("loop", "cannot be read")]:
+        result = groundplan_here("decide", "--template", template, "--answers", tmp_path / name)
+        assert (result.returncode, words in result.stderr, result.stderr.count("\n")) == (2, True, 1), result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_answers_file_of_another_editor(template: Path, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "answers.yml").write_text("product: cms\nname: Wärehouse\n", encoding=encoding)
+    assert decide(template, "--answers", str(tmp_path / "answers.yml"))["recommended"] == "django"
+
+
+def test_an_answers_file_without_answers_changes_nothing(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "answers.yml").touch()
+    assert decide(template, "--answers", str(tmp_path / "answers.yml")) == decide(template)
+
+
+def test_answers_may_come_from_a_pipe(template: Path) -> None:
+    command = (
+        f"{sys.executable} -m groundplan decide --template {template} --format json --answers <(echo product: cms)"
+    )
+    assert json.loads(run("bash", "-c", f"PYTHONPATH={ROOT} {command}"))["recommended"] == "django"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--data", "framework=django", "--data", "framework=django"),
+        ("--framework", "fastapi", "--data", "framework=django"),
+    ],
+)
+def test_new_refuses_two_answers_to_one_question(template: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = groundplan_here("new", tmp_path / "service", "--template", template, "--defaults", *arguments)
+    assert (result.returncode, result.stderr) == (2, "`framework` is answered twice on the command line.\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_answers_come_from_preset_then_file_then_data(template: Path, tmp_path: Path) -> None:
