@@ -6,8 +6,11 @@ import io
 import json
 import re
 import reprlib
+import secrets
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -358,9 +361,31 @@ def _plain(message: str) -> str:
 
 
 @contextlib.contextmanager
+def temporary_files() -> Iterator[None]:
+    """Let Copier write its temporary files into a directory that is removed afterwards, also after an interruption."""
+    before = tempfile.gettempdir()
+    directory = Path(before, f"groundplan-{secrets.token_hex(8)}")
+    try:
+        directory.mkdir(mode=0o700)
+        tempfile.tempdir = str(directory)
+        yield
+    finally:
+        tempfile.tempdir = before
+        for _ in range(100):
+            shutil.rmtree(directory, ignore_errors=True)
+            if not directory.exists():
+                break
+            time.sleep(0.05)  # a git command that is about to end has written another file
+
+
+@contextlib.contextmanager
 def fetched(source: Source) -> Iterator[Template]:
     """Yield the template, and remove temporary files afterwards."""
-    with known_settings(), Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker:
+    with (
+        temporary_files(),
+        known_settings(),
+        Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker,
+    ):
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
             template = Template(source, worker)
         yield template
@@ -388,7 +413,7 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
             "the path of a clone or to a git URL, commit the file, and try again."
         )
     options = {"src_path": source, "dst_path": project, "vcs_ref": resolve(source, ref).ref, "quiet": True, **options}
-    with Worker(**options) as worker:
+    with temporary_files(), Worker(**options) as worker:
         worker.subproject.last_answers["_src_path"] = source  # Copier reads the old version from here
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
