@@ -14,6 +14,7 @@ if sys.version_info < (3, 11):
 
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import shlex
@@ -21,56 +22,97 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from groundplan import interpreters
+from groundplan.project import in_repository
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 DEFAULT_DESTINATION = ROOT.parent / "my-service"
+FRAMEWORKS = {"django": "Django", "fastapi": "FastAPI", "neither": "neither of them"}
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy would look for the service elsewhere
+CREATING = "Creating the project"
+STEPS: list[str] = []  # the last one is not finished
+
+
+class Interrupted(BaseException):
+    """A signal asks this program to stop; `code` is its exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def main() -> int:
     """Run the command that the arguments select."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the server is stopped
     arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return 0
-    if arguments[:1] == ["test"]:
-        install()
-        return subprocess.run(
-            [program(VENV, "python"), "-m", "pytest", "-n", "auto", *arguments[1:]], cwd=ROOT
-        ).returncode
-    install("--no-group", "validators", "--inexact")  # large, and needed only by tests
-    return start_project(arguments)
+    for stream in (sys.stdout, sys.stderr):  # escape characters that the terminal cannot show
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as below nohup
+            signal.signal(number, interrupt)
+    try:
+        if arguments[:1] == ["test"]:
+            install()
+            say("Running the tests")
+            command = [program(VENV, "python"), "-m", "pytest", "-n", "auto", *arguments[1:]]
+            with running(command, alone=False) as tests:
+                return tests.wait()
+        install("--no-group", "validators", "--inexact")  # large, and needed only by tests
+        return start_project(arguments)
+    except Interrupted as stop:
+        *done, current = STEPS or ["Checking what is installed"]
+        print(f"\nStopped during this step: {current}.", file=sys.stderr)
+        if done:
+            print(f"Finished before: {', '.join(done)}.", file=sys.stderr)
+        how = "go on" if current != CREATING else "start again, or to go on once the project is written"
+        print(f"To {how}, run: {shlex.join(['python3', *sys.argv])}", file=sys.stderr)
+        return stop.code
+
+
+def interrupt(number: int, _: object) -> NoReturn:
+    """Let programs that run be ended, and ignore further signals until then."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise Interrupted(128 + number)
 
 
 def install(*options: str) -> None:
     """Install the packages in uv.lock into `.venv`, with the uv version in uv.lock; `options` are for `uv sync`."""
-    uv = program(VENV, "uv")
-    if not Path(uv).exists():
-        say("Installing Groundplan's tools into .venv")
+    uv, python = program(VENV, "uv"), program(VENV, "python")
+    complete = not mark(VENV).exists() and works(uv, "--version") and works(python, "-c", "")
+    if not complete:
+        say("Installing Groundplan's tools into .venv", "about 30 s, once")
         pip_install(f"uv=={locked('uv')['version']}")
-    run([uv, "sync", "--locked", "--quiet", "--python", program(VENV, "python"), *options], cwd=ROOT)
+    with unfinished(VENV):
+        run([uv, "sync", "--locked", "--quiet", "--python", python, *options], cwd=ROOT)
 
 
 def pip_install(requirement: str) -> None:
     """Create `.venv` and install a package into it, even if Python comes without pip (as on Debian)."""
-    with_pip = subprocess.run([sys.executable, "-c", "import ensurepip"], capture_output=True).returncode == 0
+    with_pip = works(sys.executable, "-c", "import ensurepip")
     run([sys.executable, "-m", "venv", "--clear", *([] if with_pip else ["--without-pip"]), str(VENV)])
     pip = ["-m", "pip"]
     if not with_pip:
         wheel = next(wheel for wheel in locked("pip")["wheels"] if wheel["url"].endswith("-none-any.whl"))
         file = VENV / wheel["url"].rpartition("/")[2]
-        with urllib.request.urlopen(wheel["url"], timeout=60) as response:
-            content = response.read()
+        try:
+            with urllib.request.urlopen(wheel["url"], timeout=60) as response:
+                content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise SystemExit(f"{wheel['url']} cannot be fetched: {error}") from None
         if wheel["hash"] != "sha256:" + hashlib.sha256(content).hexdigest():
             raise SystemExit(f"{wheel['url']} does not match the hash in uv.lock.")
         file.write_bytes(content)
@@ -84,114 +126,261 @@ def locked(package: str) -> dict[str, Any]:
     return next(entry for entry in lock["package"] if entry["name"] == package)
 
 
+def mark(environment: Path) -> Path:
+    """Return the file that exists while packages are installed into a virtual environment."""
+    return environment / "unfinished"
+
+
+@contextlib.contextmanager
+def unfinished(environment: Path) -> Iterator[None]:
+    """Mark a virtual environment until the block ends: if uv is killed, it takes half a package for a whole one."""
+    mark(environment).touch()
+    yield
+    mark(environment).unlink()
+
+
 def start_project(arguments: list[str]) -> int:
-    """Create a project, set it up, start it once and show a response."""
+    """Create a project, set it up, start it once and show a response. What is done already is not done again."""
     destination, options = DEFAULT_DESTINATION, arguments
     if arguments and not arguments[0].startswith("-"):
-        destination, options = Path(arguments[0]).resolve(), arguments[1:]
-    if (destination / ".copier-answers.yml").exists() and not options:
+        destination, options = Path(os.path.realpath(arguments[0])), arguments[1:]
+    if not (destination / ".copier-answers.yml").exists():
+        say(CREATING)
+        code = create(destination, options)
+        if code > 128:  # the terminal has given Ctrl+C to the questionnaire alone
+            raise Interrupted(code)
+        if code or not (destination / ".copier-answers.yml").exists():  # as with --help
+            return code
+    else:
         say(f"Continuing with the project in {destination}")
-    elif code := create(destination, options):
-        return code
+        if options:
+            print(
+                f"It exists, so this has no effect: {shlex.join(options)}. For another project, name another directory."
+            )
+    answers = recorded(destination)
 
-    say("Setting up the project")
     uv, poe = program(VENV, "uv"), program(destination / ".venv", "poe")
-    python = {} if (found := interpreters.find()) is None else {"UV_PYTHON": found}
-    if not python and "UV_PYTHON" not in os.environ:
-        print(
-            "There is no Python 3.12 to 3.14 here, so uv downloads one. To use your own, set UV_PYTHON and try again."
-        )
-    run([uv, "sync", "--locked", "--quiet"], cwd=destination, env=python | os.environ)
-    if not (destination / ".git").exists():
-        commit(destination)
+    install_project(destination, uv)
+    where = commit(destination)
+    say("Preparing the database")
     run([poe, "--quiet", "migrate"], cwd=destination)
 
-    say("Starting it")
-    with served(destination, poe) as url:
-        created = show("POST", f"{url}/api/items", {"name": f"Example {os.getpid()}", "quantity": 3})
-        show("GET", f"{url}/api/items")
-        show("DELETE", f"{url}/api/items/{json.loads(created)['id']}")
-    explain(destination, uv, Path(poe).relative_to(destination))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    say("Starting it, for one request", "about 5 s")
+    with served(destination, poe, port):
+        show_response(url)
+    explain(destination, answers, where, url, uv, Path(poe).relative_to(destination))
     return 0
 
 
-def explain(project: Path, uv: str, poe: Path) -> None:
-    """Print the next steps."""
-    is_django = (project / "manage.py").exists()
-    say(f"It works: a {'Django' if is_django else 'FastAPI'} project in {project}, committed to git.")
-    print("Its README.md explains how to work on it.")
+def install_project(project: Path, uv: str) -> None:
+    """Install the packages in the project's lock file into its `.venv`."""
+    say("Installing the project's packages", "about 20 s the first time")
+    environment = project / ".venv"
+    python = {} if (found := interpreters.find()) is None else {"UV_PYTHON": found}
+    if not python and "UV_PYTHON" not in os.environ:
+        print("No Python 3.12 to 3.14 was found, so uv downloads one. To use your own, set UV_PYTHON and try again.")
+    variables = python | os.environ
+    if mark(environment).exists() or not works(program(environment, "python"), "-c", ""):
+        run([uv, "venv", "--clear", "--quiet"], cwd=project, env=variables)
+    with unfinished(environment):
+        run([uv, "sync", "--locked", "--quiet"], cwd=project, env=variables)
+
+
+def recorded(project: Path) -> dict[str, Any]:
+    """Return the answers that a project was made from, read by Groundplan's YAML parser."""
+    file = project / ".copier-answers.yml"
+    parse = (
+        "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1], encoding='utf-8')), default=str))"
+    )
+    read = subprocess.run([program(VENV, "python"), "-c", parse, file], capture_output=True, text=True)
+    answers = json.loads(read.stdout) if read.returncode == 0 else None
+    if not isinstance(answers, dict) or answers.get("framework") not in FRAMEWORKS:
+        raise SystemExit(f"{project} is not a Groundplan project: {file.name} names no framework.")
+    return answers
+
+
+def verdict(answers: Mapping[str, Any]) -> str:
+    """Return the framework, and by how much it won."""
+    framework, decision = FRAMEWORKS[answers["framework"]], answers.get("decision")
+    if not isinstance(decision, dict):
+        return framework
+    scores = decision["scores"]
+    points = f"{max(scores.values())} points to {min(scores.values())}"
+    if decision["recommended"] == answers["framework"]:
+        return f"{framework}, by {points}"
+    favoured = FRAMEWORKS[decision["recommended"]]
+    points = f", by {points}" if decision["recommended"] in scores else ""
+    return f"{framework}, although the answers favour {favoured}{points}"
+
+
+def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv: str, poe: Path) -> None:
+    """Print what was chosen and written, its addresses and the next commands."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=project, capture_output=True, text=True).stdout
+    files = f"{count} files, " if (count := listed.count("\0")) else ""
+    is_django = answers["framework"] == "django"
+    run_it = f"{poe} run" if url.endswith(f":{usual_port()}") else f"PORT={url.rpartition(':')[2]} {poe} run"
+    say(f"It works: {verdict(answers)}")
+    print(f"Written to {project}: {files}{where}. README.md explains them.")
     if shutil.which("uv") is None:
-        print("That needs uv on your PATH: https://docs.astral.sh/uv/getting-started/installation/")
-        print(f"Until then, use {uv}.")
-    if is_django:
-        print(f"For http://127.0.0.1:8000/admin/, first create a user in that directory: {poe} manage createsuperuser")
-    print("This command serves it on http://127.0.0.1:8000, with documentation of the API on /api/docs:")
-    print(f"cd {shlex.quote(str(project))} && {poe} run")
+        print("The README's commands need uv: https://docs.astral.sh/uv/getting-started/installation/")
+        print(f"Until it is installed, use {uv}.")
+    print("\nNext:")
+    commands = [
+        (f"cd {shlex.quote(str(project))}", ""),
+        *([(f"{poe} manage createsuperuser", "create the first administrator")] if is_django else []),
+        (run_it, "serve it, until Ctrl+C"),
+        *([] if is_django else [(f"{poe} check", "run its tests and checks")]),
+    ]
+    width = max(len(command) for command, about in commands if about)
+    for command, about in commands:
+        print(f"  {command:{width}}  # {about}" if about else f"  {command}")
+    print("\nThen open:")
+    pages = [("/", "first page"), ("/api/docs", "documentation of the API")]
+    for path, about in [*pages, *([("/admin/", "admin, for the administrator")] if is_django else [])]:
+        print(f"  {url + path:31}  {about}")
 
 
 def create(destination: Path, options: list[str]) -> int:
     """Write the project, asking questions if there is a terminal, and return the exit code."""
     if not sys.stdin.isatty():
-        answered = any(option.startswith(("--preset", "--answers", "--data")) for option in options)
-        options = ["--defaults", *([] if answered else ["--preset", "rest_api"]), *options]
-    return subprocess.run([program(VENV, "groundplan"), "new", str(destination), "--quiet", *options]).returncode
+        if not any(option.startswith(("--preset", "--answers", "--data", "--framework")) for option in options):
+            print("There is no terminal for questions, so this takes the answers of the preset rest_api.")
+            options = ["--preset", "rest_api", *options]
+        options = ["--defaults", *options]
+    with running([program(VENV, "groundplan"), "new", "--quiet", *options, "--", str(destination)], alone=False) as new:
+        return new.wait()
 
 
-def commit(project: Path) -> None:
-    """Commit the project as rendered, as a base for updates."""
+def commit(project: Path) -> str:
+    """Commit the project as rendered, as a base for updates, and return where it is now.
+
+    A commit that exists is enough. In somebody's larger repository, it is theirs to commit.
+    """
+
+    def succeeds(*arguments: str) -> bool:
+        return works("git", "-C", str(project), *arguments)
+
+    own = (project / ".git").exists()
+    if not own and in_repository(project) and not project.is_relative_to(ROOT):
+        return "to be committed in the repository around it"
+    if own and succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
+        return "committed to git"
+    say("Committing it to git")
     run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=project)
+    (project / ".git" / "index.lock").unlink(missing_ok=True)  # of a git that was killed before the first commit
     run(["git", "add", "--all"], cwd=project)
-    known = subprocess.run(["git", "config", "user.email"], cwd=project, capture_output=True).returncode == 0
-    identity = [] if known else ["-c", "user.name=Groundplan", "-c", "user.email=groundplan@localhost"]
+    identity = (
+        []
+        if succeeds("config", "user.email")
+        else ["-c", "user.name=Groundplan", "-c", "user.email=groundplan@localhost"]
+    )
     run(["git", *identity, "commit", "--quiet", "--message", "Start from Groundplan"], cwd=project)
+    return "committed to git"
+
+
+def usual_port() -> int:
+    """Return the port on which `poe run` serves."""
+    port = os.environ.get("PORT", "")
+    return int(port) if port.isdecimal() and 0 < int(port) < 65_000 else 8000
+
+
+def free_port() -> int:
+    """Return the port on which `poe run` serves, or the next free one."""
+    first = usual_port()
+    for port in range(first, first + 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            if port != first:
+                print(f"Port {first} is taken, so this uses {port}.")
+            return port
+    raise SystemExit(f"The ports {first} to {first + 99} are taken. Set PORT to a free one, and run this again.")
 
 
 @contextlib.contextmanager
-def served(project: Path, poe: str) -> Iterator[str]:
-    """Run the project's `poe run` on a free port until the block ends, and yield its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    log = project / ".venv" / "quickstart.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [poe, "--quiet", "run"],
-            cwd=project,
-            env=os.environ | {"PORT": str(port)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+def running(
+    command: list[str],
+    *,
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+    output: Any = None,
+    alone: bool = True,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program until the block ends, and end it then, with the programs that it started.
+
+    `alone` gives it a session of its own, without the terminal and its Ctrl+C.
+    """
+    alone = alone and hasattr(os, "killpg")  # not on Windows
+    given = subprocess.DEVNULL if alone else None
+    process = subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=given, stdout=output, stderr=output, start_new_session=alone
+    )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/health/ready", timeout=2).close()
-                break
-            except (OSError, urllib.error.URLError):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"The project did not start:\n{log.read_text(errors='replace')}") from None
-                time.sleep(0.1)
-        yield url
+        yield process
+    except Interrupted as stop:
+        if not alone and stop.code == 128 + signal.SIGINT:  # the program has got the terminal's Ctrl+C, too
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=30)
+        raise
     finally:
-        if server.poll() is None:
-            if hasattr(os, "killpg"):  # the reloader has children
-                os.killpg(server.pid, signal.SIGTERM)
-            else:
-                server.terminate()
-            server.wait(timeout=30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM) if alone else process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL) if alone else process.kill()
+        process.wait()
 
 
-def show(method: str, url: str, body: dict[str, Any] | None = None) -> str:
-    """Send a request, print it with its response, and return the body."""
+@contextlib.contextmanager
+def served(project: Path, poe: str, port: int) -> Iterator[None]:
+    """Run the project's `poe run` on a port until the block ends."""
+    with tempfile.TemporaryFile("a+b") as log:
+        command = [poe, "--quiet", "run"]
+        with running(command, cwd=project, env=os.environ | {"PORT": str(port)}, output=log) as server:
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    LOCAL.open(f"http://127.0.0.1:{port}/health/ready", timeout=2).close()
+                    break
+                except (OSError, http.client.HTTPException):
+                    if server.poll() is not None or time.monotonic() > deadline:
+                        raise SystemExit(f"The project did not start:\n{text_of(log)}") from None
+                    time.sleep(0.1)
+            yield
+
+
+def show_response(url: str) -> None:
+    """Create an example and delete it, and show what the API responds."""
+    created = show("POST", f"{url}/api/items", {"name": f"Example {os.getpid()}", "quantity": 3})
+    if isinstance(created, dict) and "id" in created:
+        show("DELETE", f"{url}/api/items/{created['id']}")
+
+
+def show(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+    """Send a request, print it with its response, and return the response's JSON, or None."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
-    print(f"  {method} {url} {data.decode() if data else ''}")
-    with urllib.request.urlopen(request, timeout=10) as response:
-        content: str = response.read().decode()
-    print(f"  {response.status} {content}")
-    return content
+    print(f"\n  {method} {url}")
+    if body is not None:
+        print(f"  {json.dumps(body)}")
+    try:
+        with LOCAL.open(request, timeout=10) as response:
+            status, reason, content = response.status, response.reason, response.read()
+    except urllib.error.HTTPError as error:  # its owners may have changed the API
+        with error:
+            status, reason, content = error.code, error.reason, error.read()
+    except (OSError, http.client.HTTPException) as error:
+        print(f"  no response: {error}")
+        return None
+    print(f"  -> {status} {reason}")
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return None
+    lines = json.dumps(answer, indent=2, ensure_ascii=False).splitlines()
+    print("\n".join(f"  {line}" for line in [*lines[:12], *(["..."] if len(lines) > 12 else [])]))
+    return answer
 
 
 def program(environment: Path, name: str) -> str:
@@ -199,19 +388,33 @@ def program(environment: Path, name: str) -> str:
     return str(environment / ("Scripts" if os.name == "nt" else "bin") / (f"{name}.exe" if os.name == "nt" else name))
 
 
-def run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
-    """Run one step of the setup. If it fails, its own output explains why."""
-    if subprocess.run(command, cwd=cwd, env=env).returncode:
-        raise SystemExit(f"This step failed: {' '.join(command)}")
+def works(*command: str) -> bool:
+    """Return whether a program exists and succeeds."""
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
-def say(text: str) -> None:
-    """Print a progress message."""
-    print(f"\n==> {text}", flush=True)
+def run(command: list[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> None:
+    """Run one step of the setup. If it fails, show its output, which explains why."""
+    with tempfile.TemporaryFile("a+b") as log, running(command, cwd=cwd, env=env, output=log) as process:
+        if process.wait():
+            raise SystemExit(f"{text_of(log)}This step failed: {shlex.join(command)}")
+
+
+def text_of(log: Any) -> str:
+    """Return what was written to a file."""
+    log.seek(0)
+    text: str = log.read().decode(errors="replace")
+    return text
+
+
+def say(text: str, time_needed: str = "") -> None:
+    """Print which step begins, and how long it takes."""
+    STEPS.append(text)
+    print(f"\n==> {text}{f' ({time_needed})' if time_needed else ''}", flush=True)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    sys.exit(main())

@@ -113,10 +113,10 @@ def new(
 ) -> None:
     """Ask what the service must do, recommend a framework, and create the project."""
     from groundplan.answers import collect
-    from groundplan.project import check_destination, in_repository, is_empty, staged
+    from groundplan.project import check_destination, in_repository, is_empty, located, staged
     from groundplan.template import fetched, recorded
 
-    dest = dest.resolve()
+    dest = located(dest)
     check_destination(dest, overwrite=overwrite)
     source = _source(template, ref)
     with staged(dest) as staging, fetched(source) as fetched_template:
@@ -200,6 +200,7 @@ def decide(
     with fetched(_source(template, ref)) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or ())
         outcome = fetched_template.decide(given)
+        fetched_template.check_asked(given, outcome)
         if not given:
             first = next(iter(fetched_template.questions))
             assumed = f"{first}={outcome.answers[first]}"
@@ -217,9 +218,10 @@ def update(
 ) -> None:
     """Apply template updates to a project. Its framework and answers do not change."""
     from groundplan.git import changes, conflicts
+    from groundplan.project import located
     from groundplan.template import recorded, update
 
-    dest = dest.resolve()
+    dest = located(dest)
     before = str(recorded(dest)["_commit"])
     if sys.stdin.isatty():  # a spinner would overwrite a question
         err.print("Updating: the template is rendered three times, which takes a few seconds.")
@@ -244,9 +246,10 @@ def check(
     output: Annotated[Format, typer.Option("--format")] = Format.text,
 ) -> None:
     """Check whether a project is behind its template."""
+    from groundplan.project import located
     from groundplan.template import behind, recorded
 
-    dest = dest.resolve()
+    dest = located(dest)
     project = recorded(dest)
     with err.status("Checking the template"):
         is_behind, latest = behind(dest)
@@ -318,7 +321,7 @@ def main() -> None:
         print(stop, file=sys.stderr)  # noqa: T201
         sys.exit(stop.code)
     except OSError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(f"{error.filename}: {error.strerror}." if error.filename else error, file=sys.stderr)  # noqa: T201
         sys.exit(ExitCode.ERROR)
     except Exception as error:
         if os.environ.get("GROUNDPLAN_DEBUG"):

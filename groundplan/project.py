@@ -2,17 +2,33 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from groundplan.errors import Stop
-from groundplan.git import git
+from groundplan.errors import ExitCode, Stop
+
+
+def located(place: Path) -> Path:
+    """Return the absolute path of a directory without links. A `~` is the home directory, as in a shell."""
+    try:
+        found = Path(os.path.realpath(place.expanduser()))
+        with contextlib.suppress(FileNotFoundError):
+            found.stat()
+    except RuntimeError as error:  # there is no such home directory
+        raise Stop(f"{place}: {error}", ExitCode.USAGE) from error
+    except OSError as error:  # as for a link to itself
+        raise Stop(f"{place}: {error.strerror}.") from error
+    return found
 
 
 def check_destination(destination: Path, *, overwrite: bool) -> None:
     """Reject a destination with files that a new project could overwrite."""
+    if re.search(r"[\x00-\x1f\x7f]", str(destination)):
+        raise Stop(f"{str(destination)!r} has a line break or control character.", ExitCode.USAGE)
     if destination.exists() and not destination.is_dir():
         raise Stop(f"{destination} is a file.")
     if not is_empty(destination) and not overwrite:
@@ -24,10 +40,11 @@ def is_empty(directory: Path) -> bool:
     return not directory.is_dir() or not any(directory.iterdir())
 
 
-def in_repository(destination: Path) -> bool:
-    """Return whether a new project would lie in a git repository."""
-    beside = next(parent for parent in (destination, *destination.parents) if parent.is_dir())
-    return bool(git(beside, "rev-parse", "--show-toplevel", check=False))
+def in_repository(directory: Path) -> bool:
+    """Return whether a directory, which need not exist, is in a git repository that does not ignore it."""
+    beside = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
+    command = ["git", "-C", str(beside), "check-ignore", "--quiet", "--no-index", str(directory)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 1  # 128 without a repository
 
 
 @contextlib.contextmanager
@@ -48,7 +65,7 @@ def staged(destination: Path) -> Iterator[Path]:
         destination.parent.mkdir(parents=True, exist_ok=True)
         if destination.exists():
             _check_overwrite(project, destination)
-            shutil.copytree(project, destination, dirs_exist_ok=True)
+            shutil.copytree(project, destination, dirs_exist_ok=True, copy_function=_replace)
         else:
             project.rename(destination)
     except shutil.Error as error:
@@ -63,9 +80,18 @@ def _check_overwrite(project: Path, destination: Path) -> None:
     """Check that every file can be written before writing any."""
     if not os.access(destination, os.W_OK):
         raise Stop(f"{destination} cannot be written: Permission denied.")
-    for path in project.rglob("*"):
+    for path in sorted(project.rglob("*")):  # a directory before its files
         existing = destination / path.relative_to(project)
-        if existing.exists() and existing.is_dir() != path.is_dir():
-            raise Stop(f"{existing} is in the way: it is {'a directory' if existing.is_dir() else 'a file'}.")
+        if existing.is_symlink():
+            raise Stop(f"{existing} is in the way: it is a link, perhaps out of the project.")
+        if existing.exists() and not (existing.is_dir() if path.is_dir() else existing.is_file()):
+            kind = "a directory" if existing.is_dir() else "a file" if existing.is_file() else "a special file"
+            raise Stop(f"{existing} is in the way: it is {kind}.")
         if existing.exists() and not os.access(existing, os.W_OK):
             raise Stop(f"{existing} cannot be written: Permission denied.")
+
+
+def _replace(source: str, destination: str) -> None:
+    """Copy a file. An existing one is replaced, because writing into it would also change its other hard links."""
+    Path(destination).unlink(missing_ok=True)
+    shutil.copy2(source, destination)

@@ -1,10 +1,16 @@
 """The template: its location, its questions, and rendering with Copier."""
 
+import ast
 import contextlib
 import io
 import json
+import re
+import reprlib
+import secrets
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -118,7 +124,7 @@ def errors_in_one_line(source: str) -> Iterator[None]:
     except (CopierError, ValueError, yaml.YAMLError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         refused = message.startswith(("Validation error", "Invalid choice"))
-        raise Stop(message, ExitCode.USAGE if refused else ExitCode.ERROR) from error
+        raise Stop(_plain(message), ExitCode.USAGE if refused else ExitCode.ERROR) from error
 
 
 @dataclass(frozen=True)
@@ -294,32 +300,92 @@ class Template:
         return Outcome(worker)
 
 
+# What is wrong with an answer that does not have the type of its question. Other types take any YAML or JSON.
+WRONG = {
+    "bool": "is neither true nor false",
+    "int": "is not a whole number",
+    "float": "is not a number",
+    "str": "is not text; quote it in a YAML file",
+    "path": "is not text; quote it in a YAML file",
+}
+
+
 def _parse(question: internals.Question, answer: Any) -> Any:
     """Convert an answer to its question's type.
 
     Unlike Copier, do not accept arbitrary text as a bool, or an arbitrary YAML value as text.
     """
-    name = question.var_name
+    name, wrong = question.var_name, WRONG.get(question.get_type_name())
+    if question.multiselect and isinstance(answer, str):  # `a, b` as well as `[a, b]`
+        answer = answer if answer.startswith("[") else f"[{answer}]"
+        wrong = None
+    elif question.multiselect and not isinstance(answer, list):
+        answer = [answer]
+    shown = str(answer).lower() if isinstance(answer, bool) else reprlib.repr(answer)
+    values = answer if question.multiselect and isinstance(answer, list) else [answer]
+    if wrong and None in values:
+        problem = "null is not an answer"
+    elif wrong and not all(_has_type(value, question) for value in values):
+        problem = f"{shown} {wrong}"
+    else:
+        try:
+            return question.parse_answer(answer)
+        except RecursionError:
+            problem = "it is nested too deeply"
+        except (CopierError, TypeError, ValueError, yaml.YAMLError) as error:
+            message = _plain(" ".join(str(error).split()))
+            problem = message.removeprefix(f"{name}: ")
+            if wrong and problem == message:  # a conversion failed
+                problem = f"{shown} {wrong}"
+    raise Stop(f"{name}: {problem.removesuffix('.')}.", ExitCode.USAGE)
+
+
+def _has_type(value: Any, question: internals.Question) -> bool:
+    """Return whether a value may answer a question. Text is converted later."""
+    kind = question.get_type_name()
+    if isinstance(value, str):
+        return kind != "bool" or value.lower() in {"true", "false", "yes", "no", "on", "off"}
+    if kind == "str" and question.choices:  # such as 3.13
+        return type(value) in (bool, int, float)
+    return type(value) in {"bool": (bool,), "int": (int,), "float": (int, float)}.get(kind, ())
+
+
+def _plain(message: str) -> str:
+    """Return Copier's message about an answer as `question: reason`."""
+    message = re.sub(r"^(?:Validation error for question|Invalid choice for) '(\w+)':", r"\1:", message)
+    if found := re.fullmatch(r"(.*) is not in (\[.*\])", message, re.DOTALL):
+        with contextlib.suppress(ValueError, SyntaxError):  # then the values are no literals
+            allowed = ", ".join(str(value) for value in ast.literal_eval(found[2]))
+            message = f"{found[1]} is not one of {allowed}."
+    return message
+
+
+@contextlib.contextmanager
+def temporary_files() -> Iterator[None]:
+    """Let Copier write its temporary files into a directory that is removed afterwards, also after an interruption."""
+    before = tempfile.gettempdir()
+    directory = Path(before, f"groundplan-{secrets.token_hex(8)}")
     try:
-        if question.multiselect:  # `a, b` as well as `[a, b]`
-            if isinstance(answer, str) and not answer.startswith("["):
-                answer = f"[{answer}]"
-            return question.parse_answer(answer if isinstance(answer, str | list) else [answer])
-        parsed = question.parse_answer(answer)
-        if isinstance(parsed, bool) and not isinstance(yaml.safe_load(str(answer)), bool):
-            raise ValueError(f"{answer!r} is neither true nor false")
-        if isinstance(parsed, str) and not isinstance(answer, str) and not question.choices:
-            raise ValueError(f"{answer!r} is not text; quote it in a YAML file")
-    except (CopierError, ValueError, yaml.YAMLError) as error:
-        message = " ".join(str(error).split()).removeprefix(f"Invalid choice for '{name}': ")
-        raise Stop(f"{name}: {message or f'{answer!r} has the wrong type'}.", ExitCode.USAGE) from error
-    return parsed
+        directory.mkdir(mode=0o700)
+        tempfile.tempdir = str(directory)
+        yield
+    finally:
+        tempfile.tempdir = before
+        for _ in range(100):
+            shutil.rmtree(directory, ignore_errors=True)
+            if not directory.exists():
+                break
+            time.sleep(0.05)  # a git command that is about to end has written another file
 
 
 @contextlib.contextmanager
 def fetched(source: Source) -> Iterator[Template]:
     """Yield the template, and remove temporary files afterwards."""
-    with known_settings(), Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker:
+    with (
+        temporary_files(),
+        known_settings(),
+        Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker,
+    ):
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
             template = Template(source, worker)
         yield template
@@ -347,7 +413,7 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
             "the path of a clone or to a git URL, commit the file, and try again."
         )
     options = {"src_path": source, "dst_path": project, "vcs_ref": resolve(source, ref).ref, "quiet": True, **options}
-    with Worker(**options) as worker:
+    with temporary_files(), Worker(**options) as worker:
         worker.subproject.last_answers["_src_path"] = source  # Copier reads the old version from here
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit

@@ -71,6 +71,8 @@ USUAL_NAMES = {
     *("locale", "logs", "media", "project", "scripts", "settings", "src", "static", "templates", "test", "tmp"),
     *("urls", "var", "venv"),
 }
+# Names of devices, which no file or directory can have on Windows.
+WINDOWS_NAMES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 # The database and its user have the name of the package. PostgreSQL reserves these.
 DATABASE_NAMES = {"postgres", "public", "template0", "template1"}
 
@@ -115,6 +117,7 @@ def main() -> int:
         "python": slugs(words()) | LATER_MODULES | known["python"],  # another machine may know more
         "packages": slugs(packages),
         "project": slugs(names_of_files() | USUAL_NAMES | DATABASE_NAMES) - {SLUG},
+        "windows": WINDOWS_NAMES,
     }
     if not options.check:
         RESERVED.write_text(HEADER + yaml.safe_dump({kind: sorted(names[kind]) for kind in names}, sort_keys=False))
@@ -198,7 +201,7 @@ def names_of_files() -> set[str]:
 def reserved() -> dict[str, set[str]]:
     """Read the names that are already reserved."""
     text = yaml.safe_load(RESERVED.read_text()) if RESERVED.exists() else {}
-    return {kind: set(text.get(kind, ())) for kind in ("python", "packages", "project")}
+    return {kind: set(text.get(kind, ())) for kind in ("python", "packages", "project", "windows")}
 
 
 def slugs(names: Iterable[str]) -> set[str]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pexpect
 import pytest
 import yaml
 
+from groundplan.project import in_repository
 from tests.tools import FRAMEWORKS, QUESTIONNAIRE, ROOT, commit_all, groundplan, groundplan_here, render, run, tree
 
 PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yml"))
@@ -75,7 +77,7 @@ def test_new_without_a_terminal_says_how_to_answer(template: Path, tmp_path: Pat
         (("--data", "name=two\nlines"), ("name", "line break")),
         (("--data", "email=nobody"), ("email", "name@example.com")),
         (("--preset", "nothing"), ("nothing", "microservice")),
-        (("--framework", "flask"), ("flask", "django", "fastapi")),
+        (("--framework", "flask"), ("framework: 'flask' is not one of django, fastapi, neither.\n",)),
         (("--framework", "fastapi", "--data", "server=granian"), ("`server` is not asked", "framework is fastapi")),
         (("--preset", "microservice", "--data", "server=granian"), ("`server` is not asked", "framework is fastapi")),
         (("--answers", "missing.yml"), ("missing.yml",)),
@@ -103,14 +105,78 @@ def test_what_is_wrong_in_any_case_is_refused_before_the_first_question(
     assert "terminal" not in result.stderr
 
 
-@pytest.mark.parametrize("content", ["- a list", "product: [cms]", "name: 5", "name: {", "1: 2", "unknown: x"])
-def test_new_refuses_an_answers_file_that_holds_something_else(template: Path, tmp_path: Path, content: str) -> None:
-    (tmp_path / "answers.yml").write_text(content)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"- a list", "must contain one `question: answer` per line"),
+        (b"1: 2", "must contain one"),
+        (b"product: [cms]", "product: ['cms'] is not text"),
+        (b"product: {cms: true}", "product: {'cms': True} is not text"),
+        (b"product:", "product: null is not an answer"),
+        (b"name: 5", "name: 5 is not text; quote it"),
+        (b"name: 2026-01-02", "name: datetime.date(2026, 1, 2) is not text; quote it"),
+        (b"name: 2026-13-01", "is not valid YAML: month must be in 1..12"),
+        (b"name: &a [*a]", "name: [[[[[[[...]]]]]]] is not text"),
+        (b"name: {", "is not valid YAML"),
+        (b"unknown: x", "Unknown question 'unknown'"),
+        (b"product: cms\nproduct: rest_api", "is not valid YAML: it has 'product' twice"),
+        (b"product: cms\n--- {}", "is not valid YAML: expected a single document"),
+        (b"product: !!python/object/apply:os.getcwd []", "is not valid YAML: could not determine a constructor"),
+        (b"name: " + b"[" * 5000, "is nested too deeply"),
+        (b"product: \xff\x00", "is not valid YAML"),
+        (bytes(range(256)), "is not valid YAML"),
+        (b"# " + b"x" * 2**20, "is too large"),
+    ],
+)
+def test_new_refuses_an_answers_file_that_holds_something_else(
+    template: Path, tmp_path: Path, content: bytes, words: str
+) -> None:
+    (tmp_path / "answers.yml").write_bytes(content)
     result = groundplan_here(
         "new", "service", "--template", template, "--defaults", "--answers", "answers.yml", cwd=tmp_path
     )
-    assert result.returncode == 2, result.stderr
+    assert (result.returncode, words in result.stderr, result.stderr.count("\n")) == (2, True, 1), result.stderr
     assert not (tmp_path / "service").exists()
+
+
+def test_new_refuses_what_is_not_an_answers_file(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, words in [("directory", "Is a directory"), ("pipe", "is a named pipe"), ("loop", "cannot be read")]:
+        result = groundplan_here("decide", "--template", template, "--answers", tmp_path / name)
+        assert (result.returncode, words in result.stderr, result.stderr.count("\n")) == (2, True, 1), result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_answers_file_of_another_editor(template: Path, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "answers.yml").write_text("product: cms\nname: Wärehouse\n", encoding=encoding)
+    assert decide(template, "--answers", str(tmp_path / "answers.yml"))["recommended"] == "django"
+
+
+def test_an_answers_file_without_answers_changes_nothing(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "answers.yml").touch()
+    assert decide(template, "--answers", str(tmp_path / "answers.yml")) == decide(template)
+
+
+def test_answers_may_come_from_a_pipe(template: Path) -> None:
+    command = (
+        f"{sys.executable} -m groundplan decide --template {template} --format json --answers <(echo product: cms)"
+    )
+    assert json.loads(run("bash", "-c", f"PYTHONPATH={ROOT} {command}"))["recommended"] == "django"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--data", "framework=django", "--data", "framework=django"),
+        ("--framework", "fastapi", "--data", "framework=django"),
+    ],
+)
+def test_new_refuses_two_answers_to_one_question(template: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = groundplan_here("new", tmp_path / "service", "--template", template, "--defaults", *arguments)
+    assert (result.returncode, result.stderr) == (2, "`framework` is answered twice on the command line.\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_answers_come_from_preset_then_file_then_data(template: Path, tmp_path: Path) -> None:
@@ -167,6 +233,18 @@ def test_new_leaves_a_directory_that_is_not_empty_alone(template: Path, tmp_path
     assert tree(tmp_path) == {"mine.txt": b"mine"}
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"), [("", True), ("new/service", True), ("ignored", False), ("ignored/service", False)]
+)
+def test_a_destination_may_be_in_a_repository(tmp_path: Path, place: str, expected: bool) -> None:
+    repository = tmp_path / "repository"
+    (repository / "ignored").mkdir(parents=True)
+    assert not in_repository(repository / place)
+    (repository / ".gitignore").write_text("/ignored/\n")
+    run("git", "init", "--quiet", repository)
+    assert in_repository(repository / place) is expected
+
+
 def test_a_destination_is_looked_at_where_it_leads(template: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     result = groundplan_here("new", "nowhere/..", "--template", template, *NEW, cwd=tmp_path)
@@ -182,14 +260,84 @@ def test_a_destination_of_any_name(template: Path, tmp_path: Path, name: str) ->
     assert (tmp_path / name / "pyproject.toml").is_file()
 
 
-def test_what_is_in_the_way_stops_overwriting_before_it_begins(template: Path, tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("mine")
-    (tmp_path / "docs").write_text("a file where a directory is to be")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("loop", "loop: Too many levels of symbolic links.\n"),
+        ("loop/service", "service: Too many levels of symbolic links.\n"),
+        ("file/service", "service: Not a directory.\n"),
+        ("service\n", "'{}/service\\n' has a line break or control character.\n"),
+        ("a" * 300, "a: File name too long.\n"),
+        ("~nobody-here/service", "~nobody-here/service: Could not determine home directory.\n"),
+    ],
+)
+def test_new_refuses_a_destination_that_cannot_be(template: Path, tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    result = groundplan_here("new", name, "--template", template, *NEW, cwd=tmp_path)
+    assert result.returncode in (1, 2)
+    assert result.stderr.endswith(words.format(tmp_path))
+    assert result.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
+
+
+def test_check_refuses_what_is_not_a_project(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    for name, words in [("loop", "Too many levels"), ("file", "Not a directory"), ("none", "not a Groundplan project")]:
+        result = groundplan_here("check", name, cwd=tmp_path)
+        assert (result.returncode, words in result.stderr, result.stderr.count("\n")) == (1, True, 1)
+        assert "Errno" not in result.stderr
+
+
+def test_a_destination_in_the_home_directory(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that starts the command may leave the tilde to it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert groundplan_here("new", "~/service", "--template", template, *NEW, cwd=tmp_path).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["service"]
+
+
+def test_names_are_printed_where_the_terminal_has_only_ascii(template: Path, tmp_path: Path) -> None:
+    variables = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    command = (sys.executable, "-m", "groundplan", "new", "wärehouse", "--template", template, *NEW)
+    printed = run(*command, "--data", "name=Wärehouse", cwd=tmp_path, env=variables)
+    assert r"w\xe4rehouse, from" in printed
+    assert r"W\xe4rehouse is ready" in printed
+    assert (tmp_path / "wärehouse" / "waerehouse").is_dir()
+
+
+IN_THE_WAY: dict[str, Callable[[Path], object]] = {
+    "docs": lambda path: path.write_text("a file where a directory is to be"),
+    "pyproject.toml": lambda path: path.mkdir(),
+    "README.md": lambda path: path.symlink_to("../outside"),
+    "tests": lambda path: path.symlink_to("../directory"),
+    "Dockerfile": lambda path: path.symlink_to("nowhere"),
+    "conftest.py": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("name", IN_THE_WAY)
+def test_what_is_in_the_way_stops_overwriting_before_it_begins(template: Path, tmp_path: Path, name: str) -> None:
+    destination = tmp_path / "service"
+    for directory in (destination, tmp_path / "directory"):
+        directory.mkdir()
+    (tmp_path / "outside").write_text("mine")
+    (destination / "LICENSE").write_text("mine")
+    IN_THE_WAY[name](destination / name)
     before = tree(tmp_path)
-    result = groundplan_here("new", tmp_path, "--template", template, *NEW, "--overwrite")
+    result = groundplan_here("new", destination, "--template", template, *NEW, "--overwrite")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert "docs" in result.stderr
+    assert f"{destination / name} is in the way" in result.stderr
     assert tree(tmp_path) == before
+
+
+def test_overwriting_a_file_leaves_its_other_names_alone(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "backup").write_text("mine")
+    (tmp_path / "service").mkdir()
+    (tmp_path / "service" / "README.md").hardlink_to(tmp_path / "backup")
+    assert groundplan_here("new", tmp_path / "service", "--template", template, *NEW, "--overwrite").returncode == 0
+    assert (tmp_path / "backup").read_text() == "mine"
+    assert (tmp_path / "service" / "README.md").read_text() != "mine"
 
 
 def test_new_writes_into_a_directory_when_it_is_told_to(template: Path, tmp_path: Path) -> None:
@@ -227,25 +375,39 @@ def test_a_user_may_insist(template: Path, tmp_path: Path) -> None:
     assert (tmp_path / "service" / "pyproject.toml").is_file()
 
 
+MOMENTS = {
+    "at the start": "temporary/groundplan-*",
+    "while the template is fetched": "temporary/*/*/.git/HEAD",
+    "while its files are written": "temporary/*/*/copier.yml",
+    "while the project is rendered": ".groundplan-*/service/*",
+}
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_run_leaves_nothing(template: Path, tmp_path: Path, end: signal.Signals) -> None:
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "groundplan",
-        "new",
-        tmp_path / "service",
-        "--template",
-        template,
-        *NEW,
-    ]
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_interrupted_run_leaves_nothing(
+    template: Path, tmp_path: Path, moment: str, end: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    command: list[str | Path] = [sys.executable, "-m", "groundplan", "new", tmp_path / "service"]
+    command += ["--template", template, *NEW]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    while not list(tmp_path.iterdir()) and process.poll() is None:
+    while not list(tmp_path.glob(MOMENTS[moment])) and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(end)
     process.communicate(timeout=60)
-    assert process.returncode == 128 + end  # the staging directory appears long before the end
-    assert list(tmp_path.iterdir()) == []
+    assert process.returncode == 128 + end  # each moment is long before the end
+    assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
+
+
+def test_decide_that_is_interrupted_leaves_nothing(template: Path, tmp_path: Path) -> None:
+    command: list[str | Path] = [sys.executable, "-m", "groundplan", "decide", "--template", template]
+    with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=-3, stderr=-3) as process:
+        while not list(tmp_path.glob("*/*/copier.yml")) and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+    assert (process.returncode, list(tmp_path.iterdir())) == (143, [])
 
 
 def test_questions_are_asked_at_a_terminal(template: Path, tmp_path: Path) -> None:
@@ -285,14 +447,18 @@ def test_a_framework_that_is_insisted_on_leaves_the_criteria_to_be_answered(temp
     child.expect(pexpect.EOF)
 
 
-def test_leaving_the_questionnaire_leaves_nothing(template: Path, tmp_path: Path) -> None:
+def test_leaving_the_questionnaire_leaves_nothing(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     command = f"{sys.executable} -m groundplan new service --template {template}"
     child = pexpect.spawn(command, cwd=tmp_path, encoding="utf-8", timeout=60)
     child.expect("What")
     child.sendcontrol("c")
     child.expect(pexpect.EOF)
     assert child.wait() == 130
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
 
 
 def test_decide_prints_one_object(template: Path) -> None:
@@ -345,6 +511,17 @@ def test_decide_refuses_an_unknown_value(template: Path) -> None:
     assert result.returncode == 2
     assert "async_python" in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "answers", [("framework=fastapi", "server=granian"), ("product=microservice", "server=granian"), ("name=",)]
+)
+def test_decide_refuses_what_new_refuses(template: Path, tmp_path: Path, answers: tuple[str, ...]) -> None:
+    data = [part for answer in answers for part in ("--data", answer)]
+    new = groundplan_here("new", tmp_path / "service", "--template", template, "--defaults", *data)
+    result = groundplan_here("decide", "--template", template, *data)
+    assert (result.returncode, result.stderr, result.stdout) == (2, new.stderr, "")
+    assert new.returncode == 2
 
 
 def test_presets_lists_one_for_each_product(template: Path) -> None:

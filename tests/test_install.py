@@ -1,14 +1,24 @@
 """A project can be updated, by the command and by Copier alone, for each way to install the command."""
 
+import contextlib
+import dataclasses
 import os
+import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
+import pexpect
 import pytest
 import yaml
 
+from quickstart import commit
+from tests.processes import free_ports
 from tests.tools import ROOT, commit_all, run, tree
 
 pytestmark = pytest.mark.slow
@@ -118,41 +128,176 @@ def test_a_wheel_needs_the_history(clone: Path, tmp_path: Path) -> None:
     assert "git clone" in run(UV, "build", "--wheel", "--out-dir", tmp_path / "dist", clone, code=2)
 
 
-def test_quickstart_without_a_terminal(clone: Path, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Quickstart:
     """The README's first command in a fresh clone, with an empty home and only the system's PATH."""
-    home = tmp_path / "home"
-    home.mkdir()
+
+    clone: Path
+    variables: dict[str, str]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it without a terminal."""
+        return subprocess.Popen(
+            [sys.executable, "quickstart.py", *arguments],
+            cwd=self.clone,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run it without a terminal, and return what it prints."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate()
+        assert process.returncode == code, out + err
+        return out + err
+
+
+@pytest.fixture(scope="module")
+def quickstart(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Quickstart:
+    directory = tmp_path_factory.mktemp("quickstart")
+    run("git", "clone", "--quiet", template, directory / "clone")
+    (directory / "home").mkdir()
     keep = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_", "UV_", "LANG", "PYENV"))}
-    environment = keep | {"HOME": str(home), "PATH": "/usr/bin:/bin", "UV_CACHE_DIR": run(UV, "cache", "dir").strip()}
-    result = subprocess.run(
-        [sys.executable, "quickstart.py"],
-        cwd=clone,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert '201 {"id":1,"name":"Example ' in result.stdout.replace('": ', '":').replace(', "', ',"')
-    assert "\n  204 " in result.stdout  # the example does not stay
-    assert f"It works: a FastAPI project in {tmp_path / 'my-service'}, committed" in result.stdout
-    assert f"use {clone / '.venv' / 'bin' / 'uv'}." in result.stdout
-    project = tmp_path / "my-service"
-    assert result.stdout.splitlines()[-1] == f"cd {project} && .venv/bin/poe run"
-    shutil.rmtree(project / ".venv")  # as if it had been interrupted
-    again = subprocess.run(
-        [sys.executable, "quickstart.py"],
-        cwd=clone,
-        env=environment,
-        stdin=-3,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (again.returncode, "Continuing with" in again.stdout) == (0, True), again.stderr
+    own = {"HOME": str(directory / "home"), "PATH": "/usr/bin:/bin", "PORT": str(free_ports(1)[0])}
+    return Quickstart(directory / "clone", keep | own | {"UV_CACHE_DIR": run(UV, "cache", "dir").strip()})
+
+
+def working_below(directory: Path) -> list[int]:
+    """The processes that work below a directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(directory):
+                found.append(int(process.name))
+    return found
+
+
+@pytest.mark.xdist_group("quickstart")
+def test_quickstart_without_a_terminal(quickstart: Quickstart) -> None:
+    printed = quickstart.run()
+    clone, project = quickstart.clone, quickstart.clone.parent / "my-service"
+    url = f"http://127.0.0.1:{quickstart.variables['PORT']}"
+    assert re.search(r'POST .*/api/items\n  {"name": "Example .*\n  -> 201 Created\n  {\n    "id": 1,\n', printed)
+    assert "-> 204 No Content" in printed  # the example does not stay
+    assert "==> It works: FastAPI, by 17 points to 13\n" in printed
+    assert re.search(rf"Written to {project}: \d+ files, committed to git", printed)
+    assert f"use {clone / '.venv' / 'bin' / 'uv'}." in printed
+    starts = [f"  cd {project}", "  .venv/bin/poe run ", "  .venv/bin/poe check ", f"  {url}/ ", f"  {url}/api/docs "]
+    assert [start for start in starts if f"\n{start}" not in printed] == []
+    assert not re.search(r"admin|Running upgrade|alembic", printed)
     assert run("git", "status", "--porcelain", cwd=project) == ""
     assert run("git", "status", "--porcelain", cwd=clone) == ""
+
+
+@pytest.mark.xdist_group("quickstart")
+def test_quickstart_goes_on_after_an_interruption_of_each_step(quickstart: Quickstart) -> None:
+    """SIGKILL, also of the programs that it has started, leaves no time to say or clean up anything."""
+    directory = quickstart.clone.parent
+    for step, end in [
+        ("Creating", signal.SIGTERM),
+        ("Installing the project's", signal.SIGKILL),
+        ("Installing the project's", signal.SIGTERM),
+        ("Committing", signal.SIGKILL),
+        ("Preparing", signal.SIGINT),
+        ("Starting", signal.SIGTERM),
+    ]:
+        before = {path.name for path in directory.iterdir()}
+        with quickstart.start("../resumed", "--preset", "cms") as process:
+            assert process.stdout is not None
+            while not (line := process.stdout.readline()).startswith(f"==> {step}"):
+                assert line, process.communicate()
+            time.sleep(0.2)
+            process.send_signal(end)
+            if end == signal.SIGKILL:
+                for each in working_below(directory / "resumed"):
+                    os.kill(each, end)
+            err = process.communicate(timeout=60)[1]
+        assert process.returncode == (-end if end == signal.SIGKILL else 128 + end), err
+        deadline = time.monotonic() + 10  # what was killed takes a moment to end
+        while working_below(directory) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert working_below(directory) == [], f"{step}, {end}"
+        if step == "Creating":
+            assert {path.name for path in directory.iterdir()} == before
+        if end != signal.SIGKILL:
+            assert re.search(rf"^Stopped during this step: {step}", err, re.MULTILINE)
+            assert re.search(r"^To .*go on.*, run: python3 quickstart.py ../resumed --preset cms$", err, re.MULTILINE)
+            assert "Traceback" not in err
+    printed = quickstart.run("../resumed", "--preset", "microservice", "--data", "name=Other")
+    assert "Continuing with the project" in printed
+    assert "this has no effect: --preset microservice --data name=Other." in printed
+    assert "==> It works: Django, by 32 points to 3\n" in printed
+    assert "  .venv/bin/poe manage createsuperuser " in printed
+    assert f"{quickstart.variables['PORT']}/admin/ " in printed
+    assert "No migrations to apply" not in printed
+    assert run("git", "log", "--format=%s", cwd=directory / "resumed") == "Start from Groundplan\n"
+    assert run("git", "status", "--porcelain", cwd=directory / "resumed") == ""
+
+
+@pytest.mark.xdist_group("quickstart")
+def test_quickstart_of_a_changed_project_where_the_port_is_taken(quickstart: Quickstart) -> None:
+    main = quickstart.clone.parent / "my-service" / "my_service" / "main.py"
+    before = main.read_text()
+    main.write_text(before.replace("app.include_router(items.router)\n", ""))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        printed = dataclasses.replace(quickstart, variables=quickstart.variables | {"PORT": str(port)}).run()
+    main.write_text(before)
+    used = re.search(rf"Port {port} is taken, so this uses (\d+)", printed)
+    assert used is not None
+    assert "-> 404 Not Found" in printed
+    assert "==> It works: FastAPI" in printed
+    assert f"PORT={used[1]} .venv/bin/poe run " in printed
+    assert f"http://127.0.0.1:{used[1]}/api/docs" in printed
+
+
+def test_quickstart_leaves_the_commit_to_the_owners_of_a_repository(tmp_path: Path) -> None:
+    for place, outcome in [
+        ("outer/service", "to be committed in the repository around it"),
+        ("own", "committed to git"),
+    ]:
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "file").write_text("x")
+        if place.startswith("outer"):
+            run("git", "init", "--quiet", tmp_path / "outer")
+        assert commit(tmp_path / place) == outcome
+        assert (tmp_path / place / ".git").exists() is (place == "own")
+
+
+@pytest.mark.xdist_group("quickstart")
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("notes.txt", "mine", "is not empty"),
+        (".copier-answers.yml", "_commit: v1\nproject_name: x\n", "is not a Groundplan project"),
+        (".copier-answers.yml", "{", "is not a Groundplan project"),
+    ],
+)
+def test_quickstart_leaves_other_directories_alone(
+    quickstart: Quickstart, tmp_path: Path, file: str, content: str, words: str
+) -> None:
+    (tmp_path / file).write_text(content)
+    assert words in quickstart.run(str(tmp_path), code=1)
+    assert tree(tmp_path) == {file: content.encode()}
+
+
+@pytest.mark.xdist_group("quickstart")
+def test_quickstart_without_answers_says_how_to_go_on(quickstart: Quickstart, tmp_path: Path) -> None:
+    command = ["quickstart.py", str(tmp_path / "service")]
+    child = pexpect.spawn(
+        sys.executable, command, cwd=quickstart.clone, env=quickstart.variables, encoding="utf-8", timeout=60
+    )
+    child.expect("What kind of service")
+    child.sendcontrol("c")
+    child.expect("To start again, .*, run: python3 quickstart.py")
+    child.expect(pexpect.EOF)
+    assert child.wait() == 130
+    assert "Traceback" not in (child.before or "")
+    assert list(tmp_path.iterdir()) == []
+    assert working_below(quickstart.clone) == []
 
 
 def test_quickstart_says_which_python_it_needs() -> None:

@@ -1,5 +1,7 @@
 """Names of projects and packages."""
 
+import itertools
+
 import pytest
 import yaml
 from hypothesis import given
@@ -73,6 +75,7 @@ TAKEN = [
     *("django", "fastapi", "pydantic_settings", "sqlalchemy"),
     *("tests", "docs", "migrations", "conftest", "manage"),
     *("postgres", "pg_backup"),
+    *("con", "nul", "com1", "lpt9"),
 ]
 
 
@@ -103,9 +106,37 @@ def test_the_suggestion_is_always_a_good_name(name: str) -> None:
     assert problem(suggested(name)) == ""
 
 
-@given(st.sampled_from([*RESERVED["python"], *RESERVED["packages"], *RESERVED["project"]]))
+@given(st.sampled_from([*itertools.chain(*RESERVED.values())]))
 def test_the_suggestion_avoids_names_that_are_taken(name: str) -> None:
     assert problem(suggested(name)) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Wärehouse", "waerehouse"),
+        ("Wa\u0308rehouse", "waerehouse"),  # as macOS writes it
+        ("Große Übersicht", "grosse_uebersicht"),
+        ("GROẞE", "grosse"),
+        ("Café Zoë", "cafe_zoe"),
+        ("Cafe\u0301", "cafe"),
+        ("Smørrebrød & Łódź", "smorrebrod_lodz"),
+        ("İstanbul I\u015f\u0131k", "istanbul_isik"),
+        ("Þingvellir", "thingvellir"),
+        ("Orders 東京", "orders"),
+        ("東京", "my_service"),
+        ("Склад", "my_service"),
+        ("🧾", "my_service"),
+        ("a\u2013b\u00a0c", "a_b_c"),
+        ("Con", "con_service"),
+        ("NUL", "nul_service"),
+        ("Jsön", "jsoen"),
+        ("Jsón", "json_service"),
+    ],
+)
+def test_letters_that_are_not_ascii(name: str, slug: str) -> None:
+    assert suggested(name) == slug
+    assert problem(slug) == ""
 
 
 def test_a_reserved_name_is_listed_once() -> None:
