@@ -178,7 +178,7 @@ def test_a_destination_is_looked_at_where_it_leads(template: Path, tmp_path: Pat
 def test_a_destination_of_any_name(template: Path, tmp_path: Path, name: str) -> None:
     result = groundplan_here("new", "--template", template, *NEW, "--", name, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert f"Written to {tmp_path / name}," in result.stdout
+    assert f" files to {name}, from" in result.stdout
     assert (tmp_path / name / "pyproject.toml").is_file()
 
 
@@ -441,3 +441,19 @@ def test_a_hook_of_git_keeps_its_repository(template: Path, tmp_path: Path) -> N
     (tmp_path / "file").write_text("y")
     run("git", "commit", "--quiet", "--all", "--message", "Through the hook", cwd=tmp_path)
     assert run("git", "ls-tree", "--name-only", "HEAD", cwd=tmp_path) == "file\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("groundplan de", "decide"), ("groundplan new --pre", "--preset"), ("groundplan decide --format js", "json")],
+)
+def test_a_shell_completes_commands_options_and_values(words: str, completed: str) -> None:
+    variables = {"_GROUNDPLAN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "groundplan"],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [completed]
