@@ -3,15 +3,17 @@
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect, sync_playwright
 
 from tests.postgres import Server
-from tests.projects import Service, in_production
-from tests.tools import FRAMEWORKS
+from tests.projects import Service, ask, in_production, served, set_up
+from tests.tools import FRAMEWORKS, render
 
 CHROMIUM = shutil.which("chromium")
 HOST = "localhost"  # browsers accept its Secure cookies without HTTPS
@@ -69,7 +71,8 @@ def test_the_apis_page_can_be_used(
     framework: str, page: Page, template: Path, postgres: Server, tmp_path: Path
 ) -> None:
     with in_production(template, framework, tmp_path, postgres) as service:
-        policy = open_page(page, service, "/api/docs")
+        policy = open_page(page, service, "/")  # redirects to it
+        assert urlsplit(page.url).path == "/api/docs"
         assert policy["script-src"]
         page.locator(".opblock-post").first.click()
         page.get_by_role("button", name="Try it out").click()
@@ -80,6 +83,73 @@ def test_the_apis_page_can_be_used(
         expect(answer).to_contain_text("From the browser")
         page.screenshot(path=tmp_path / "docs.png", full_page=True)
         page.goto("about:blank")  # open connections would delay the shutdown
+
+
+ADMIN = {"django": ["Admin"], "fastapi": []}
+SCREENS = [(1280, 800), (390, 800)]
+SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_development_has_a_first_page(framework: str, page: Page, template: Path, tmp_path: Path) -> None:
+    """It is styled under the policy of production, fits every screen, and links to what exists."""
+    project = set_up(render(template, tmp_path / "service", framework=framework, name="Süß & <Sauer>"))
+    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    project.poe("migrate", code=0, **variables)
+    with served(project, "run", tmp_path / "log", **variables) as url:
+        service = Service(project, variables, url)
+        policy = open_page(page, service, "/")
+        assert policy["style-src"].split()[0] == "'self'"
+        expect(page).to_have_title("Süß & <Sauer>")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Süß & <Sauer>")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+        readme = (project.path / "README.md").read_text()
+        for command in page.locator("pre").all_inner_texts():
+            assert all(line in readme for line in command.splitlines()), command
+        for heading in page.get_by_role("heading", level=2).all_inner_texts()[:1]:
+            assert f"## {heading}\n" in readme
+
+        backgrounds = set()
+        for scheme, (width, height) in product(SCHEMES, SCREENS):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            texts = page.evaluate(CONTRASTS)
+            assert len(texts) > 10
+            assert {text: contrast for text, contrast in texts if contrast < 4.5} == {}
+            backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+            page.screenshot(path=tmp_path / f"{scheme}-{width}.png", full_page=True)
+        assert len(backgrounds) == 2
+
+        links = page.get_by_role("navigation").get_by_role("link")
+        assert links.all_inner_texts() == ["API documentation", *ADMIN[framework], "Health"]
+        for link in links.all_inner_texts():
+            with page.expect_navigation() as navigation:
+                page.get_by_role("link", name=link).click()
+            assert navigation.value.status == 200
+            page.wait_for_load_state("networkidle")
+            page.go_back()
+        page.goto("about:blank")
+    with served(project, "run", tmp_path / "log", API_DOCS="false", **variables) as url:
+        assert b"api/docs" not in ask(f"{url}/").body
+
+
+# The contrast of each text with its background, as WCAG defines it.
+CONTRASTS = """() => {
+    const light = colour => {
+        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
+            .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    }
+    const background = element => {
+        const colour = getComputedStyle(element).backgroundColor
+        return colour == "rgba(0, 0, 0, 0)" ? background(element.parentElement) : colour
+    }
+    return [...document.querySelectorAll("main *")].filter(element => element.innerText).map(element => {
+        const [low, high] = [getComputedStyle(element).color, background(element)].map(light).sort((a, b) => a - b)
+        return [element.innerText, (high + 0.05) / (low + 0.05)]
+    })
+}"""
 
 
 def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:

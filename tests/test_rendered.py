@@ -140,6 +140,54 @@ def test_the_example_can_be_removed(framework: str, project: Project, tmp_path: 
     copy.run("pytest", "-q", "tests/core/test_server.py", code=0)
 
 
+OWN_PAGE = {
+    "django": """
+from django.test import Client
+
+
+def test_own(client: Client) -> None:
+    assert client.get("/")["Location"] == "/own"
+""",
+    "fastapi": """
+from httpx2 import AsyncClient
+
+
+async def test_own(client: AsyncClient) -> None:
+    assert (await client.get("/")).json() == "own"
+""",
+}
+
+
+def test_the_first_page_can_be_replaced(framework: str, project: Project, tmp_path: Path) -> None:
+    """By a route of the owner's alone; afterwards, all that belongs to the page can be deleted as the README says."""
+    copy = project.copy(tmp_path / "service")
+    (copy.path / "tests" / "test_home.py").write_text(f'"""An own page."""\n{OWN_PAGE[framework]}')
+    package = copy.package
+    if framework == "django":
+        replace(package / "urls.py", "] = [\n", '] = [\n    path("", RedirectView.as_view(url="/own")),\n')
+    else:
+        append(package / "main.py", '\n\n@app.get("/")\nasync def own() -> str:\n    return "own"\n')
+    copy.run("pytest", "-q", "tests/test_home.py")
+    shutil.rmtree(package / "static")
+    if framework == "django":
+        urls = (package / "urls.py").read_text()
+        block = urls[urls.index("# Below your URLs") : urls.index("# Problem details")]
+        replace(package / "urls.py", block, "")
+        replace(package / "urls.py", "RedirectView, TemplateView", "RedirectView")
+        replace(package / "urls.py", "from .environment import environment\n", "")
+        shutil.rmtree(package / "templates")
+        replace(package / "settings.py", f'STATICFILES_DIRS = [BASE_DIR / "{package.name}" / "static"]\n', "")
+    else:
+        (package / "home.py").unlink()
+        replace(package / "main.py", "import docs, home", "import docs")
+        replace(
+            package / "main.py",
+            'if environment.environment == "development":\n    app.router.default = home.router\nelif ',
+            "if ",
+        )
+    copy.poe("check", PYTEST_ADDOPTS="tests/test_home.py")
+
+
 only_django = pytest.mark.parametrize(
     "framework", [pytest.param("django", marks=pytest.mark.xdist_group("rendered-django"))], indirect=True
 )

@@ -88,7 +88,16 @@ def test_both_roots_list_the_same_files_where_they_do_the_same() -> None:
     names = [{rendered(path.relative_to(root)) for path in FILES if path.is_relative_to(root)} for root in ROOTS[:2]]
     package = "{{ slug }}"
     assert {
-        *("README.md", "LICENSE", "pyproject.toml", "uv.lock", ".gitignore", ".editorconfig", ".env.example"),
+        *(
+            "README.md",
+            "LICENSE",
+            "pyproject.toml",
+            "uv.lock",
+            ".gitattributes",
+            ".gitignore",
+            ".editorconfig",
+            ".env.example",
+        ),
         *(
             "poe_tasks.toml",
             "ruff.toml",

@@ -6,13 +6,12 @@ from hashlib import sha256
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
-from fastapi.requests import HTTPConnection
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 router = APIRouter(include_in_schema=False)
 router.mount("/api/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]))
+home = APIRouter(include_in_schema=False, redirect_slashes=False)
 
 
 @router.get("/api/docs")
@@ -36,16 +35,9 @@ async def oauth2_redirect() -> HTMLResponse:
     return with_policy(get_swagger_ui_oauth2_redirect_html(), opener="unsafe-none")
 
 
-def home(not_found: ASGIApp) -> ASGIApp:
-    """Redirect `/` to the page, unless a route of yours matches."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request = HTTPConnection(scope)
-        is_home = scope.get("method") == "GET" and request.url.path in {"/", request.base_url.path}
-        page = RedirectResponse(request.url_for("swagger_ui").path) if is_home else not_found
-        await page(scope, receive, send)
-
-    return app
+@home.get("/")
+async def redirect(request: Request) -> RedirectResponse:
+    return RedirectResponse(request.url_for("swagger_ui").path)
 
 
 def with_policy(page: HTMLResponse, *, opener: str) -> HTMLResponse:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from . import docs
+from . import docs, home
 from .core import database, errors, middleware, operations, problems, tracing
 from .core.about import DESCRIPTION, NAME
 from .core.logging import configure_structlog, logging_config
@@ -59,4 +59,8 @@ app.include_router(operations.router)
 app.include_router(items.router)
 if environment.api_docs:
     app.include_router(docs.router)
-    app.router.default = docs.home(app.router.default)  # runs if no route matches
+# The default runs if no route matches, so a route of yours for / replaces these pages.
+if environment.environment == "development":
+    app.router.default = home.router
+elif environment.api_docs:
+    app.router.default = docs.home

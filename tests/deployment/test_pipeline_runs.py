@@ -51,13 +51,17 @@ def attempt(
 
 
 def test_an_update_leaves_what_the_action_can_propose(template: Path, tmp_path: Path) -> None:
-    """GitHub's steps before the pull request: what is new is there, conflicts are marked, and git can stash it."""
+    """GitHub's steps before the pull request: what is new is there, conflicts are named, and git can stash it."""
     origin, project = tmp_path / "template", tmp_path / "service"
     run("git", "clone", "--quiet", template, origin)
     render(origin, project, framework="fastapi", ci="github")
     replace(project / ".editorconfig", "indent_size", "max_line_length = 99\nindent_size")
+    append(project / ".squawk.toml", "# ours\n")
+    replace(project / ".copier-answers.yml", f"_src_path: {origin}", f"_src_path: 'git+file://{origin}'")
     commit_all(project, "Start", init=True)
     replace(origin / "template_shared/editorconfig", "indent_size", "max_line_length = 80\nindent_size")
+    (origin / "template_fastapi/.squawk.toml.jinja").unlink()
+    (origin / "groundplan/cli.py").write_text("not reviewed")
     workflow = origin / "template_shared/github/template-update.yml.jinja"
     replace(workflow, "name: Template update", "name: The next template update")
     commit_all(origin, "The next version")
@@ -68,19 +72,28 @@ def test_an_update_leaves_what_the_action_can_propose(template: Path, tmp_path: 
     given = {"HOME": str(tmp_path), "GITHUB_SERVER_URL": "https://github.com", "GIT_CONFIG_GLOBAL": f"{tmp_path}/git"}
     given |= {"UV_CACHE_DIR": run(TOOLS / "uv", "cache", "dir").strip()}
 
-    def update(token: str) -> subprocess.CompletedProcess[str]:
+    def update(token: str, directory: str = "") -> subprocess.CompletedProcess[str]:
         script = "set -euo pipefail\n" + "\n".join(scripts)
-        return attempt("bash", "-c", script, cwd=project, path=gh.parent, env=given | {"GH_TOKEN": token})
+        runner = {"RUNNER_TEMP": f"{tmp_path}/{directory}", "GITHUB_OUTPUT": f"{tmp_path}/output"}
+        return attempt("bash", "-c", script, cwd=project, path=gh.parent, env=given | runner | {"GH_TOKEN": token})
 
     refused = update("")
     assert refused.returncode == 1
     assert "Set the secret TEMPLATE_UPDATE_TOKEN" in refused.stdout
-    result = update("t0ken")
+    (project / "new").touch()
+    failed = update("t0ken", "first")
+    assert failed.returncode == 1
+    assert "changes that are not committed" in failed.stdout
+    (project / "new").unlink()
+    (tmp_path / "asked").unlink()
+    result = update("t0ken", "second")
     assert result.returncode == 0, result.stdout
     assert "t0ken" not in result.stdout
     assert (tmp_path / "asked").read_text() == "auth setup-git --hostname github.com --force t0ken\n"
     assert "name: The next template update" in file.read_text()
     assert "<<<<<<< before updating" in (project / ".editorconfig").read_text()
+    assert (project / ".squawk.toml").read_text().endswith("# ours\n")
+    assert (tmp_path / "output").read_text() == "conflicts=.editorconfig .squawk.toml\n"
     run("git", "stash", "push", "--include-untracked", cwd=project)  # as the action begins
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.owner import replace
-from tests.tools import commit_all, render, run
+from tests.tools import FRAMEWORKS, commit_all, render, run, tree
 
 TOOLS = Path(sys.executable).parent
 COMBINATIONS = [
@@ -271,18 +271,71 @@ def test_jobs_call_the_projects_own_commands(project: Path) -> None:
     ours = {f"deploy/pipeline/{path.name}" for path in (project / "deploy/pipeline").iterdir()}
     assert {script for script in scripts if "/pipeline/" in script} == ours
     for script in ours:
-        assert f"Usage: {Path(script).name}" in run("sh", project / script, code=2)
+        assert f"Usage: sh {script}" in run("sh", project / script, code=2)
     for script in scripts - ours:
         assert (project / script).is_file(), f"nobody renders {script}"
 
 
+def bare(text: str, scripts: set[str]) -> list[str]:
+    """Lines that call one of some scripts without an interpreter: by a path, or with arguments."""
+    found = []
+    for line in text.splitlines():
+        words = re.sub(r"[`'\"()\[\],]", " ", line).split()
+        for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+            is_call = "/" in word or re.match(r"-|\$|v\d|[A-Z]{4}", after)
+            if word.rpartition("/")[2] in scripts and is_call and before not in {"sh", "bash", ".", "$0"}:
+                found.append(line)
+    return found
+
+
 def test_a_lost_run_bit_does_not_matter(project: Path) -> None:
-    """Scripts are called by their interpreter: git forgets the bit where core.fileMode is false."""
-    for lines in commands(project).values():
-        for called in re.findall(r"(\S+ )?\S*deploy/\S+\.sh\b", "\n".join(lines)):
-            assert called in {"sh ", "bash "}
-    for script in (project / "deploy").rglob("*.sh"):
-        assert not re.search(r"^\s*[^#\n]*(?<!bash )(?<!sh )\./\w+\.sh", script.read_text(), re.MULTILINE), script
+    """Scripts are called by their interpreter everywhere: git forgets the bit where core.fileMode is false."""
+    scripts = {path.name for path in project.rglob("*.sh")}
+    found = {name: bare(content.decode(), scripts) for name, content in tree(project).items()}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run: deploy/compose/deploy.sh",
+        "./deploy.sh",
+        "cmd = 'deploy/compose/deploy.sh --rollback'",
+        "Run `deploy.sh v1.0.0`.",
+        "17 3 * * * /srv/service/deploy/compose/deploy.sh",
+        "# Usage: deploy.sh VERSION",
+        'cmd = "deploy/compose/deploy.sh"',
+    ],
+)
+def test_a_call_without_an_interpreter_is_found(text: str) -> None:
+    assert bare(text, {"deploy.sh"})
+    assert not bare(re.sub(r"(\S*deploy\.sh)", r"bash \1", text), {"deploy.sh"})
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_checkout_as_on_windows_works(framework: str, template: Path, tmp_path: Path) -> None:
+    """With other line ends, and without run bits: in the template's repository, in the project's, and in a clone."""
+    settings = {"core.autocrlf": "true", "core.eol": "crlf", "core.fileMode": "false"}
+    variables = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (name, value) in enumerate(settings.items()):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    project, clone = tmp_path / "service", tmp_path / "clone"
+    answers = ["--data", f"framework={framework}", "--data", "target=[compose, kubernetes]"]
+    run(TOOLS / "copier", "copy", "--quiet", "--defaults", *answers, template, project, env=variables)
+    run("git", "init", "--quiet", cwd=project)
+    run("git", "config", "core.fileMode", "false", cwd=project)
+    commit_all(project, "Start")
+    run("git", "clone", "--quiet", project, clone, env=variables)
+    assert "100755" not in run("git", "ls-files", "--stage", cwd=clone)
+    for copy in (project, clone):
+        assert [name for name, content in tree(copy).items() if b"\r" in content] == []
+    scripts = [path for path in sorted(clone.glob("deploy/**/*.sh")) if path.read_bytes().startswith(b"#!")]
+    assert len(scripts) >= 6
+    for script in scripts:
+        shell = script.read_text().splitlines()[0].split("/")[-1].split()[-1]
+        arguments = ["--help"] if script.parent.name == "compose" else []
+        said = subprocess.run([shell, script, *arguments], stdout=-1, stderr=-2, text=True, check=False).stdout
+        assert f"sage: {shell} " in said, said
 
 
 def test_a_security_fix_does_not_wait_for_the_template(rendered: Rendered) -> None:
@@ -296,7 +349,10 @@ def test_a_security_fix_does_not_wait_for_the_template(rendered: Rendered) -> No
 
 def test_the_template_updates_itself(rendered: Rendered) -> None:
     (update,) = commands(rendered("django", "github", ()))["template-update.yml/update"][:1]
-    assert "copier update --defaults" in update
+    assert "groundplan update ||" in update
+    for ci in ("github", "gitlab"):
+        for name in ("README.md", "docs/pipeline.md"):
+            assert "groundplan update" in (rendered("django", ci, ()) / name).read_text()
     renovate = json.loads((rendered("django", "gitlab", ()) / "renovate.json").read_text())
     assert "copier" in renovate["enabledManagers"]
 
@@ -344,5 +400,3 @@ def test_one_version_of_each_tool(project: Path) -> None:
     assert set(said) == {python}
     everywhere = [path.read_text() for path in project.rglob("*") if path.is_file() and ".git" not in path.parts]
     assert len(set(re.findall(r"\bpostgres:\d[\w.-]*", "\n".join(everywhere)))) == 1
-    for copier in re.findall(r"copier==(\S+)", text):
-        assert tuple(map(int, copier.split("."))) >= (9, 19, 0)

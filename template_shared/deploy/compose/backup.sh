@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a backup of the database, and of uploaded files if there are any, and prints its directory.
 #
-# Usage: backup.sh [--kind NAME]
+# Usage: bash backup.sh [--kind NAME]
 #
 # A backup is a directory in $BACKUPS, which appears only once it is complete and verified. The newest
 # $BACKUPS_KEPT of each kind are kept. Both variables are set in .env.

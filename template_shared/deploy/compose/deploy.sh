@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Deploys a version, one instance after the other, without losing a request.
 #
-# Usage: deploy.sh [--no-backup] VERSION
-#        deploy.sh --rollback
+# Usage: bash deploy.sh [--no-backup] VERSION
+#        bash deploy.sh --rollback
 #
 # VERSION is a tag of the IMAGE in .env; it is pulled unless this machine has it. If anything fails before the
 # instances are replaced, the old version keeps running, with the migrations that succeeded. If a new instance does not

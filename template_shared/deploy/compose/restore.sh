@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Restores a backup of the database and of uploaded files. Everything newer is lost.
 #
-# Usage: restore.sh [--yes] BACKUP
-#        restore.sh [--yes] --undo
+# Usage: bash restore.sh [--yes] BACKUP
+#        bash restore.sh [--yes] --undo
 #
 # BACKUP is a directory that backup.sh created. It is restored and migrated next to the current data; only then does the
 # service stop. The current data is deleted when the service is healthy again. If anything fails, or the script is
@@ -78,7 +78,7 @@ undo() {
     local code=$?
     trap '' INT TERM HUP
     trap - EXIT
-    put_back || fail "the old data could not be fully put back: restore.sh --undo tries again"
+    put_back || fail "the old data could not be fully put back: bash restore.sh --undo tries again"
     [ -z "$stopped" ] || start "${running[@]}" || fail "the old data is back, but the service is not healthy"
     say "error: nothing was restored; the old data is still there"
     exit "$((code ? code : 1))"

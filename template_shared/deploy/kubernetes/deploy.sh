@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Deploys a version with kubectl: first the migration, then everything else. A Deployment that fails is rolled back.
-# Usage: deploy.sh OVERLAY VERSION, such as deploy.sh production v1.4.0
+# Usage: bash deploy/kubernetes/deploy.sh OVERLAY VERSION, such as production v1.4.0
 set -euo pipefail
 fail() { echo "deploy.sh: $*" >&2 && exit 1; }
-[ $# = 2 ] || fail "usage: deploy.sh OVERLAY VERSION"
+[ $# = 2 ] || fail "usage: bash deploy/kubernetes/deploy.sh OVERLAY VERSION"
 cd "$(dirname "$0")/overlays/$1" || fail "there is no overlay $1"
 namespace=$(sed -n 's/^namespace: *//p' kustomization.yaml)
 kubectl() { command kubectl --namespace "$namespace" "$@"; }

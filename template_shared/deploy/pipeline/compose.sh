@@ -1,8 +1,8 @@
 #!/bin/sh
-# Usage: compose.sh VERSION
+# Usage: sh deploy/pipeline/compose.sh VERSION
 #
-# Deploys a released version over SSH: copies deploy/ to the machine and runs deploy/compose/deploy.sh there. Files that
-# exist only on the machine (.env, backups) stay. Needs these variables:
+# Deploys a released version over SSH: copies deploy/ to the machine and runs its `deploy.sh` there. Files that exist
+# only on the machine (.env, backups) stay. Needs these variables:
 #
 #   DEPLOY_HOST          user@host, or ssh://user@host:port
 #   DEPLOY_KNOWN_HOSTS   its host keys, as `ssh-keyscan -p port host` prints them
