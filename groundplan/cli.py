@@ -1,5 +1,6 @@
 """The command line: parses arguments and prints results. All rules are in the template."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -20,6 +21,12 @@ from groundplan.git import forget_hook
 
 # The keys that `decide --format json` prints. They are an interface; the recorded decision may have more.
 DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
+
+# The commands that follow an update, in the directory of the project.
+REVIEW = "git add --all . && git diff --staged"
+CHECK = "uv sync && uv run poe check"
+COMMIT = 'git commit --message "Update from the template"'
+UNDO = "git restore --source=HEAD --staged --worktree . && git clean -d --force ."
 
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -162,28 +169,62 @@ def decide(
 def update(
     dest: Annotated[Path, typer.Argument(help="The project's directory.")] = Path(),
     ref: Ref = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing the project.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
 ) -> None:
-    """Apply template updates to a project. Its framework and answers do not change."""
-    from groundplan.git import changes, conflicts
-    from groundplan.template import recorded, update
+    """Apply template updates to a project. Its framework and answers do not change.
+
+    Shows the changes and, at a terminal, asks before applying them.
+    """
+    from groundplan.preview import files
+    from groundplan.template import prepared, recorded
 
     dest = dest.resolve()
-    before = str(recorded(dest)["_commit"])
-    if sys.stdin.isatty():  # a spinner would overwrite a question
-        err.print("Updating: the template is rendered three times, which takes a few seconds.")
-        after = update(dest, ref, ask=True)
-    else:
-        with err.status("Updating"):
-            after = update(dest, ref, ask=False)
-    if after == before:
-        out.print(f"{dest} is up to date with its template ({before}).")
-        return
-    out.print(f"Updated {dest} from {before} to {after}. Review with `git diff`, run the tests, and commit.")
-    for line in changes(dest):
-        out.print(f"  {line}")
-    if files := conflicts(dest):
-        lines = "\n".join(f"  {file}" for file in files)
-        raise Stop(f"These files have conflicts:\n{lines}\nResolve them, then commit.", ExitCode.CONFLICTS)
+    before = recorded(dest)["_commit"]
+    present = sys.stdin.isatty() and sys.stdout.isatty()
+    with contextlib.ExitStack() as stack:
+        if present:  # a spinner would overwrite a question
+            err.print("The template is rendered three times, which takes a few seconds.")
+            ready = stack.enter_context(prepared(dest, ref, ask=True))
+        else:
+            with err.status("Preparing the update"):
+                ready = stack.enter_context(prepared(dest, ref, ask=False))
+        if ready is None:
+            out.print(f"{dest} is up to date with its template ({before}).")
+            return
+        out.print(f"Update of {dest} from {ready.before} to {ready.after}")
+        if ready.news:
+            out.print(ready.news)
+        out.print(f"\nFiles\n{files(ready.plan.files())}\n")
+        if dry_run:
+            out.print("Nothing was changed, because of --dry-run.")
+            return
+        if present and not yes and not _confirmed("Apply this update?"):
+            raise Stop("Nothing was changed.")
+        ready.apply()
+    undo = f"To undo the update, before any other work:{_commands(dest, UNDO)}"
+    if conflicts := ready.plan.conflicts:
+        listed = "\n".join(f"  {file}" for file in conflicts)
+        raise Stop(
+            f"Updated, but these files have conflicts:\n{listed}\n"
+            "Where a file has markers (<<<<<<<), choose between your lines and the template's. A file without markers\n"
+            f"was deleted on one side: keep it or delete it. Then:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}",
+            ExitCode.CONFLICTS,
+        )
+    out.print(f"Updated. Review it, run the checks, and commit:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}")
+
+
+def _commands(directory: Path, *lines: str) -> str:
+    inside = [] if directory == Path.cwd() else [f"cd {shlex.quote(str(directory))}"]
+    return "".join(f"\n    {line}" for line in [*inside, *lines])
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question, default=True)
+    except typer.Abort as error:  # Ctrl-C, or the end of the input
+        err.print("\nNothing was changed.")
+        raise typer.Exit(130) from error
 
 
 @app.command()

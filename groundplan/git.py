@@ -101,8 +101,3 @@ def changes(project: Path) -> list[str]:
     """Return the files that differ from the last commit, with git's two-letter status."""
     # git may be configured not to show untracked files.
     return git(project, "status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
-
-
-def conflicts(project: Path) -> list[str]:
-    """Return the files with conflicts, relative to the project."""
-    return git(project, "diff", "--name-only", "--diff-filter=U", "--relative").splitlines()

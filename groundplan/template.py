@@ -19,12 +19,12 @@ from copier.errors import CopierError, InteractiveSessionError
 from jinja2 import meta, nodes
 from plumbum.commands.processes import ProcessExecutionError
 
-from groundplan import internals
+from groundplan import internals, preview
 from groundplan.errors import ExitCode, Stop
 from groundplan.git import git, known_settings, reason
 from groundplan.internals import Worker, get_latest_tag, get_repo
 from groundplan.project import is_empty
-from groundplan.updating import copied
+from groundplan.updating import Copy, Plan, copied
 
 ANSWERS_FILE = ".copier-answers.yml"
 BUNDLE = "template.bundle"
@@ -328,19 +328,48 @@ def _is_behind(worker: Worker) -> bool:
     return new.version > old.version
 
 
-def update(project: Path, ref: str | None, *, ask: bool) -> str:
-    """Apply the newest version of the template, or `ref`, and return its commit.
+@dataclass(frozen=True)
+class Update:
+    """An update that is ready, but has not changed the project yet."""
+
+    before: str  # the versions
+    after: str
+    news: str
+    plan: Plan
+    _copy: Copy
+
+    def apply(self) -> None:
+        """Change the project, or nothing if something would be lost."""
+        self._copy.apply(self.plan)
+
+
+@contextlib.contextmanager
+def prepared(project: Path, ref: str | None, *, ask: bool) -> Iterator[Update | None]:
+    """Yield the update of a project to the newest version of its template, or to `ref`; None if there is none.
 
     New questions are asked if `ask` is true; otherwise they take their defaults. Existing answers do not change.
     """
     options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": not ask}
     with copied(project) as copy:
         with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
-            if ref is None and not _is_behind(worker):
-                return str(recorded(project)["_commit"])
-            # Copier shows git's messages about merges.
-            with copy.links_left_alone(), contextlib.redirect_stderr(io.StringIO()):
-                worker.run_update()
-            copy.keep_edited(partial(internals.render_former, worker))
-        copy.apply()
-    return latest
+            newer = ref is not None or _is_behind(worker)
+            if newer:
+                # Copier shows git's messages about merges.
+                with copy.links_left_alone(), contextlib.redirect_stderr(io.StringIO()):
+                    worker.run_update()
+                copy.keep_edited(partial(internals.render_former, worker))
+                text = _news(worker, str(recorded(project).get("framework")))
+        plan = copy.plan() if newer else None
+        if plan and plan.files():
+            yield Update(str(recorded(project)["_commit"]), latest, text, plan, copy)
+        else:
+            yield None
+
+
+def _news(worker: Worker, framework: str) -> str:
+    """Return the changelog between the versions of an update."""
+    former = worker.subproject.template
+    if former is None:  # Copier updates no such project
+        return ""
+    added = preview.news(former.local_abspath, worker.template.local_abspath, framework)
+    return preview.changelog(added, worker.template.url)

@@ -30,6 +30,29 @@ class Change:
     name: str
 
 
+# Mode, name and stage (1: both sides' origin, 2: the owner's, 3: the template's) of each side of a conflict.
+Sides = list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The changes of an update, and its conflicts by path."""
+
+    changed: list[Change]
+    conflicts: dict[str, Sides]
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return what happens to each file, and its path. Conflicts are last."""
+        effects = {change.path: _effect(change) for change in self.changed if change.path not in self.conflicts}
+        return [*((effect, path) for path, effect in effects.items()), *(("conflict", path) for path in self.conflicts)]
+
+
+def _effect(change: Change) -> str:
+    if change.old_mode == GONE:
+        return "added"
+    return "deleted" if change.mode == GONE else "changed"
+
+
 class Copy:
     """A copy of a project's last commit, in a repository of its own that also reads the project's objects."""
 
@@ -87,9 +110,9 @@ class Copy:
             found.append(Change(path, old_mode, mode, old_name, name))
         return found
 
-    def conflicts(self) -> dict[str, list[tuple[str, str, str]]]:
-        """Return mode, name and stage of each side of the files with conflicts, by path."""
-        found: dict[str, list[tuple[str, str, str]]] = {}
+    def conflicts(self) -> dict[str, Sides]:
+        """Return the sides of the files with conflicts, by path."""
+        found: dict[str, Sides] = {}
         for line in parts(run(self.path, "ls-files", "--unmerged", "-z")):
             facts, path = line.split("\t", 1)
             mode, name, stage = facts.split()
@@ -123,12 +146,18 @@ class Copy:
             return None
         return run(self.path, "hash-object", "-w", "--stdin", given=content).decode().strip()
 
-    def apply(self) -> None:
-        """Change the project as the update has changed the copy, or nothing if something would be lost."""
+    def plan(self) -> Plan:
+        """Return what the update has changed in the copy, or stop if the project would lose something."""
         with self.settings():
-            changed = self.changes()
-            unmerged = self.conflicts()
-        refuse_losses(self.project, changed)
+            plan = Plan(self.changes(), self.conflicts())
+        refuse_losses(self.project, plan.changed)
+        return plan
+
+    def apply(self, plan: Plan) -> None:
+        """Change the project as planned, or nothing if something would be lost."""
+        refuse_work(self.project)  # there may be some since the copy was made
+        refuse_losses(self.project, plan.changed)
+        changed = plan.changed
         top, prefix = root(self.project)
         variables = {
             "GIT_INDEX_FILE": str(self._directory / "written"),
@@ -143,7 +172,7 @@ class Copy:
                     remove(self.project, change.path)
             if written:  # git writes them, with the line endings that the owner's settings ask for
                 run(top, "checkout-index", "--all", "--force", variables=variables)
-            for path, sides in unmerged.items():
+            for path, sides in plan.conflicts.items():
                 for _, name, _ in sides:
                     content = run(self.path, "cat-file", "blob", name)
                     run(top, "hash-object", "-w", "--stdin", "--no-filters", given=content)
@@ -165,10 +194,15 @@ def copied(project: Path) -> Iterator[Copy]:
         raise Stop(message) from None
     if not git(project, "ls-files", "--", "."):
         raise Stop(f"{project} is not committed, perhaps because git ignores it. Commit it, then update.")
-    if changes(project):
-        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
+    refuse_work(project)
     with tempfile.TemporaryDirectory(prefix="groundplan-", ignore_cleanup_errors=True) as directory:
         yield Copy(project, Path(directory).resolve())
+
+
+def refuse_work(project: Path) -> None:
+    """Stop if something is not committed."""
+    if changes(project):
+        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
 
 
 def refuse_losses(project: Path, changed: list[Change]) -> None:
@@ -240,7 +274,7 @@ def remove(project: Path, path: str) -> None:
             break
 
 
-def mark(repository: Path, path: str, sides: list[tuple[str, str, str]]) -> None:
+def mark(repository: Path, path: str, sides: Sides) -> None:
     """Record a conflict in the index; `path` is relative to the repository."""
     zero = "0" * len(sides[0][1])
     lines = [f"0 {zero}\t{path}\0", *(f"{mode} {name} {stage}\t{path}\0" for mode, name, stage in sides)]

@@ -20,57 +20,22 @@ from hypothesis import strategies as st
 from groundplan import git as git_module
 from groundplan import updating
 from groundplan.errors import Stop
-from groundplan.template import update
-from tests.tools import commit_all, groundplan, groundplan_here, render_anew, run, tree
+from groundplan.template import prepared
+from tests.small import LINES, make_template, start
+from tests.tools import commit_all, groundplan, groundplan_here, run, tree
 
 pytestmark = pytest.mark.slow
-QUESTIONS = "name:\n  type: str\n  default: shop\n"
-ANSWERS = "{{ _copier_answers | to_nice_yaml }}"
-LINES = "".join(f"line {number}\n" for number in range(9))
-# Of each file, its text in the two versions of the template.
-VERSIONS: dict[str, tuple[str | None, str | None]] = {
-    "copier.yml": (QUESTIONS, QUESTIONS),
-    "{{ _copier_conf.answers_file }}.jinja": (ANSWERS, ANSWERS),
-    "same.txt": ("same\n", "same\n"),
-    "changed.txt": (LINES, f"first\n{LINES}"),
-    "dropped.txt": (LINES, None),
-    "new.txt": (None, "new\n"),
-    "docs/changed.md": (LINES, f"first\n{LINES}"),
-    "docs/new.md": (None, "new\n"),
-    "run.sh": ("#!/bin/sh\n", "#!/bin/sh\necho\n"),
-}
-
-
-def write(template: Path, version: int) -> None:
-    for name, texts in VERSIONS.items():
-        place, text = template / name, texts[version]
-        if text is None:
-            place.unlink(missing_ok=True)
-        else:
-            place.parent.mkdir(exist_ok=True)
-            place.write_text(text)
-    (template / "run.sh").chmod(0o755)
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A template with a newer version than that of `project`."""
-    template = tmp_path_factory.mktemp("small") / "template"
-    template.mkdir()
-    for number, version in enumerate(("v1.0.0", "v2.0.0")):
-        write(template, number)
-        commit_all(template, version, init=not number)
-        run("git", "tag", version, cwd=template)
-    return template
+    return make_template(tmp_path_factory.mktemp("small") / "template")
 
 
 @pytest.fixture
 def project(template: Path, tmp_path: Path) -> Path:
-    run("git", "checkout", "--quiet", "v1.0.0", cwd=template)
-    project = render_anew(template, tmp_path / "project")
-    run("git", "checkout", "--quiet", "v2.0.0", cwd=template)
-    commit_all(project, "Start", init=True)
-    return project
+    return start(template, tmp_path / "project")
 
 
 def is_updated(project: Path) -> bool:
@@ -82,6 +47,13 @@ def is_updated(project: Path) -> bool:
 
 def git(project: Path, *arguments: str) -> str:
     return run("git", *arguments, cwd=project)
+
+
+def update(project: Path) -> None:
+    """The update without its command."""
+    with prepared(project, None, ask=False) as ready:
+        assert ready
+        ready.apply()
 
 
 def exclude_in(kind: str, project: Path, tmp_path: Path) -> None:
@@ -360,7 +332,7 @@ def test_an_interrupted_update_is_undone(
 
     monkeypatch.setattr(updating, "run", failing)
     with pytest.raises(kind):
-        update(project, None, ask=False)
+        update(project)
     assert tree(project) == before
     assert git(project, "status", "--porcelain") == ""
 
@@ -452,11 +424,7 @@ def is_in_git(project: Path, content: bytes) -> bool:
 @pytest.fixture(scope="module")
 def started(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of the first version, to copy."""
-    run("git", "checkout", "--quiet", "v1.0.0", cwd=template)
-    project = render_anew(template, tmp_path_factory.mktemp("started") / "project")
-    run("git", "checkout", "--quiet", "v2.0.0", cwd=template)
-    commit_all(project, "Start", init=True)
-    return project
+    return start(template, tmp_path_factory.mktemp("started") / "project")
 
 
 @settings(max_examples=int(os.environ.get("GROUNDPLAN_EXAMPLES", "12")), deadline=None)
@@ -472,7 +440,7 @@ def test_every_byte_is_kept_or_nothing_changes(started: Path, done: list[Any], k
         before = contents(project)
         known = {name for name, (_, content) in before.items() if is_in_git(project, content)}
         try:
-            update(project, None, ask=False)
+            update(project)
         except Stop:
             assert contents(project) == before
             return
