@@ -27,7 +27,6 @@ REVIEW = "git add --all . && git diff --staged"
 CHECK = "uv sync && uv run poe check"
 COMMIT = 'git commit --message "Update from the template"'
 UNDO = "git restore --source=HEAD --staged --worktree . && git clean -d --force ."
-
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
@@ -120,11 +119,13 @@ def new(
     """Ask what the service must do, recommend a framework, and create the project."""
     from groundplan.answers import collect
     from groundplan.project import check_destination, is_empty, staged
-    from groundplan.template import fetched, recorded
+    from groundplan.template import CREDENTIALS, fetched, recorded
 
     dest = dest.resolve()
     check_destination(dest, overwrite=overwrite)
     source = _source(template, ref)
+    if source.settings:
+        err.print(f"The project will record {source.location}, without the secret. For updates: {CREDENTIALS}")
     with staged(dest) as staging, fetched(source) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or (), framework=framework)
         farewell = fetched_template.render(given, staging, defaults=defaults).farewell
@@ -181,6 +182,7 @@ def update(
 
     dest = dest.resolve()
     before = recorded(dest)["_commit"]
+    _warn_of_secret(dest)
     present = sys.stdin.isatty() and sys.stdout.isatty()
     with contextlib.ExitStack() as stack:
         if present:  # a spinner would overwrite a question
@@ -219,6 +221,16 @@ def _commands(directory: Path, *lines: str) -> str:
     return "".join(f"\n    {line}" for line in [*inside, *lines])
 
 
+def _warn_of_secret(project: Path) -> None:
+    from groundplan.template import ANSWERS_FILE, CREDENTIALS, holds_secret
+
+    if holds_secret(project):
+        err.print(
+            f"_src_path in {ANSWERS_FILE} contains a user name or password: revoke it. The next update removes it from "
+            f"the file. {CREDENTIALS}"
+        )
+
+
 def _confirmed(question: str) -> bool:
     try:
         return typer.confirm(question, default=True)
@@ -237,6 +249,7 @@ def check(
 
     dest = dest.resolve()
     project = recorded(dest)
+    _warn_of_secret(dest)
     with err.status("Checking the template"):
         is_behind, latest = behind(dest)
     if output is Format.json:

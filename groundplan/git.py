@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from groundplan.addresses import redact
 from groundplan.errors import Stop
 
 # A user's or a repository's settings must not change what Copier reads from git. These are settings, not the user's
@@ -65,9 +66,9 @@ def parts(output: bytes) -> list[str]:
 
 
 def reason(text: str) -> str:
-    """Return the line of a program's output that explains its failure."""
+    """Return the line of git's output that explains its failure, without secrets."""
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
-    return next((line for line in lines if line.startswith("fatal:")), lines[-1])
+    return redact(next((line for line in lines if line.startswith("fatal:")), lines[-1]))
 
 
 def forget_hook() -> None:
@@ -79,13 +80,14 @@ def forget_hook() -> None:
 
 
 @contextlib.contextmanager
-def known_settings(**variables: str) -> Iterator[None]:
-    """Run git, also where Copier runs it, with `SETTINGS` and these variables."""
+def known_settings(more: Mapping[str, str] | None = None, **variables: str) -> Iterator[None]:
+    """Run git, also where Copier runs it, with `SETTINGS`, `more` settings and these variables."""
     from plumbum import local  # Copier's way to run git: it has a copy of the environment
 
+    settings = {**SETTINGS, **(more or {})}
     first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
-    variables["GIT_CONFIG_COUNT"] = str(first + len(SETTINGS))
-    for number, (name, value) in enumerate(SETTINGS.items(), first):
+    variables["GIT_CONFIG_COUNT"] = str(first + len(settings))
+    for number, (name, value) in enumerate(settings.items(), first):
         variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     before = dict(os.environ)
     os.environ.update(variables)

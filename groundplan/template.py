@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +20,7 @@ from jinja2 import meta, nodes
 from plumbum.commands.processes import ProcessExecutionError
 
 from groundplan import internals, preview
+from groundplan.addresses import without_secrets
 from groundplan.errors import ExitCode, Stop
 from groundplan.git import git, known_settings, reason
 from groundplan.internals import Worker, get_latest_tag, get_repo
@@ -28,6 +29,7 @@ from groundplan.updating import Copy, Plan, copied
 
 ANSWERS_FILE = ".copier-answers.yml"
 BUNDLE = "template.bundle"
+CREDENTIALS = "A credential helper of git can supply the user name and password: git help credentials."
 PACKAGE = Path(__file__).parent
 
 
@@ -45,6 +47,7 @@ class Source:
 
     location: str
     ref: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)  # of git, to fetch with a secret
 
 
 def installed_source() -> Source:
@@ -69,20 +72,21 @@ def installed_source() -> Source:
 
 
 def resolve(template: str | None, ref: str | None) -> Source:
-    """Return the template to use, as the project will record it.
+    """Return the template to use, as the project will record it: without secrets.
 
     For a local repository, this is the absolute path and a commit. Copier would record the path as it was typed and,
     with uncommitted changes, a commit that does not exist.
     """
     source = Source(template, ref) if template else installed_source()
-    location, ref = source.location, ref or source.ref
+    address = without_secrets(source.location)
+    location, ref = address.public, ref or source.ref
     if location.startswith("file:"):
         location = f"git+{location}"  # the form that Copier accepts
     path = Path(location).expanduser()
     if not path.exists():
         if get_repo(location) is None:
             raise Stop(f"There is no template at {location}: it is neither a directory nor the URL of a repository.")
-        return Source(location, ref)
+        return Source(location, ref, address.settings)
     if path.is_file():
         return Source(str(path.resolve()), ref)
     if (path / ".git").exists():
@@ -111,13 +115,21 @@ def errors_in_one_line(source: str) -> Iterator[None]:
         message = "There is no terminal for questions: add --defaults, or answer every question with --data."
         raise Stop(message, ExitCode.USAGE) from error
     except ProcessExecutionError as error:
-        fetching = {"clone", "fetch", "ls-remote"} & {*error.argv}
-        what = f"The template {source} cannot be fetched" if fetching else "A git command of Copier failed"
-        raise Stop(f"{what}: {reason(error.stderr)}") from error
+        raise Stop(_failure(source, error)) from error
     except (CopierError, ValueError, yaml.YAMLError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         refused = message.startswith(("Validation error", "Invalid choice"))
         raise Stop(message, ExitCode.USAGE if refused else ExitCode.ERROR) from error
+
+
+def _failure(source: str, error: ProcessExecutionError) -> str:
+    """Explain why a git command of Copier failed, and what to do."""
+    said = reason(error.stderr)
+    if not {"clone", "fetch", "ls-remote"} & {*error.argv}:
+        return f"A git command of Copier failed: {said}"
+    if any(words in said for words in ("Authentication failed", "could not read Username", "could not read Password")):
+        return f"The template {source} cannot be fetched: {said}. {CREDENTIALS}"
+    return f"The template {source} cannot be fetched: {said}"
 
 
 @dataclass(frozen=True)
@@ -279,14 +291,24 @@ def _parse(question: internals.Question, answer: Any) -> Any:
 @contextlib.contextmanager
 def fetched(source: Source) -> Iterator[Template]:
     """Yield the template, and remove temporary files afterwards."""
-    with known_settings(), Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker:
+    with known_settings(source.settings), Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker:
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
             template = Template(source, worker)
         yield template
 
 
 def recorded(project: Path) -> dict[str, Any]:
-    """Return the project's answers file: the template (`_src_path`, `_commit`) and all answers."""
+    """Return the project's answers file: the template (`_src_path`, without secrets; `_commit`) and all answers."""
+    answers = _answers(project)
+    return {**answers, "_src_path": without_secrets(str(answers["_src_path"])).public}
+
+
+def holds_secret(project: Path) -> bool:
+    """Return whether the project's answers file has a secret in the address of the template."""
+    return bool(without_secrets(str(_answers(project)["_src_path"])).settings)
+
+
+def _answers(project: Path) -> dict[str, Any]:
     try:
         answers = yaml.safe_load((project / ANSWERS_FILE).read_text(encoding="utf-8"))
         return {**answers, "_src_path": answers["_src_path"], "_commit": answers["_commit"]}
@@ -298,21 +320,29 @@ def recorded(project: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tuple[Worker, str]]:
-    source = str(recorded(project)["_src_path"])
-    if Path(source).name == BUNDLE and not Path(source).exists():
-        source = installed_source().location  # the project was made by another installation
-    if get_repo(source) is None:
-        raise Stop(
-            f"The project's template is no longer at {source}. Set _src_path in {project / ANSWERS_FILE} to "
-            "the path of a clone or to a git URL, commit the file, and try again."
-        )
+    address = without_secrets(_location(project))
+    source = address.public
     options = {"src_path": source, "dst_path": project, "vcs_ref": resolve(source, ref).ref, "quiet": True, **options}
-    with Worker(**options) as worker:
+    with known_settings(address.settings), Worker(**options) as worker:
         worker.subproject.last_answers["_src_path"] = source  # Copier reads the old version from here
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
         with errors_in_one_line(source):
             yield worker, str(latest)
+
+
+def _location(project: Path) -> str:
+    """Return the address of the project's template, with its secrets."""
+    location = str(_answers(project)["_src_path"])
+    public = without_secrets(location).public
+    if Path(public).name == BUNDLE and not Path(public).exists():
+        return installed_source().location  # the project was made by another installation
+    if get_repo(public) is None:
+        raise Stop(
+            f"The project's template is no longer at {public}. Set _src_path in {project / ANSWERS_FILE} to "
+            "the path of a clone or to a git URL, commit the file, and try again."
+        )
+    return location
 
 
 def behind(project: Path) -> tuple[bool, str]:

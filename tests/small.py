@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.tools import commit_all, render_anew, run
 
-QUESTIONS = "name:\n  type: str\n  default: shop\n"
+QUESTIONS = "framework:\n  type: str\n  default: django\nname:\n  type: str\n  default: shop\n"
 ANSWERS = "{{ _copier_answers | to_nice_yaml }}"
 LINES = "".join(f"line {number}\n" for number in range(9))
 # Of each file, its text in the two versions of the template.
