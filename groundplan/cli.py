@@ -309,7 +309,7 @@ def main() -> None:
         print(stop, file=sys.stderr)  # noqa: T201
         sys.exit(stop.code)
     except OSError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(f"{error.filename}: {error.strerror}." if error.filename else error, file=sys.stderr)  # noqa: T201
         sys.exit(ExitCode.ERROR)
     except Exception as error:
         if os.environ.get("GROUNDPLAN_DEBUG"):

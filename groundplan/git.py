@@ -38,6 +38,10 @@ SETTINGS = {
 }
 
 
+WORDS = 5  # lines of a message of git that are shown
+ENGLISH = {"LC_ALL": "C"}  # the language of git's messages, like that of all others
+
+
 def run(
     directory: Path, *arguments: str, check: bool = True, given: bytes = b"", variables: Mapping[str, str] | None = None
 ) -> bytes:
@@ -47,7 +51,7 @@ def run(
         capture_output=True,
         input=given,
         check=False,
-        env=os.environ | (variables or {}),
+        env={**os.environ, **ENGLISH, **(variables or {})},
     )
     if check and done.returncode:
         message = reason(done.stderr.decode(errors="replace"))
@@ -65,10 +69,15 @@ def parts(output: bytes) -> list[str]:
     return [part.decode(errors="surrogateescape") for part in output.split(b"\0") if part]
 
 
+# Lines of git that say nothing about a failure.
+NOISE = ("Cloning into", "Fetching ", "warning:", "hint:", "Please make sure", "and the repository exists")
+
+
 def reason(text: str) -> str:
-    """Return the line of git's output that explains its failure, without secrets."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
-    return redact(next((line for line in lines if line.startswith("fatal:")), lines[-1]))
+    """Return what git says about its failure, on one line and without secrets."""
+    lines = [line.strip() for line in text.splitlines()]
+    said = [line.removeprefix("fatal: ") for line in lines if line and not line.startswith(NOISE)]
+    return redact(" ".join(said[-WORDS:])) or "it printed no message"
 
 
 def forget_hook() -> None:
@@ -84,6 +93,7 @@ def known_settings(more: Mapping[str, str] | None = None, **variables: str) -> I
     """Run git, also where Copier runs it, with `SETTINGS`, `more` settings and these variables."""
     from plumbum import local  # Copier's way to run git: it has a copy of the environment
 
+    variables |= ENGLISH
     settings = {**SETTINGS, **(more or {})}
     first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
     variables["GIT_CONFIG_COUNT"] = str(first + len(settings))
