@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import sys
 from enum import StrEnum
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from groundplan.errors import ExitCode, Stop
-from groundplan.git import forget_hook
+from groundplan.git import check_version, forget_hook
 
 # The keys that `decide --format json` prints. They are an interface; the recorded decision may have more.
 DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
@@ -301,8 +300,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # escape characters that the terminal cannot show
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        if shutil.which("git") is None:
-            raise Stop("Groundplan needs git, which was not found on PATH.")
+        check_version()
         forget_hook()
         app()
     except Stop as stop:

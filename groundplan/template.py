@@ -426,9 +426,9 @@ def _version(template: Any) -> Any:
         if template.version is not None:
             return template.version
     raise Stop(
-        f"Version {template.commit} of the template cannot be compared with other versions: its tag must be one such as "
-        f"v1.2.0.\nIn the template, replace the tag: git tag v1.2.0 {template.commit_hash}. If the project was made from "
-        f"this version, set _commit in {ANSWERS_FILE} to the new tag, and commit the file."
+        f"Version {template.commit} of the template cannot be compared with others: its tag must look like v1.2.0.\n"
+        f"In the template, replace the tag: git tag v1.2.0 {template.commit_hash}. If the project was made from this "
+        f"version, set _commit in {ANSWERS_FILE} to the new tag, and commit the file."
     )
 
 

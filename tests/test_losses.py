@@ -22,7 +22,7 @@ from groundplan import updating
 from groundplan.errors import Stop
 from groundplan.template import prepared
 from tests.small import LINES, make_template, start
-from tests.tools import commit_all, groundplan, groundplan_here, run, tree
+from tests.tools import ROOT, commit_all, groundplan, groundplan_here, run, tree
 
 pytestmark = pytest.mark.slow
 
@@ -39,10 +39,8 @@ def project(template: Path, tmp_path: Path) -> Path:
 
 
 def is_updated(project: Path) -> bool:
-    files = tree(project)
-    return files["docs/new.md"] == files["new.txt"] == b"new\n" and files["run.sh"].replace(b"\r", b"").endswith(
-        b"echo\n"
-    )
+    files = {name: content.replace(b"\r", b"") for name, content in tree(project).items()}
+    return files["docs/new.md"] == files["new.txt"] == b"new\n" and files["run.sh"].endswith(b"echo\n")
 
 
 def git(project: Path, *arguments: str) -> str:
@@ -163,6 +161,41 @@ def test_hooks_do_not_run(project: Path) -> None:
         hook.chmod(0o755)
     assert groundplan_here("update", project).returncode == 0
     assert is_updated(project)
+    assert not (project / "hooked.txt").exists()
+
+
+@pytest.mark.parametrize("hook", ["pre-commit", "pre-push"])
+def test_settings_that_a_hook_inherits_do_not_change_an_update(hook: str, project: Path, tmp_path: Path) -> None:
+    """As with `git -c name=value commit`, whose hooks may update another project."""
+    conflict(project)
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    commit_all(outer, "Start", init=True)
+    script = outer / ".git" / "hooks" / hook
+    script.parent.mkdir(exist_ok=True)
+    command = f"{sys.executable} -m groundplan update {project}"
+    script.write_text(
+        f"#!/bin/sh\nPYTHONPATH={ROOT} {command} >{tmp_path}/out 2>{tmp_path}/err\necho $? >{tmp_path}/code\n"
+    )
+    script.chmod(0o755)
+    run("git", "init", "--quiet", "--bare", tmp_path / "remote")
+    settings = (
+        "core.autocrlf=true",
+        "core.fileMode=false",
+        "status.showUntrackedFiles=no",
+        "merge.conflictStyle=diff3",
+    )
+    options = [part for setting in settings for part in ("-c", setting)]
+    action = (
+        ["push", str(tmp_path / "remote"), "HEAD"] if hook == "pre-push" else ["commit", "--allow-empty", "-m", "x"]
+    )
+    git(outer, *options, *action)
+    assert (tmp_path / "code").read_text() == "4\n", (tmp_path / "err").read_text()
+    assert "  changed.txt\n" in (tmp_path / "err").read_text()
+    assert "UU changed.txt" in git(project, "status", "--porcelain")
+    assert (project / "changed.txt").read_text().startswith("<<<<<<< before updating\nmine\n=======\n")
+    assert is_updated(project)
+    assert git(outer, "ls-files") == ""
 
 
 def test_line_endings_stay_as_the_owner_has_them(project: Path) -> None:
