@@ -3,23 +3,16 @@
 The template is a small one, because only what Copier and git do with files counts here.
 """
 
-import contextlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from groundplan import git as git_module
 from groundplan import updating
-from groundplan.errors import Stop
 from groundplan.template import prepared
 from tests.small import LINES, make_template, start
 from tests.tools import ROOT, commit_all, groundplan, groundplan_here, run, tree
@@ -382,102 +375,3 @@ def test_a_killed_update_has_written_nothing_before_its_last_step(project: Path)
     process.kill()
     process.wait()
     assert tree(project) == before
-
-
-NAMES = ["same.txt", "changed.txt", "dropped.txt", "new.txt", "docs/changed.md", "docs/new.md", "run.sh", "own/own.txt"]
-names = st.sampled_from(NAMES)
-texts = st.sampled_from(["", "mine\n", f"mine\n{LINES}", f"{LINES}mine\n", LINES.replace("line 4", "mine")])
-committed = st.one_of(
-    st.tuples(st.just("write"), names, texts),
-    st.tuples(st.just("delete"), names),
-    st.tuples(st.just("rename"), names, st.sampled_from(["moved.txt", "own/moved.txt", "docs"])),
-    st.tuples(st.just("link"), names, st.sampled_from(["same.txt", "/nowhere", "docs"])),
-    st.tuples(st.just("mode"), names, st.sampled_from([0o644, 0o755])),
-    st.tuples(st.just("forget"), names),
-)
-hidden = st.one_of(
-    st.tuples(st.just("ignore"), names, texts),
-    st.tuples(st.just("skip-worktree"), names, texts),
-    st.tuples(st.just("assume-unchanged"), names, texts),
-    st.tuples(st.just("set"), st.sampled_from(sorted(SETTINGS))),
-    st.tuples(st.just("set"), st.sampled_from(["core.autocrlf", "core.ignoreStat"])),
-)
-
-
-def act(project: Path, kind: str, name: str, *more: Any) -> None:
-    """Does what an owner may do, if it is possible."""
-    place = project / name
-    if kind == "set":
-        git(project, "config", name, SETTINGS.get(name, "true"))
-    elif kind in {"write", "ignore"} and not place.is_dir():
-        if kind == "ignore":
-            with (project / ".git" / "info" / "exclude").open("a") as file:
-                file.write(f"/{name}\n")
-        with contextlib.suppress(FileExistsError, NotADirectoryError, FileNotFoundError):
-            place.parent.mkdir(exist_ok=True)
-            place.write_text(more[0])
-    elif place.is_file() and not place.is_symlink():
-        if kind == "delete":
-            place.unlink()
-        elif kind == "rename" and not os.path.lexists(project / more[0]) and (project / more[0]).parent.is_dir():
-            place.rename(project / more[0])
-        elif kind == "link":
-            place.unlink()
-            place.symlink_to(more[0])
-        elif kind == "mode":
-            place.chmod(more[0])
-        elif kind == "forget" and name in git(project, "ls-files").splitlines():
-            git(project, "rm", "--quiet", "--cached", name)
-            act(project, "ignore", name, place.read_text())
-        elif kind in {"skip-worktree", "assume-unchanged"} and name in git(project, "ls-files").splitlines():
-            git(project, "update-index", f"--{kind}", name)
-            place.write_text(more[0])
-
-
-def contents(project: Path) -> dict[str, tuple[str, bytes]]:
-    """Every file and link outside of .git, with its mode."""
-    found = {}
-    for path in project.rglob("*"):
-        name = path.relative_to(project).as_posix()
-        if path.is_symlink():
-            found[name] = ("link", os.fsencode(path.readlink()))
-        elif path.is_file() and not name.startswith(".git/"):
-            found[name] = (oct(path.stat().st_mode), path.read_bytes())
-    return found
-
-
-def is_in_git(project: Path, content: bytes) -> bool:
-    name = subprocess.run(
-        ["git", "hash-object", "--stdin", "--no-filters"], cwd=project, input=content, stdout=-1, check=True
-    ).stdout
-    found = subprocess.run(["git", "cat-file", "-e", name.decode().strip()], cwd=project, stderr=-3, check=False)
-    return not found.returncode
-
-
-@pytest.fixture(scope="module")
-def started(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of the first version, to copy."""
-    return start(template, tmp_path_factory.mktemp("started") / "project")
-
-
-@settings(max_examples=int(os.environ.get("GROUNDPLAN_EXAMPLES", "12")), deadline=None)
-@given(done=st.lists(committed, max_size=4), kept=st.lists(hidden, max_size=3))
-def test_every_byte_is_kept_or_nothing_changes(started: Path, done: list[Any], kept: list[Any]) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        project = Path(shutil.copytree(started, Path(directory) / "project", symlinks=True))
-        for action in done:
-            act(project, *action)
-        commit_all(project, "Work")
-        for action in kept:
-            act(project, *action)
-        before = contents(project)
-        known = {name for name, (_, content) in before.items() if is_in_git(project, content)}
-        try:
-            update(project)
-        except Stop:
-            assert contents(project) == before
-            return
-        after = contents(project)
-        assert {name for name in before.keys() - known if after.get(name) != before[name]} == set()
-        assert after[".copier-answers.yml"] != before[".copier-answers.yml"]
-        assert not [name for name in after if name.endswith(".rej")]
