@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 from enum import StrEnum
@@ -30,7 +31,6 @@ out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -114,10 +114,11 @@ def new(
         typer.Option("--overwrite", help="Write into a directory that is not empty, and overwrite files."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not print the next steps.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print the name of each file.")] = False,
 ) -> None:
     """Ask what the service must do, recommend a framework, and create the project."""
     from groundplan.answers import collect
-    from groundplan.project import check_destination, is_empty, staged
+    from groundplan.project import check_destination, in_repository, is_empty, staged
     from groundplan.template import CREDENTIALS, fetched, recorded
 
     dest = dest.resolve()
@@ -127,13 +128,66 @@ def new(
         err.print(f"The project will record {source.location}, without the secret. For updates: {CREDENTIALS}")
     with staged(dest) as staging, fetched(source) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or (), framework=framework)
-        farewell = fetched_template.render(given, staging, defaults=defaults).farewell
-        if is_empty(staging):
-            raise Stop(farewell, ExitCode.NEITHER)
+        with contextlib.ExitStack() as stack:
+            if sys.stdin.isatty() and not defaults:
+                from groundplan.asking import Interview, kept
+
+                interview = Interview(fetched_template, given, str(_shown(dest)))
+                stack.enter_context(
+                    kept(interview, dest, _options(template=template and source.location, ref=ref, overwrite=overwrite))
+                )
+                given, defaults = interview.run(), True
+            with err.status("Writing the project"):
+                outcome = fetched_template.render(given, staging, defaults=defaults)
+            farewell = outcome.farewell(in_repository=in_repository(dest))
+            if is_empty(staging):
+                raise Stop(farewell, ExitCode.NEITHER)
+        files = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
+    if verbose:
+        out.print("\n".join(f"  {file}" for file in files))
     if quiet:
         return
-    out.print(f"Written to {dest}, from template version {recorded(dest)['_commit']}.")
+    out.print(f"Wrote {len(files)} files to {_shown(dest)}, from template version {recorded(dest)['_commit']}.")
     out.print(farewell)
+    if shutil.which("uv") is None:
+        out.print("\nThese commands need uv: https://docs.astral.sh/uv/getting-started/installation/")
+
+
+@app.command()
+def questions(
+    preset: Preset = None,
+    data: Data = None,
+    answers: Answers = None,
+    output: Annotated[Format, typer.Option("--format")] = Format.text,
+    template: TemplateOption = None,
+    ref: Ref = None,
+) -> None:
+    """List the questions with their texts, values and defaults, as an answers file to edit.
+
+    Answers that are given stand in it; the others are comments, so that they follow from what you answer.
+    """
+    import yaml
+
+    from groundplan.answers import collect
+    from groundplan.template import fetched
+
+    with fetched(_source(template, ref)) as fetched_template:
+        given = collect(fetched_template, preset=preset, file=answers, data=data or ())
+        outcome = fetched_template.decide(given)
+        facts = [outcome.facts(name) for name in fetched_template.questions]
+    if output is Format.json:
+        _print_json(facts)
+        return
+    for fact in facts:
+        lines = [*fact["text"].splitlines(), *(f"  {value}: {text}" for value, text in fact["choices"].items())]
+        if not fact["asked"]:
+            lines.append("Not asked with these answers.")
+        answer = (
+            yaml.safe_dump(fact["answer"], allow_unicode=True, default_flow_style=True).removesuffix("...\n").strip()
+        )
+        out.print("\n".join(f"# {line}".rstrip() for line in lines))
+        mark = "" if fact["id"] in given else "# "
+        out.print(f"{mark}{fact['id']}: {answer}\n")
 
 
 @app.command()
@@ -283,6 +337,17 @@ def _source(template: str | None, ref: str | None) -> Any:
 
     with err.status("Fetching the template"):
         return resolve(template, ref)
+
+
+def _shown(path: Path) -> Path:
+    """Return a path as people type it: relative, if it is in the current directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _options(**options: str | bool | None) -> list[str]:
+    """Return options as they are typed, without those that have no value."""
+    given = {f"--{name}": value for name, value in options.items() if value}
+    return [part for name, value in given.items() for part in ([name] if value is True else [name, str(value)])]
 
 
 def _print_json(value: object) -> None:

@@ -17,6 +17,6 @@ class ExitCode(IntEnum):
 class Stop(Exception):  # noqa: N818 - `neither` is a result, not an error
     """End the command with a message for the user."""
 
-    def __init__(self, message: str, code: ExitCode = ExitCode.ERROR) -> None:
+    def __init__(self, message: str, code: int = ExitCode.ERROR) -> None:
         super().__init__(message)
         self.code = code

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import questionary
 from copier._main import Worker
 from copier._user_data import AnswersMap, Question
 from copier._vcs import get_latest_tag, get_repo
@@ -18,11 +19,14 @@ __all__ = [
     "Question",
     "Worker",
     "another",
+    "answered",
+    "ask",
     "get_latest_tag",
     "get_repo",
     "question",
     "render",
     "render_former",
+    "texts",
 ]
 
 
@@ -39,9 +43,60 @@ def question(worker: Worker, name: str, answers: Mapping[str, Any]) -> Question:
     return Question(var_name=name, answers=AnswersMap(), context=answers, jinja_env=worker.jinja_env, **details)
 
 
-def render(worker: Worker, text: str) -> str:
-    """Render a text with the answers of the worker's run."""
-    return worker._render_string(text).strip()
+def answered(worker: Worker, answers: Mapping[str, Any], destination: Path) -> Worker:
+    """Return a worker that has answered every question, from `answers` or with its default, and has written nothing.
+
+    `destination` must not have an answers file.
+    """
+    new = another(worker, data=dict(answers), dst_path=destination, defaults=True)
+    new._ask()
+    return new
+
+
+def _again(worker: Worker, name: str) -> Question:
+    """Return a question as it was when it was answered, after the questions before it, with its answer as default."""
+    names = list(worker.template.questions_data)
+    earlier = set(names[: names.index(name)])
+    answers = worker.answers.combined
+    before = replace(worker)
+    before.answers = AnswersMap(user={each: answers[each] for each in names if each in earlier and each in answers})
+    before.answers.hidden = worker.answers.hidden & earlier
+    details = worker.template.questions_data[name]
+    return Question(
+        var_name=name,
+        answers=AnswersMap(init={name: answers[name]}),
+        context=before._render_context(),
+        jinja_env=worker.jinja_env,
+        **details,
+    )
+
+
+def _without_prefix(result: str | bool, name: str) -> str | bool:
+    return str(result).removeprefix(f"Validation error for question '{name}': ") if isinstance(result, str) else result
+
+
+def ask(worker: Worker, name: str, mark: str, more: Mapping[str, Any]) -> Any:
+    """Ask a question of an answered worker, and return the answer, or the value of one of `more` choices.
+
+    `mark` is shown before the question.
+    """
+    structure = _again(worker, name).get_questionary_structure() | {"qmark": mark}
+    if validate := structure.get("validate"):
+        structure["validate"] = lambda typed: _without_prefix(validate(typed), name)
+    if more:
+        structure["choices"] = [*structure["choices"], *(questionary.Choice(*each) for each in more.items())]
+    return questionary.unsafe_prompt([structure], answers={name: worker.answers.combined[name]})[name]
+
+
+def texts(worker: Worker, name: str) -> tuple[str, dict[Any, str]]:
+    """Return the text of a question, and the texts of its choices by value."""
+    found = question(worker, name, worker._render_context())
+    return found.get_message().strip(), {choice.value: str(choice.title) for choice in found._formatted_choices}
+
+
+def render(worker: Worker, text: str, **variables: Any) -> str:
+    """Render a text with the answers of the worker's run, and with these variables."""
+    return worker._render_string(text, variables).strip()
 
 
 def render_former(worker: Worker, destination: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from groundplan.errors import Stop
+from groundplan.git import git
 
 
 def check_destination(destination: Path, *, overwrite: bool) -> None:
@@ -21,6 +22,12 @@ def check_destination(destination: Path, *, overwrite: bool) -> None:
 def is_empty(directory: Path) -> bool:
     """Return whether a directory has no files, or does not exist."""
     return not directory.is_dir() or not any(directory.iterdir())
+
+
+def in_repository(destination: Path) -> bool:
+    """Return whether a new project would lie in a git repository."""
+    beside = next(parent for parent in (destination, *destination.parents) if parent.is_dir())
+    return bool(git(beside, "rev-parse", "--show-toplevel", check=False))
 
 
 @contextlib.contextmanager

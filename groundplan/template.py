@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -26,12 +26,13 @@ from groundplan.addresses import without_secrets
 from groundplan.errors import ExitCode, Stop
 from groundplan.git import git, known_settings, reason
 from groundplan.internals import Worker, get_latest_tag, get_repo
-from groundplan.project import is_empty
 from groundplan.updating import Copy, Plan, copied
 
 ANSWERS_FILE = ".copier-answers.yml"
 BUNDLE = "template.bundle"
 CREDENTIALS = "A credential helper of git can supply the user name and password: git help credentials."
+NEITHER = "neither"
+LABEL_WIDTH = 18
 PACKAGE = Path(__file__).parent
 
 
@@ -172,6 +173,27 @@ class Outcome:
         """The questions that are not asked, given the other answers."""
         return self._worker.answers.hidden
 
+    def ask(self, name: str, mark: str, more: Mapping[str, str]) -> Any:
+        """Ask a question with its answer as default; see `internals.ask`."""
+        with errors_in_one_line(self._worker.template.url):
+            return internals.ask(self._worker, name, mark, more)
+
+    def rows(self, names: list[str]) -> dict[str, str]:
+        """Return a line with the label and the answer in words, for each of these questions that is asked."""
+        text = internals.render(self._worker, '{% include "extensions/labels.jinja" ignore missing %}')
+        labels = json.loads(text or "{}")
+        asked = [name for name in names if name not in self.unasked]
+        return {
+            name: f"{labels.get(name, name.replace('_', ' ').capitalize()):{LABEL_WIDTH}}{self._words(name)}"
+            for name in asked
+        }
+
+    def _words(self, name: str) -> str:
+        answer = self.answers[name]
+        words = {True: "yes", False: "no"} | internals.texts(self._worker, name)[1]
+        values = answer if isinstance(answer, list) else [answer]
+        return ", ".join(str(words.get(value, value)) for value in values) or "-"
+
     @property
     def decision(self) -> dict[str, Any]:
         """The decision; see `extensions/decision.jinja`."""
@@ -182,10 +204,23 @@ class Outcome:
         page = "record" if markdown else "scoreboard"
         return internals.render(self._worker, f'{{% include "extensions/{page}.jinja" %}}')
 
-    @property
-    def farewell(self) -> str:
-        """Copier's last message: the next steps, or why nothing was written."""
-        return internals.render(self._worker, self._worker.template.message_after_copy)
+    def facts(self, name: str) -> dict[str, Any]:
+        """Return what there is to know about a question: `id`, `text`, `choices`, `answer` and so on."""
+        text, choices = internals.texts(self._worker, name)
+        details = self._worker.template.questions_data[name]
+        return {
+            "id": name,
+            "text": text,
+            "type": details["type"],
+            "several": details.get("multiselect", False),
+            "choices": choices,
+            "answer": self.answers[name],
+            "asked": name not in self.unasked,
+        }
+
+    def farewell(self, **variables: Any) -> str:
+        """Return Copier's last message: the next steps, or why nothing was written."""
+        return internals.render(self._worker, self._worker.template.message_after_copy, **variables)
 
 
 class Template:
@@ -269,8 +304,9 @@ class Template:
 
     def decide(self, answers: Mapping[str, Any]) -> Outcome:
         """Return the outcome for the answers and the defaults of all other questions."""
-        with tempfile.TemporaryDirectory() as empty:  # Copier would read the answers of an existing project
-            return self._run(answers, Path(empty), defaults=True, pretend=True, exclude=["*"])
+        # Copier would read the answers of an existing project.
+        with errors_in_one_line(self.source.location), tempfile.TemporaryDirectory() as empty:
+            return Outcome(internals.answered(self._worker, answers, Path(empty)))
 
     def render(self, answers: Mapping[str, Any], destination: Path, *, defaults: bool) -> Outcome:
         """Ask the remaining questions and write the project, unless the template excludes all files."""
@@ -278,10 +314,14 @@ class Template:
         quiet = contextlib.nullcontext() if sys.stdin.isatty() else contextlib.redirect_stderr(io.StringIO())
         with quiet:
             outcome = self._run(answers, destination, defaults=defaults)
-        never_asked = [name for name in answers if name in outcome.unasked]
-        if never_asked and not is_empty(destination):
-            raise self._never_asked(never_asked[0], outcome.answers)
+        self.check_asked(answers, outcome)
         return outcome
+
+    def check_asked(self, names: Iterable[str], outcome: Outcome) -> None:
+        """Reject answers to questions that the other answers leave out, unless nothing is written."""
+        never_asked = [name for name in names if name in outcome.unasked]
+        if never_asked and outcome.answers["framework"] != NEITHER:
+            raise self._never_asked(never_asked[0], outcome.answers)
 
     def _run(self, answers: Mapping[str, Any], destination: Path, **options: Any) -> Outcome:
         worker = internals.another(self._worker, data=dict(answers), dst_path=destination, **options)
@@ -481,7 +521,7 @@ def _answers_accepted(project: Path) -> Iterator[None]:
     try:
         yield
     except Stop as stop:
-        if stop.code is not ExitCode.USAGE:
+        if stop.code != ExitCode.USAGE:
             raise
         name = str(stop).partition(":")[0]
         raise Stop(

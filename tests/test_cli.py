@@ -178,7 +178,7 @@ def test_a_destination_is_looked_at_where_it_leads(template: Path, tmp_path: Pat
 def test_a_destination_of_any_name(template: Path, tmp_path: Path, name: str) -> None:
     result = groundplan_here("new", "--template", template, *NEW, "--", name, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert f"Written to {tmp_path / name}," in result.stdout
+    assert f" files to {name}, from" in result.stdout
     assert (tmp_path / name / "pyproject.toml").is_file()
 
 
