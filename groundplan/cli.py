@@ -239,7 +239,7 @@ def update(
     present = sys.stdin.isatty() and sys.stdout.isatty()
     with contextlib.ExitStack() as stack:
         if present:  # a spinner would overwrite a question
-            err.print("The template is rendered three times, which takes a few seconds.")
+            err.print("The template is rendered several times, which takes a few seconds.")
             ready = stack.enter_context(prepared(dest, ref, ask=True))
         else:
             with err.status("Preparing the update"):
@@ -263,7 +263,8 @@ def update(
         raise Stop(
             f"Updated, but these files have conflicts:\n{listed}\n"
             "Where a file has markers (<<<<<<<), choose between your lines and the template's. A file without markers\n"
-            f"was deleted on one side: keep it or delete it. Then:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}",
+            "is yours: the template deleted it, or git cannot merge it. Keep it, or take the template's: git rm FILE,\n"
+            f"or git checkout --theirs FILE. Then:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}",
             ExitCode.CONFLICTS,
         )
     out.print(f"Updated. Review it, run the checks, and commit:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}")

@@ -44,17 +44,24 @@ WORDS = 5  # lines of a message of git that are shown
 ENGLISH = {"LC_ALL": "C"}  # the language of git's messages, like that of all others
 
 
-def run(
-    directory: Path, *arguments: str, check: bool = True, given: bytes = b"", variables: Mapping[str, str] | None = None
-) -> bytes:
-    """Run git in a directory, without hooks, and return its output. An error becomes one line."""
-    done = subprocess.run(
+def result(
+    directory: Path, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a directory, without hooks, and return its exit code and output."""
+    return subprocess.run(
         ["git", "-c", "core.quotePath=false", "-c", f"core.hooksPath={os.devnull}", "-C", directory, *arguments],
         capture_output=True,
         input=given,
         check=False,
         env={**os.environ, **ENGLISH, **(variables or {})},
     )
+
+
+def run(
+    directory: Path, *arguments: str, check: bool = True, given: bytes = b"", variables: Mapping[str, str] | None = None
+) -> bytes:
+    """Run git as `result` does, and return its output. An error becomes one line."""
+    done = result(directory, *arguments, given=given, variables=variables)
     if check and done.returncode:
         message = reason(done.stderr.decode(errors="replace"))
         raise Stop(f"git {arguments[0]} failed in {directory}: {message}")

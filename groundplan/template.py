@@ -498,15 +498,14 @@ def prepared(project: Path, ref: str | None, *, ask: bool) -> Iterator[Update | 
         with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
             newer = _is_behind(worker) or ref is not None
             if newer:
-                # Copier shows git's messages about merges.
                 with (
                     _answers_accepted(project),
                     errors_in_one_line(worker.template.url),
                     copy.links_left_alone(),
-                    contextlib.redirect_stderr(io.StringIO()),
+                    contextlib.redirect_stderr(io.StringIO()),  # Copier shows git's messages
                 ):
+                    copy.undo_edits(partial(internals.render_former, worker), ANSWERS_FILE)
                     worker.run_update()
-                copy.keep_edited(partial(internals.render_former, worker))
                 text = _news(worker, str(recorded(project).get("framework")))
         plan = copy.plan() if newer else None
         if plan and plan.files():

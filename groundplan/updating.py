@@ -1,10 +1,13 @@
-"""An update changes a copy of the project, as git holds it, and reaches the project only if nothing can be lost.
+"""An update works on a copy of the project, as git holds it, and reaches the project only if nothing can be lost.
 
 Copier's update works in a project's own directory, where it would overwrite and delete files that git ignores or does
-not look at. The copy has only what is committed, and its repository has no attributes, filters or hooks.
+not look at, and where it merges with `git apply`, which drops the owner's change of a binary file without a word. Here,
+Copier updates a copy that has only what is committed, as the former version of the template made it. Then each file is
+merged: the former version, the owner's and the new one.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundplan.errors import Stop
-from groundplan.git import changes, git, known_settings, parts, run
+from groundplan.git import changes, git, known_settings, parts, result, run
 
 GONE = "000000"  # mode of a file that does not exist
+FILES = ("100644", "100755")  # modes of files; links and submodules have others
+SUBMODULE = "160000"
+MOST_CONFLICTS = 127  # that git merge-file counts; higher codes are errors
 ATTRIBUTES = "* -text -filter -ident -working-tree-encoding !diff !merge\n"  # bytes are stored and written as they are
 SHOWN = 20  # files that a message names
 
@@ -53,14 +59,21 @@ def _effect(change: Change) -> str:
     return "deleted" if change.mode == GONE else "changed"
 
 
+Entry = tuple[str, str]  # mode, and name of the content in git
+
+
 class Copy:
-    """A copy of a project's last commit, in a repository of its own that also reads the project's objects."""
+    """A copy of a project's last commit, in a repository of its own that also reads the project's objects.
+
+    It has no attributes, filters or hooks.
+    """
 
     def __init__(self, project: Path, directory: Path) -> None:
         self.project = project
         self.path = directory / "project"
         self._directory = directory
         self._hash = git(project, "rev-parse", "--show-object-format")
+        self._former: dict[str, Entry] = {}
         with self.settings():
             self._fill()
 
@@ -81,10 +94,41 @@ class Copy:
         attributes.write_text(ATTRIBUTES, encoding="utf-8")
         self._git("read-tree", tree)
         self._git("checkout-index", "--all")
-        self._git("commit", "--quiet", "--allow-empty", "--message", "The project")
+        self._owners = self._entries(tree)
 
     def _git(self, *arguments: str) -> str:
         return git(self.path, *arguments)
+
+    def undo_edits(self, render: Callable[[Path], object], answers: str) -> None:
+        """Give the files of the template the content that its former version has, and commit the copy.
+
+        `render` writes a project of the former version into a directory. The answers file stays.
+        """
+        former = self._directory / "former"
+        render(former)
+        rendered = {path.relative_to(former).as_posix() for path in former.rglob("*") if path.is_file()}
+        submodules = {path for path, (mode, _) in self._owners.items() if mode == SUBMODULE}
+        originals = rendered & self._owners.keys() - submodules - {answers}
+        for path in originals:
+            if self._owners[path][0] not in FILES:  # the index would keep it as a link
+                self._git("update-index", "--force-remove", "--", path)
+            shutil.copy(former / path, self.path / path)
+        tree = self._tree()
+        self._former = {path: entry for path, entry in self._entries(tree).items() if path in originals | {answers}}
+        self._git("commit", "--quiet", "--allow-empty", "--message", "The project, as the template made it")
+
+    def _tree(self) -> str:
+        """Store the copy's files as they are now."""
+        self._git("add", "--all", "--force", "--", ".")
+        return self._git("write-tree")
+
+    def _entries(self, tree: str) -> dict[str, Entry]:
+        found = {}
+        for line in parts(run(self.path, "ls-tree", "-r", "-z", tree)):
+            facts, path = line.split("\t", 1)
+            mode, _, name = facts.split()
+            found[path] = (mode, name)
+        return found
 
     @contextmanager
     def links_left_alone(self) -> Iterator[None]:
@@ -98,58 +142,47 @@ class Copy:
                 f"{named}: the template has a directory where the project has a file or a link. Nothing was changed."
             ) from error
 
-    def changes(self) -> list[Change]:
-        """Return what the update has changed."""
-        index = {"GIT_INDEX_FILE": str(self._directory / "changes")}  # the copy's own index has conflicts
-        run(self.path, "read-tree", "HEAD", variables=index)
-        run(self.path, "add", "--all", "--force", "--", ".", variables=index)
-        fields = parts(run(self.path, "diff-index", "--cached", "--raw", "--no-renames", "-z", "HEAD", variables=index))
-        found = []
-        for facts, path in zip(fields[::2], fields[1::2], strict=True):
-            old_mode, mode, old_name, name, _ = facts.removeprefix(":").split()
-            found.append(Change(path, old_mode, mode, old_name, name))
-        return found
-
-    def conflicts(self) -> dict[str, Sides]:
-        """Return the sides of the files with conflicts, by path."""
-        found: dict[str, Sides] = {}
-        for line in parts(run(self.path, "ls-files", "--unmerged", "-z")):
-            facts, path = line.split("\t", 1)
-            mode, name, stage = facts.split()
-            found.setdefault(path, []).append((mode, name, stage))
-        return found
-
-    def keep_edited(self, render: Callable[[Path], object]) -> None:
-        """Put back files that the update deletes although the owner has edited them: they are conflicts.
-
-        `render` writes the project as the former version of the template makes it.
-        """
-        deleted = [change for change in self.changes() if change.mode == GONE]
-        if not deleted:
-            return
-        former = self._directory / "former"
-        render(former)
-        for change in deleted:
-            base = self._name(former / change.path)
-            if base in (None, change.old_name):  # an owner's file that the answers no longer need, or not edited
+    def merged(self) -> Plan:
+        """Return what changes in the project, now that the copy is updated."""
+        plan = Plan([], {})
+        updated = self._entries(self._tree())
+        for path in sorted(self._owners.keys() | updated.keys()):
+            former, owners, new = (entries.get(path) for entries in (self._former, self._owners, updated))
+            if owners == new or new == former or (owners and owners[0] == SUBMODULE):
                 continue
-            self._git("checkout", "--quiet", "HEAD", "--", change.path)
-            mark(self.path, change.path, [(change.old_mode, base, "1"), (change.old_mode, change.old_name, "2")])
+            if owners == former:  # not edited, or not there
+                merged = new
+            else:
+                merged, is_conflict = self._merged(former, owners, new)
+                if is_conflict:
+                    sides = zip((former, owners, new), "123", strict=True)
+                    plan.conflicts[path] = [(*entry, stage) for entry, stage in sides if entry]
+            if merged != owners:
+                old, after = owners or (GONE, ""), merged or (GONE, "")
+                plan.changed.append(Change(path, old[0], after[0], old[1], after[1]))
+        return plan
 
-    def _name(self, file: Path) -> str | None:
-        """Store a file's content and return its name, or None if there is no file."""
-        if file.is_symlink():
-            content = os.fsencode(file.readlink())
-        elif file.is_file():
-            content = file.read_bytes()
-        else:
-            return None
-        return run(self.path, "hash-object", "-w", "--stdin", given=content).decode().strip()
+    def _merged(self, former: Entry | None, owners: Entry | None, new: Entry | None) -> tuple[Entry | None, bool]:
+        """Merge a file that both sides have changed, and return whether there is a conflict."""
+        sides = [entry for entry in (former, owners, new) if entry]
+        if not owners or not new or any(mode not in FILES for mode, _ in sides):
+            return owners, True
+        texts = {}
+        for label, entry in (("before updating", owners), ("last update", former), ("after updating", new)):
+            texts[label] = self._directory / label
+            texts[label].write_bytes(run(self.path, "cat-file", "blob", entry[1]) if entry else b"")
+        labels = [part for label in texts for part in ("-L", label)]
+        done = result(self.path, "merge-file", "--stdout", *labels, *map(str, texts.values()))
+        if done.returncode > MOST_CONFLICTS:  # git cannot merge it, for instance because it is binary
+            return owners, True
+        mode = new[0] if former and owners[0] == former[0] else owners[0]
+        name = run(self.path, "hash-object", "-w", "--stdin", given=done.stdout).decode().strip()
+        return (mode, name), done.returncode > 0
 
     def plan(self) -> Plan:
         """Return what the update has changed in the copy, or stop if the project would lose something."""
         with self.settings():
-            plan = Plan(self.changes(), self.conflicts())
+            plan = self.merged()
         refuse_losses(self.project, plan.changed)
         return plan
 

@@ -240,23 +240,7 @@ def to_submodule(project: Path, tmp_path: Path) -> Path:
     return outer / "sub"
 
 
-def test_sha256(project: Path, tmp_path: Path) -> None:
-    to_sha256(project, tmp_path)
-    assert groundplan_here("update", project).returncode == 0
-    assert is_updated(project)
-
-
-def test_a_conflict_in_sha256_is_refused(project: Path, tmp_path: Path) -> None:
-    """Copier records conflicts only in repositories with SHA-1."""
-    to_sha256(project, tmp_path)
-    conflict(project)
-    before = tree(project)
-    assert groundplan_here("update", project).returncode == 1
-    assert tree(project) == before
-    assert git(project, "status", "--porcelain") == ""
-
-
-@pytest.mark.parametrize("turn", [to_worktree, to_shallow, to_subdirectory, to_submodule])
+@pytest.mark.parametrize("turn", [to_sha256, to_worktree, to_shallow, to_subdirectory, to_submodule])
 def test_every_kind_of_repository(turn: Callable[[Path, Path], Path], project: Path, tmp_path: Path) -> None:
     place = turn(project, tmp_path)
     conflict(place)
@@ -301,11 +285,25 @@ def test_links_of_the_owner_stay(project: Path) -> None:
     assert is_updated(project)
 
 
+def test_a_binary_file_of_the_owner_is_a_conflict(project: Path) -> None:
+    """Other changes of the owner are merged."""
+    (project / "changed.txt").write_bytes(b"\0mine\n")
+    (project / "same.txt").write_bytes(b"\0mine\n")
+    (project / "docs" / "changed.md").write_text(f"{LINES}mine\n")
+    commit_all(project, "Edit")
+    result = groundplan_here("update", project)
+    assert (result.returncode, "  changed.txt\n" in result.stderr) == (4, True)
+    assert (project / "changed.txt").read_bytes() == (project / "same.txt").read_bytes() == b"\0mine\n"
+    assert git(project, "show", ":3:changed.txt") == f"first\n{LINES}"
+    assert (project / "docs" / "changed.md").read_text() == f"first\n{LINES}mine\n"
+
+
 def test_a_link_in_place_of_a_file_stays(project: Path) -> None:
     (project / "changed.txt").unlink()
     (project / "changed.txt").symlink_to("same.txt")
     commit_all(project, "Link")
-    assert groundplan_here("update", project).returncode == 0
+    result = groundplan_here("update", project)
+    assert (result.returncode, "  changed.txt\n" in result.stderr) == (4, True)
     assert (project / "changed.txt").readlink() == Path("same.txt")
     assert (project / "same.txt").read_text() == "same\n"
     assert is_updated(project)

@@ -42,7 +42,7 @@ NAMES = [
     "-dash.txt",
 ]
 
-names = st.sampled_from(NAMES)
+names = st.sampled_from([*NAMES, "a.txt", "a.txt", "b.txt", "docs/a.md", "docs/a.md"])  # both often meet in these
 TEXTS = ["", LINES, "mine\n", "no line break", LINES.replace("\n", "\r\n"), "\0binary\1", "=======\n"]
 texts = st.sampled_from(TEXTS)
 owners_texts = st.sampled_from([*TEXTS, f"<<<<<<< before updating\n{LINES}"])
@@ -269,9 +269,9 @@ def temporary() -> Iterator[Path]:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(
-    history=st.lists(st.lists(template_changes, max_size=5), min_size=1, max_size=3),
+    history=st.lists(st.lists(template_changes, min_size=1, max_size=6), min_size=1, max_size=3),
     pair=st.tuples(st.integers(0, 2), st.integers(1, 3)),
-    done=st.lists(committed, max_size=5),
+    done=st.lists(committed, min_size=1, max_size=6),
     kept=st.lists(hidden, max_size=3),
 )
 def test_every_byte_is_kept_or_nothing_changes(

@@ -5,11 +5,13 @@ import functools
 import json
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from groundplan import template as template_module
@@ -195,3 +197,16 @@ def test_words_of_git_are_shown_without_secrets() -> None:
 def test_a_bad_address_is_not_in_the_error() -> None:
     with pytest.raises(Stop, match="percent-encoding"):
         without_secrets("https://user:a/b@example.com")
+
+
+@pytest.mark.slow
+def test_the_command_that_resumes_has_no_secret(host: str, tmp_path: Path) -> None:
+    address = ADDRESSES[0].format(host=host)
+    command = ["-m", "groundplan", "new", str(tmp_path / "project"), "--template", address, "--data", "name=shop"]
+    child = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=120)
+    child.expect("framework")
+    child.sendcontrol("c")
+    child.expect(pexpect.EOF)
+    assert "Nothing was written" in str(child.before)
+    assert f"--template http://{host}/tpl.git" in str(child.before).replace("\r\n", "")
+    assert TOKEN not in str(child.before)
