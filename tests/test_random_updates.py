@@ -47,7 +47,9 @@ TEXTS = ["", LINES, "mine\n", "no line break", LINES.replace("\n", "\r\n"), "\0b
 texts = st.sampled_from(TEXTS)
 owners_texts = st.sampled_from([*TEXTS, f"<<<<<<< before updating\n{LINES}"])
 # Of a file's lines: where, how many go, and what comes.
-edits = st.tuples(st.integers(0, 9), st.integers(0, 2), st.sampled_from(["", "new\n", "other\n", "new\nother\n", "\n"]))
+edits = st.tuples(
+    st.sampled_from([0, 1, 4, 8]), st.integers(0, 2), st.sampled_from(["", "new\n", "other\n", "new\nother\n", "\n"])
+)
 modes = st.sampled_from([0o644, 0o755])
 template_changes = st.one_of(
     st.tuples(st.just("write"), names, texts),
@@ -165,6 +167,8 @@ def act(project: Path, kind: str, name: str, *more: Any) -> None:
     elif kind == "attributes":
         add(project / ".gitattributes", name)
     elif kind in {"write", "unseen"} and not place.is_dir():
+        if kind == "unseen" and git(project, "ls-files", "--", f":(literal){name}"):
+            return
         if kind == "unseen":
             add(project / ".git" / "info" / "exclude", f"/{name}")
         with contextlib.suppress(FileExistsError, NotADirectoryError, FileNotFoundError):
