@@ -154,3 +154,10 @@ def test_the_chart_shows_every_ratio_and_goal(results: list[dict[str, Any]]) -> 
     assert texts.count("0.85") == texts.count("0.90") == len(results)
     goals = [line for line in chart.iter("{http://www.w3.org/2000/svg}line") if line.get("stroke-width") == "2.5"]
     assert len(goals) == sum(found["goal"] is not None for found in results) + 1  # and one in the legend
+
+
+def test_measures_the_command() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks/command.py"), "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 1}, done.stderr  # 1: slower than the goal, which a busy machine may be
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["--help", "decide", "questions", "new"]

@@ -456,3 +456,19 @@ def test_a_git_that_is_too_old(version: str, tmp_path: Path, monkeypatch: pytest
 def test_no_git_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert groundplan_here("check", tmp_path).stderr == "Groundplan needs git, which was not found on PATH.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("groundplan de", "decide"), ("groundplan new --pre", "--preset"), ("groundplan decide --format js", "json")],
+)
+def test_a_shell_completes_commands_options_and_values(words: str, completed: str) -> None:
+    variables = {"_GROUNDPLAN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "groundplan"],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [completed]

@@ -23,7 +23,9 @@ def test_one_module_uses_private_names(module: Path) -> None:
     ("owner", "names"),
     [
         (internals.Worker, ("run_copy", "run_update", "template", "subproject", "jinja_env", "_render_string")),
-        (internals.Question, ("parse_answer", "get_when", "get_default")),
+        (internals.Worker, ("_ask", "_render_context")),
+        (internals.Question, ("parse_answer", "get_when", "get_default", "_formatted_choices")),
+        (internals.Question, ("get_questionary_structure", "get_message")),
         (internals.AnswersMap, ("combined",)),
     ],
 )
