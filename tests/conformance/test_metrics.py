@@ -88,7 +88,7 @@ def test_counts_are_exact_with_several_workers(start: Start) -> None:
             assert metrics.sum("http_server_request_duration_seconds_bucket", http_route=ITEM, le="+Inf") == 100
 
         with ThreadPoolExecutor(1) as threads:
-            held = threads.submit(service.ask_at_once, *["/api/probe/sleep?seconds=3"] * 4)
+            held = threads.submit(service.ask_at_once, *["/api/probe/sleep?seconds=8"] * 4)
             scraped_once(service, lambda metrics: metrics.sum("http_server_active_requests") == 4)
             held.result()
         scraped_once(service, lambda metrics: metrics.sum("http_server_active_requests") == 0)
