@@ -132,7 +132,7 @@ class Copy:
 
     @contextmanager
     def links_left_alone(self) -> Iterator[None]:
-        """Explain why nothing is written below a link, or below a file where the template has a directory."""
+        """Explain why nothing is written below a link, or where one side has a file and the other a directory."""
         try:
             yield
         except (FileExistsError, NotADirectoryError) as error:
@@ -140,6 +140,11 @@ class Copy:
             named = place.relative_to(self.path) if place.is_relative_to(self.path) else place
             raise Stop(
                 f"{named}: the template has a directory where the project has a file or a link. Nothing was changed."
+            ) from error
+        except AssertionError as error:  # Copier gives no reason
+            raise Stop(
+                "Copier cannot apply the update, perhaps because the new version of the template has a file where the "
+                "project has a directory. Report it to the template's maintainers. Nothing was changed."
             ) from error
 
     def merged(self) -> Plan:

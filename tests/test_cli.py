@@ -381,7 +381,7 @@ def test_a_template_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_url_that_does_not_answer(tmp_path: Path) -> None:
     result = groundplan_here("new", tmp_path / "service", "--template", f"git+file://{tmp_path}/nowhere", *NEW)
-    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 2)
     assert not (tmp_path / "service").exists()
 
 

@@ -22,7 +22,12 @@ from tests.small import ANSWERS
 from tests.test_losses import SETTINGS
 from tests.tools import groundplan_here, render_anew, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),  # of Copier's generators, after errors
+]
 EXAMPLES = int(os.environ.get("GROUNDPLAN_EXAMPLES", "12"))
 LINES = "".join(f"line {number}\n" for number in range(9))
 ABOUT = "about.txt"  # the template fills in the answers

@@ -147,6 +147,16 @@ def test_a_questionnaire_that_is_not_yaml(project: Path, template: Path) -> None
     refused(project, "copier.yml of the template", str(template), "not valid", command="update")
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of Copier's generator
+def test_a_file_where_there_was_a_directory(project: Path, template: Path) -> None:
+    run("git", "rm", "-r", "--quiet", "docs", cwd=template)
+    (template / "docs").write_text("A file\n")
+    commit_all(template, "Replace a directory")
+    run("git", "tag", "v3.0.0", cwd=template)
+    refused(project, "has a file where the project has a directory", command="update")
+
+
 def test_what_is_no_project(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "odd" / ".copier-answers.yml").mkdir(parents=True)
