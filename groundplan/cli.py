@@ -17,11 +17,16 @@ from rich.console import Console
 from rich.table import Table
 
 from groundplan.errors import ExitCode, Stop
-from groundplan.git import forget_hook
+from groundplan.git import check_version, forget_hook
 
 # The keys that `decide --format json` prints. They are an interface; the recorded decision may have more.
 DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
 
+# The commands that follow an update, in the directory of the project.
+REVIEW = "git add --all . && git diff --staged"
+CHECK = "uv sync && uv run poe check"
+COMMIT = 'git commit --message "Update from the template"'
+UNDO = "git restore --source=HEAD --staged --worktree . && git clean -d --force ."
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
@@ -114,11 +119,13 @@ def new(
     """Ask what the service must do, recommend a framework, and create the project."""
     from groundplan.answers import collect
     from groundplan.project import check_destination, in_repository, is_empty, located, staged
-    from groundplan.template import fetched, recorded
+    from groundplan.template import CREDENTIALS, fetched, recorded
 
     dest = located(dest)
     check_destination(dest, overwrite=overwrite)
     source = _source(template, ref)
+    if source.settings:
+        err.print(f"The project will record {source.location}, without the secret. For updates: {CREDENTIALS}")
     with staged(dest) as staging, fetched(source) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or (), framework=framework)
         with contextlib.ExitStack() as stack:
@@ -126,7 +133,9 @@ def new(
                 from groundplan.asking import Interview, kept
 
                 interview = Interview(fetched_template, given, str(_shown(dest)))
-                stack.enter_context(kept(interview, dest, _options(template=template, ref=ref, overwrite=overwrite)))
+                stack.enter_context(
+                    kept(interview, dest, _options(template=template and source.location, ref=ref, overwrite=overwrite))
+                )
                 given, defaults = interview.run(), True
             with err.status("Writing the project"):
                 outcome = fetched_template.render(given, staging, defaults=defaults)
@@ -215,29 +224,75 @@ def decide(
 def update(
     dest: Annotated[Path, typer.Argument(help="The project's directory.")] = Path(),
     ref: Ref = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing the project.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
 ) -> None:
-    """Apply template updates to a project. Its framework and answers do not change."""
-    from groundplan.git import changes, conflicts
+    """Apply template updates to a project. Its framework and answers do not change.
+
+    Shows the changes and, at a terminal, asks before applying them.
+    """
+    from groundplan.preview import files
     from groundplan.project import located
-    from groundplan.template import recorded, update
+    from groundplan.template import prepared, recorded
 
     dest = located(dest)
-    before = str(recorded(dest)["_commit"])
-    if sys.stdin.isatty():  # a spinner would overwrite a question
-        err.print("Updating: the template is rendered three times, which takes a few seconds.")
-        after = update(dest, ref, ask=True)
-    else:
-        with err.status("Updating"):
-            after = update(dest, ref, ask=False)
-    if after == before:
-        out.print(f"{dest} is up to date with its template ({before}).")
-        return
-    out.print(f"Updated {dest} from {before} to {after}. Review with `git diff`, run the tests, and commit.")
-    for line in changes(dest):
-        out.print(f"  {line}")
-    if files := conflicts(dest):
-        lines = "\n".join(f"  {file}" for file in files)
-        raise Stop(f"These files have conflicts:\n{lines}\nResolve them, then commit.", ExitCode.CONFLICTS)
+    before = recorded(dest)["_commit"]
+    _warn_of_secret(dest)
+    present = sys.stdin.isatty() and sys.stdout.isatty()
+    with contextlib.ExitStack() as stack:
+        if present:  # a spinner would overwrite a question
+            err.print("The template is rendered several times, which takes a few seconds.")
+            ready = stack.enter_context(prepared(dest, ref, ask=True))
+        else:
+            with err.status("Preparing the update"):
+                ready = stack.enter_context(prepared(dest, ref, ask=False))
+        if ready is None:
+            out.print(f"{dest} is up to date with its template ({before}).")
+            return
+        out.print(f"Update of {dest} from {ready.before} to {ready.after}")
+        if ready.news:
+            out.print(ready.news)
+        out.print(f"\nFiles\n{files(ready.plan.files())}\n")
+        if dry_run:
+            out.print("Nothing was changed, because of --dry-run.")
+            return
+        if present and not yes and not _confirmed("Apply this update?"):
+            raise Stop("Nothing was changed.")
+        ready.apply()
+    undo = f"To undo the update, before any other work:{_commands(dest, UNDO)}"
+    if conflicts := ready.plan.conflicts:
+        listed = "\n".join(f"  {file}" for file in conflicts)
+        raise Stop(
+            f"Updated, but these files have conflicts:\n{listed}\n"
+            "Where a file has markers (<<<<<<<), choose between your lines and the template's. A file without markers\n"
+            "is yours: the template deleted it, or git cannot merge it. Keep it, or take the template's: git rm FILE,\n"
+            f"or git checkout --theirs FILE. Then:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}",
+            ExitCode.CONFLICTS,
+        )
+    out.print(f"Updated. Review it, run the checks, and commit:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}")
+
+
+def _commands(directory: Path, *lines: str) -> str:
+    inside = [] if directory == Path.cwd() else [f"cd {shlex.quote(str(directory))}"]
+    return "".join(f"\n    {line}" for line in [*inside, *lines])
+
+
+def _warn_of_secret(project: Path) -> None:
+    from groundplan.template import ANSWERS_FILE, CREDENTIALS, holds_secret
+
+    if holds_secret(project):
+        err.print(
+            f"_src_path in {ANSWERS_FILE} contains a user name or password: revoke it. The next update removes it from "
+            f"the file. {CREDENTIALS}"
+        )
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question, default=True)
+    except typer.Abort as error:  # Ctrl-C, or the end of the input
+        err.print("\nNothing was changed.")
+        raise typer.Exit(130) from error
 
 
 @app.command()
@@ -251,6 +306,7 @@ def check(
 
     dest = located(dest)
     project = recorded(dest)
+    _warn_of_secret(dest)
     with err.status("Checking the template"):
         is_behind, latest = behind(dest)
     if output is Format.json:
@@ -313,8 +369,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # escape characters that the terminal cannot show
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        if shutil.which("git") is None:
-            raise Stop("Groundplan needs git, which was not found on PATH.")
+        check_version()
         forget_hook()
         app()
     except Stop as stop:

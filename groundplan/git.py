@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from groundplan.addresses import redact
 from groundplan.errors import Stop
 
 # A user's or a repository's settings must not change what Copier reads from git. These are settings, not the user's
@@ -37,17 +39,29 @@ SETTINGS = {
 }
 
 
-def run(
-    directory: Path, *arguments: str, check: bool = True, given: bytes = b"", variables: Mapping[str, str] | None = None
-) -> bytes:
-    """Run git in a directory and return its output. An error becomes one line."""
-    done = subprocess.run(
-        ["git", "-c", "core.quotePath=false", "-C", directory, *arguments],
+OLDEST = (2, 31)  # it reads settings from GIT_CONFIG_COUNT
+WORDS = 5  # lines of a message of git that are shown
+ENGLISH = {"LC_ALL": "C"}  # the language of git's messages, like that of all others
+
+
+def result(
+    directory: Path, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a directory, without hooks, and return its exit code and output."""
+    return subprocess.run(
+        ["git", "-c", "core.quotePath=false", "-c", f"core.hooksPath={os.devnull}", "-C", directory, *arguments],
         capture_output=True,
         input=given,
         check=False,
-        env=os.environ | (variables or {}),
+        env={**os.environ, **ENGLISH, **(variables or {})},
     )
+
+
+def run(
+    directory: Path, *arguments: str, check: bool = True, given: bytes = b"", variables: Mapping[str, str] | None = None
+) -> bytes:
+    """Run git as `result` does, and return its output. An error becomes one line."""
+    done = result(directory, *arguments, given=given, variables=variables)
     if check and done.returncode:
         message = reason(done.stderr.decode(errors="replace"))
         raise Stop(f"git {arguments[0]} failed in {directory}: {message}")
@@ -64,29 +78,68 @@ def parts(output: bytes) -> list[str]:
     return [part.decode(errors="surrogateescape") for part in output.split(b"\0") if part]
 
 
+# Lines of git that say nothing about a failure.
+NOISE = ("Cloning into", "Fetching ", "warning:", "hint:", "Please make sure", "and the repository exists")
+
+
 def reason(text: str) -> str:
-    """Return the line of a program's output that explains its failure."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
-    return next((line for line in lines if line.startswith("fatal:")), lines[-1])
+    """Return what git says about its failure, on one line and without secrets."""
+    lines = [line.strip() for line in text.splitlines()]
+    said = [line.removeprefix("fatal: ") for line in lines if line and not line.startswith(NOISE)]
+    return redact(" ".join(said[-WORDS:])) or "it printed no message"
+
+
+def check_version() -> None:
+    """Stop if git is not there, or too old."""
+    try:
+        printed = subprocess.run(["git", "version"], capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        raise Stop("Groundplan needs git, which was not found on PATH.") from None
+    found = re.match(r"git version (\d+)\.(\d+)", printed)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise Stop(f"Groundplan needs git {oldest} or newer, and this is {printed or 'another program'}.")
 
 
 def forget_hook() -> None:
-    """Remove the variables of git hooks: with them, git commands would use the hook's repository and index."""
+    """Remove the variables of git hooks: with them, git commands would use the hook's repository and index.
+
+    Settings stay, because the user may have given them. Those of `git -c` would be stronger than `known_settings`, and
+    become as strong as these.
+    """
     listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False)
     for name in listed.stdout.split():
-        if not name.startswith("GIT_CONFIG"):  # git configuration, which the user may have set
+        if not name.startswith("GIT_CONFIG"):
             os.environ.pop(name, None)
+    if "GIT_CONFIG_PARAMETERS" in os.environ:
+        command = ["git", "config", "--list", "--null", "--show-scope"]
+        fields = parts(subprocess.run(command, capture_output=True, check=False).stdout)
+        given = [field for scope, field in zip(fields[::2], fields[1::2], strict=True) if scope == "command"]
+        del os.environ["GIT_CONFIG_PARAMETERS"]
+        os.environ.update(_as_variables([_pair(field) for field in given], 0))
+
+
+def _pair(field: str) -> tuple[str, str]:
+    name, separator, value = field.partition("\n")
+    return name, value if separator else "true"  # `git -c name` gives no value
+
+
+def _as_variables(settings: Iterable[tuple[str, str]], first: int) -> dict[str, str]:
+    """Return the variables that give these settings to git, after the `first` ones that it has."""
+    numbered = list(enumerate(settings, first))
+    variables = {"GIT_CONFIG_COUNT": str(first + len(numbered))}
+    for number, (name, value) in numbered:
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 @contextlib.contextmanager
-def known_settings(**variables: str) -> Iterator[None]:
-    """Run git, also where Copier runs it, with `SETTINGS` and these variables."""
+def known_settings(more: Mapping[str, str] | None = None, **variables: str) -> Iterator[None]:
+    """Run git, also where Copier runs it, with `SETTINGS`, `more` settings and these variables."""
     from plumbum import local  # Copier's way to run git: it has a copy of the environment
 
-    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
-    variables["GIT_CONFIG_COUNT"] = str(first + len(SETTINGS))
-    for number, (name, value) in enumerate(SETTINGS.items(), first):
-        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    settings = [*SETTINGS.items(), *(more or {}).items()]
+    variables |= ENGLISH | _as_variables(settings, int(os.environ.get("GIT_CONFIG_COUNT") or 0))
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -101,8 +154,3 @@ def changes(project: Path) -> list[str]:
     """Return the files that differ from the last commit, with git's two-letter status."""
     # git may be configured not to show untracked files.
     return git(project, "status", "--porcelain", "--untracked-files=all", "--", ".").splitlines()
-
-
-def conflicts(project: Path) -> list[str]:
-    """Return the files with conflicts, relative to the project."""
-    return git(project, "diff", "--name-only", "--diff-filter=U", "--relative").splitlines()

@@ -7,12 +7,13 @@ import json
 import re
 import reprlib
 import secrets
+import shlex
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -21,18 +22,20 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import yaml
-from copier.errors import CopierError, InteractiveSessionError
+from copier.errors import CopierError, InteractiveSessionError, InvalidConfigFileError
 from jinja2 import meta, nodes
 from plumbum.commands.processes import ProcessExecutionError
 
-from groundplan import internals
+from groundplan import internals, preview
+from groundplan.addresses import without_secrets
 from groundplan.errors import ExitCode, Stop
 from groundplan.git import git, known_settings, reason
 from groundplan.internals import Worker, get_latest_tag, get_repo
-from groundplan.updating import copied
+from groundplan.updating import Copy, Plan, copied
 
 ANSWERS_FILE = ".copier-answers.yml"
 BUNDLE = "template.bundle"
+CREDENTIALS = "A credential helper of git can supply the user name and password: git help credentials."
 NEITHER = "neither"
 LABEL_WIDTH = 18
 PACKAGE = Path(__file__).parent
@@ -52,6 +55,7 @@ class Source:
 
     location: str
     ref: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)  # of git, to fetch with a secret
 
 
 def installed_source() -> Source:
@@ -76,20 +80,21 @@ def installed_source() -> Source:
 
 
 def resolve(template: str | None, ref: str | None) -> Source:
-    """Return the template to use, as the project will record it.
+    """Return the template to use, as the project will record it: without secrets.
 
     For a local repository, this is the absolute path and a commit. Copier would record the path as it was typed and,
     with uncommitted changes, a commit that does not exist.
     """
     source = Source(template, ref) if template else installed_source()
-    location, ref = source.location, ref or source.ref
+    address = without_secrets(source.location)
+    location, ref = address.public, ref or source.ref
     if location.startswith("file:"):
         location = f"git+{location}"  # the form that Copier accepts
     path = Path(location).expanduser()
     if not path.exists():
         if get_repo(location) is None:
             raise Stop(f"There is no template at {location}: it is neither a directory nor the URL of a repository.")
-        return Source(location, ref)
+        return Source(location, ref, address.settings)
     if path.is_file():
         return Source(str(path.resolve()), ref)
     if (path / ".git").exists():
@@ -103,7 +108,7 @@ def resolve(template: str | None, ref: str | None) -> Source:
         wanted = ref or get_latest_tag(str(path))
     found = git(path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}", check=False)
     if not found:
-        raise Stop(f"The template has no version {wanted}.", ExitCode.USAGE)
+        raise _unknown(str(path), wanted)
     return Source(str(path), found)
 
 
@@ -118,13 +123,40 @@ def errors_in_one_line(source: str) -> Iterator[None]:
         message = "There is no terminal for questions: add --defaults, or answer every question with --data."
         raise Stop(message, ExitCode.USAGE) from error
     except ProcessExecutionError as error:
-        fetching = {"clone", "fetch", "ls-remote"} & {*error.argv}
-        what = f"The template {source} cannot be fetched" if fetching else "A git command of Copier failed"
-        raise Stop(f"{what}: {reason(error.stderr)}") from error
+        raise _failure(source, error) from error
+    except InvalidConfigFileError as error:
+        raise Stop(f"copier.yml of the template {source} is not valid: {_line(error.__cause__ or error)}") from error
     except (CopierError, ValueError, yaml.YAMLError) as error:
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = _line(error) or type(error).__name__
+        if found := UNKNOWN.fullmatch(message):
+            raise _unknown(source, found[1]) from error
         refused = message.startswith(("Validation error", "Invalid choice"))
         raise Stop(_plain(message), ExitCode.USAGE if refused else ExitCode.ERROR) from error
+
+
+UNKNOWN = re.compile("Unknown revision: '(.*)'")  # how Copier says that a version does not exist
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _unknown(source: str, ref: str) -> Stop:
+    return Stop(f"The template {source} has no version {ref}.", ExitCode.USAGE)
+
+
+def _failure(source: str, error: ProcessExecutionError) -> Stop:
+    """Explain why a git command of Copier failed, and what to do."""
+    said = reason(error.stderr)
+    if "worktree" in error.argv and "invalid reference" in said:
+        return _unknown(source, error.argv[-1])
+    if not {"clone", "fetch", "ls-remote", "remote", "submodule"} & {*error.argv}:
+        return Stop(f"A git command of Copier failed: {shlex.join(map(str, error.argv[:4]))} …: {said}")
+    if any(words in said for words in ("Authentication failed", "could not read Username", "could not read Password")):
+        advice = CREDENTIALS
+    else:
+        advice = f"To try again: git ls-remote {shlex.quote(get_repo(source) or source)}"
+    return Stop(f"The template {source} cannot be fetched: {said.rstrip('.')}.\n{advice}")
 
 
 @dataclass(frozen=True)
@@ -383,7 +415,7 @@ def fetched(source: Source) -> Iterator[Template]:
     """Yield the template, and remove temporary files afterwards."""
     with (
         temporary_files(),
-        known_settings(),
+        known_settings(source.settings),
         Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker,
     ):
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
@@ -392,33 +424,90 @@ def fetched(source: Source) -> Iterator[Template]:
 
 
 def recorded(project: Path) -> dict[str, Any]:
-    """Return the project's answers file: the template (`_src_path`, `_commit`) and all answers."""
+    """Return the project's answers file: the template (`_src_path`, without secrets; `_commit`) and all answers."""
+    answers = _answers(project)
+    return {**answers, "_src_path": without_secrets(str(answers["_src_path"])).public}
+
+
+def holds_secret(project: Path) -> bool:
+    """Return whether the project's answers file has a secret in the address of the template."""
+    return bool(without_secrets(str(_answers(project)["_src_path"])).settings)
+
+
+def _answers(project: Path) -> dict[str, Any]:
+    """Return the project's answers file, all values as text: YAML takes a commit such as 1234567 for a number."""
+    file = project / ANSWERS_FILE
     try:
-        answers = yaml.safe_load((project / ANSWERS_FILE).read_text(encoding="utf-8"))
-        return {**answers, "_src_path": answers["_src_path"], "_commit": answers["_commit"]}
+        answers = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - it makes only text
     except FileNotFoundError as error:
         raise Stop(f"{project} is not a Groundplan project: it has no {ANSWERS_FILE}.") from error
-    except (UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise Stop(f"{project / ANSWERS_FILE} does not name the project's template and version.") from error
+    except NotADirectoryError as error:
+        raise Stop(f"{project} is a file; a project is a directory.") from error
+    except OSError as error:
+        raise Stop(f"{file} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Stop(f"{file} is not valid YAML: {_line(error)}") from error
+    named = {name: answers.get(name) for name in ("_src_path", "_commit")} if isinstance(answers, dict) else {}
+    if not named or not all(isinstance(value, str) and value.strip() not in NULL for value in named.values()):
+        raise Stop(f"{file} does not name the project's template (_src_path) and its version (_commit).")
+    return dict(answers)
+
+
+NULL = ("", "~", "null", "Null", "NULL")  # in YAML
 
 
 @contextlib.contextmanager
 def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tuple[Worker, str]]:
-    source = str(recorded(project)["_src_path"])
-    if Path(source).name == BUNDLE and not Path(source).exists():
-        source = installed_source().location  # the project was made by another installation
-    if get_repo(source) is None:
-        raise Stop(
-            f"The project's template is no longer at {source}. Set _src_path in {project / ANSWERS_FILE} to "
-            "the path of a clone or to a git URL, commit the file, and try again."
-        )
+    address = without_secrets(_location(project))
+    source, former = address.public, str(_answers(project)["_commit"])
     options = {"src_path": source, "dst_path": project, "vcs_ref": resolve(source, ref).ref, "quiet": True, **options}
-    with temporary_files(), Worker(**options) as worker:
-        worker.subproject.last_answers["_src_path"] = source  # Copier reads the old version from here
+    with temporary_files(), known_settings(address.settings), Worker(**options) as worker:
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
+            worker.subproject.last_answers.update(_src_path=source, _commit=former)  # Copier reads the old version here
+            _check_former(project, worker.template.local_abspath, source, former)
+            _check_types(project, worker)
         with errors_in_one_line(source):
             yield worker, str(latest)
+
+
+def _check_former(project: Path, clone: Path, source: str, former: str) -> None:
+    """Stop if the template does not have the version that the project was made from."""
+    names = [f"{former}^{{commit}}", f"refs/remotes/origin/{former}^{{commit}}"]
+    if any(git(clone, "rev-parse", "--verify", "--quiet", "--end-of-options", name, check=False) for name in names):
+        return
+    missing = f"The template {source} no longer has version {former}, which the project was made from."
+    if Path(source).is_dir() and git(Path(source), "rev-parse", "--is-shallow-repository") == "true":
+        raise Stop(f"{missing} It is a shallow clone. Run: git -C {shlex.quote(source)} fetch --unshallow --tags")
+    raise Stop(
+        f"{missing} A tag or branch was deleted, or the history rewritten.\nFind the version with the same files "
+        f"(git log --all in a clone), set _commit in {project / ANSWERS_FILE} to it, commit the file, and try again."
+    )
+
+
+def _check_types(project: Path, worker: Worker) -> None:
+    """Stop if an answer that should be text is not, such as an unquoted date; Copier would not say which."""
+    for name, answer in worker.subproject.last_answers.items():
+        question = worker.template.questions_data.get(name, {})
+        text = question.get("type") == "str" and not question.get("multiselect")
+        if text and not isinstance(answer, str | int | float):
+            raise Stop(
+                f"The answer to {name} in {project / ANSWERS_FILE} is not text. Put it in quotes, and commit the file."
+            )
+
+
+def _location(project: Path) -> str:
+    """Return the address of the project's template, with its secrets."""
+    location = str(_answers(project)["_src_path"])
+    public = without_secrets(location).public
+    if Path(public).name == BUNDLE and not Path(public).exists():
+        return installed_source().location  # the project was made by another installation
+    if get_repo(public) is None:
+        raise Stop(
+            f"The project's template is no longer at {public}. Set _src_path in {project / ANSWERS_FILE} to "
+            "the path of a clone or to a git URL, commit the file, and try again."
+        )
+    return location
 
 
 def behind(project: Path) -> tuple[bool, str]:
@@ -428,25 +517,84 @@ def behind(project: Path) -> tuple[bool, str]:
 
 
 def _is_behind(worker: Worker) -> bool:
-    old, new = worker.subproject.template, worker.template
-    if old is None or old.version is None or new.version is None:
-        raise Stop("The version of the template cannot be determined.")
-    return new.version > old.version
+    if worker.subproject.template is None:  # Copier updates no such project
+        raise Stop("The project does not name its template.")
+    return bool(_version(worker.template) > _version(worker.subproject.template))
 
 
-def update(project: Path, ref: str | None, *, ask: bool) -> str:
-    """Apply the newest version of the template, or `ref`, and return its commit.
+def _version(template: Any) -> Any:
+    """Return the version of a template that Copier has fetched, to compare it with others."""
+    with contextlib.suppress(ValueError):
+        if template.version is not None:
+            return template.version
+    raise Stop(
+        f"Version {template.commit} of the template cannot be compared with others: its tag must look like v1.2.0.\n"
+        f"In the template, replace the tag: git tag v1.2.0 {template.commit_hash}. If the project was made from this "
+        f"version, set _commit in {ANSWERS_FILE} to the new tag, and commit the file."
+    )
+
+
+@dataclass(frozen=True)
+class Update:
+    """An update that is ready, but has not changed the project yet."""
+
+    before: str  # the versions
+    after: str
+    news: str
+    plan: Plan
+    _copy: Copy
+
+    def apply(self) -> None:
+        """Change the project, or nothing if something would be lost."""
+        self._copy.apply(self.plan)
+
+
+@contextlib.contextmanager
+def prepared(project: Path, ref: str | None, *, ask: bool) -> Iterator[Update | None]:
+    """Yield the update of a project to the newest version of its template, or to `ref`; None if there is none.
 
     New questions are asked if `ask` is true; otherwise they take their defaults. Existing answers do not change.
     """
     options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": not ask}
     with copied(project) as copy:
         with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
-            if ref is None and not _is_behind(worker):
-                return str(recorded(project)["_commit"])
-            # Copier shows git's messages about merges.
-            with copy.links_left_alone(), contextlib.redirect_stderr(io.StringIO()):
-                worker.run_update()
-            copy.keep_edited(partial(internals.render_former, worker))
-        copy.apply()
-    return latest
+            newer = _is_behind(worker) or ref is not None
+            if newer:
+                with (
+                    _answers_accepted(project),
+                    errors_in_one_line(worker.template.url),
+                    copy.links_left_alone(),
+                    contextlib.redirect_stderr(io.StringIO()),  # Copier shows git's messages
+                ):
+                    copy.undo_edits(partial(internals.render_former, worker), ANSWERS_FILE)
+                    worker.run_update()
+                text = _news(worker, str(recorded(project).get("framework")))
+        plan = copy.plan() if newer else None
+        if plan and plan.files():
+            yield Update(str(recorded(project)["_commit"]), latest, text, plan, copy)
+        else:
+            yield None
+
+
+@contextlib.contextmanager
+def _answers_accepted(project: Path) -> Iterator[None]:
+    """Explain why a version of the template does not accept the project's answers."""
+    try:
+        yield
+    except Stop as stop:
+        if stop.code != ExitCode.USAGE:
+            raise
+        name = str(stop).partition(":")[0]
+        raise Stop(
+            f"The template does not accept the project's answer to {stop}\nAnswer it again, then run the update: "
+            f'uvx --from "copier>=9.19" copier update --defaults --data {name}=VALUE {shlex.quote(str(project))}'
+        ) from stop
+
+
+def _news(worker: Worker, framework: str) -> str:
+    """Return the changelog between the versions of an update."""
+    former = worker.subproject.template
+    if former is None:  # Copier updates no such project
+        return ""
+    added = preview.news(former.local_abspath, worker.template.local_abspath, framework)
+    return preview.changelog(added, worker.template.url)

@@ -1,10 +1,13 @@
-"""An update changes a copy of the project, as git holds it, and reaches the project only if nothing can be lost.
+"""An update works on a copy of the project, as git holds it, and reaches the project only if nothing can be lost.
 
 Copier's update works in a project's own directory, where it would overwrite and delete files that git ignores or does
-not look at. The copy has only what is committed, and its repository has no attributes, filters or hooks.
+not look at, and where it merges with `git apply`, which drops the owner's change of a binary file without a word. Here,
+Copier updates a copy that has only what is committed, as the former version of the template made it. Then each file is
+merged: the former version, the owner's and the new one.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundplan.errors import Stop
-from groundplan.git import changes, git, known_settings, parts, run
+from groundplan.git import changes, git, known_settings, parts, result, run
 
 GONE = "000000"  # mode of a file that does not exist
+FILES = ("100644", "100755")  # modes of files; links and submodules have others
+SUBMODULE = "160000"
+MOST_CONFLICTS = 127  # that git merge-file counts; higher codes are errors
 ATTRIBUTES = "* -text -filter -ident -working-tree-encoding !diff !merge\n"  # bytes are stored and written as they are
 SHOWN = 20  # files that a message names
 
@@ -30,14 +36,44 @@ class Change:
     name: str
 
 
+# Mode, name and stage (1: both sides' origin, 2: the owner's, 3: the template's) of each side of a conflict.
+Sides = list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The changes of an update, and its conflicts by path."""
+
+    changed: list[Change]
+    conflicts: dict[str, Sides]
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return what happens to each file, and its path. Conflicts are last."""
+        effects = {change.path: _effect(change) for change in self.changed if change.path not in self.conflicts}
+        return [*((effect, path) for path, effect in effects.items()), *(("conflict", path) for path in self.conflicts)]
+
+
+def _effect(change: Change) -> str:
+    if change.old_mode == GONE:
+        return "added"
+    return "deleted" if change.mode == GONE else "changed"
+
+
+Entry = tuple[str, str]  # mode, and name of the content in git
+
+
 class Copy:
-    """A copy of a project's last commit, in a repository of its own that also reads the project's objects."""
+    """A copy of a project's last commit, in a repository of its own that also reads the project's objects.
+
+    It has no attributes, filters or hooks.
+    """
 
     def __init__(self, project: Path, directory: Path) -> None:
         self.project = project
         self.path = directory / "project"
         self._directory = directory
         self._hash = git(project, "rev-parse", "--show-object-format")
+        self._former: dict[str, Entry] = {}
         with self.settings():
             self._fill()
 
@@ -58,14 +94,45 @@ class Copy:
         attributes.write_text(ATTRIBUTES, encoding="utf-8")
         self._git("read-tree", tree)
         self._git("checkout-index", "--all")
-        self._git("commit", "--quiet", "--allow-empty", "--message", "The project")
+        self._owners = self._entries(tree)
 
     def _git(self, *arguments: str) -> str:
         return git(self.path, *arguments)
 
+    def undo_edits(self, render: Callable[[Path], object], answers: str) -> None:
+        """Give the files of the template the content that its former version has, and commit the copy.
+
+        `render` writes a project of the former version into a directory. The answers file stays.
+        """
+        former = self._directory / "former"
+        render(former)
+        rendered = {path.relative_to(former).as_posix() for path in former.rglob("*") if path.is_file()}
+        submodules = {path for path, (mode, _) in self._owners.items() if mode == SUBMODULE}
+        originals = rendered & self._owners.keys() - submodules - {answers}
+        for path in originals:
+            if self._owners[path][0] not in FILES:  # the index would keep it as a link
+                self._git("update-index", "--force-remove", "--", path)
+            shutil.copy(former / path, self.path / path)
+        tree = self._tree()
+        self._former = {path: entry for path, entry in self._entries(tree).items() if path in originals | {answers}}
+        self._git("commit", "--quiet", "--allow-empty", "--message", "The project, as the template made it")
+
+    def _tree(self) -> str:
+        """Store the copy's files as they are now."""
+        self._git("add", "--all", "--force", "--", ".")
+        return self._git("write-tree")
+
+    def _entries(self, tree: str) -> dict[str, Entry]:
+        found = {}
+        for line in parts(run(self.path, "ls-tree", "-r", "-z", tree)):
+            facts, path = line.split("\t", 1)
+            mode, _, name = facts.split()
+            found[path] = (mode, name)
+        return found
+
     @contextmanager
     def links_left_alone(self) -> Iterator[None]:
-        """Explain why nothing is written below a link, or below a file where the template has a directory."""
+        """Explain why nothing is written below a link, or where one side has a file and the other a directory."""
         try:
             yield
         except (FileExistsError, NotADirectoryError) as error:
@@ -74,61 +141,61 @@ class Copy:
             raise Stop(
                 f"{named}: the template has a directory where the project has a file or a link. Nothing was changed."
             ) from error
+        except AssertionError as error:  # Copier gives no reason
+            raise Stop(
+                "Copier cannot apply the update, perhaps because the new version of the template has a file where the "
+                "project has a directory. Report it to the template's maintainers. Nothing was changed."
+            ) from error
 
-    def changes(self) -> list[Change]:
-        """Return what the update has changed."""
-        index = {"GIT_INDEX_FILE": str(self._directory / "changes")}  # the copy's own index has conflicts
-        run(self.path, "read-tree", "HEAD", variables=index)
-        run(self.path, "add", "--all", "--force", "--", ".", variables=index)
-        fields = parts(run(self.path, "diff-index", "--cached", "--raw", "--no-renames", "-z", "HEAD", variables=index))
-        found = []
-        for facts, path in zip(fields[::2], fields[1::2], strict=True):
-            old_mode, mode, old_name, name, _ = facts.removeprefix(":").split()
-            found.append(Change(path, old_mode, mode, old_name, name))
-        return found
-
-    def conflicts(self) -> dict[str, list[tuple[str, str, str]]]:
-        """Return mode, name and stage of each side of the files with conflicts, by path."""
-        found: dict[str, list[tuple[str, str, str]]] = {}
-        for line in parts(run(self.path, "ls-files", "--unmerged", "-z")):
-            facts, path = line.split("\t", 1)
-            mode, name, stage = facts.split()
-            found.setdefault(path, []).append((mode, name, stage))
-        return found
-
-    def keep_edited(self, render: Callable[[Path], object]) -> None:
-        """Put back files that the update deletes although the owner has edited them: they are conflicts.
-
-        `render` writes the project as the former version of the template makes it.
-        """
-        deleted = [change for change in self.changes() if change.mode == GONE]
-        if not deleted:
-            return
-        former = self._directory / "former"
-        render(former)
-        for change in deleted:
-            base = self._name(former / change.path)
-            if base in (None, change.old_name):  # an owner's file that the answers no longer need, or not edited
+    def merged(self) -> Plan:
+        """Return what changes in the project, now that the copy is updated."""
+        plan = Plan([], {})
+        updated = self._entries(self._tree())
+        for path in sorted(self._owners.keys() | updated.keys()):
+            former, owners, new = (entries.get(path) for entries in (self._former, self._owners, updated))
+            if owners == new or new == former or (owners and owners[0] == SUBMODULE):
                 continue
-            self._git("checkout", "--quiet", "HEAD", "--", change.path)
-            mark(self.path, change.path, [(change.old_mode, base, "1"), (change.old_mode, change.old_name, "2")])
+            if owners == former:  # not edited, or not there
+                merged = new
+            else:
+                merged, is_conflict = self._merged(former, owners, new)
+                if is_conflict:
+                    sides = zip((former, owners, new), "123", strict=True)
+                    plan.conflicts[path] = [(*entry, stage) for entry, stage in sides if entry]
+            if merged != owners:
+                old, after = owners or (GONE, ""), merged or (GONE, "")
+                plan.changed.append(Change(path, old[0], after[0], old[1], after[1]))
+        return plan
 
-    def _name(self, file: Path) -> str | None:
-        """Store a file's content and return its name, or None if there is no file."""
-        if file.is_symlink():
-            content = os.fsencode(file.readlink())
-        elif file.is_file():
-            content = file.read_bytes()
-        else:
-            return None
-        return run(self.path, "hash-object", "-w", "--stdin", given=content).decode().strip()
+    def _merged(self, former: Entry | None, owners: Entry | None, new: Entry | None) -> tuple[Entry | None, bool]:
+        """Merge a file that both sides have changed, and return whether there is a conflict."""
+        sides = [entry for entry in (former, owners, new) if entry]
+        if not owners or not new or any(mode not in FILES for mode, _ in sides):
+            return owners, True
+        texts = {}
+        for label, entry in (("before updating", owners), ("last update", former), ("after updating", new)):
+            texts[label] = self._directory / label
+            texts[label].write_bytes(run(self.path, "cat-file", "blob", entry[1]) if entry else b"")
+        labels = [part for label in texts for part in ("-L", label)]
+        done = result(self.path, "merge-file", "--stdout", *labels, *map(str, texts.values()))
+        if done.returncode > MOST_CONFLICTS:  # git cannot merge it, for instance because it is binary
+            return owners, True
+        mode = new[0] if former and owners[0] == former[0] else owners[0]
+        name = run(self.path, "hash-object", "-w", "--stdin", given=done.stdout).decode().strip()
+        return (mode, name), done.returncode > 0
 
-    def apply(self) -> None:
-        """Change the project as the update has changed the copy, or nothing if something would be lost."""
+    def plan(self) -> Plan:
+        """Return what the update has changed in the copy, or stop if the project would lose something."""
         with self.settings():
-            changed = self.changes()
-            unmerged = self.conflicts()
-        refuse_losses(self.project, changed)
+            plan = self.merged()
+        refuse_losses(self.project, plan.changed)
+        return plan
+
+    def apply(self, plan: Plan) -> None:
+        """Change the project as planned, or nothing if something would be lost."""
+        refuse_work(self.project)  # there may be some since the copy was made
+        refuse_losses(self.project, plan.changed)
+        changed = plan.changed
         top, prefix = root(self.project)
         variables = {
             "GIT_INDEX_FILE": str(self._directory / "written"),
@@ -143,7 +210,7 @@ class Copy:
                     remove(self.project, change.path)
             if written:  # git writes them, with the line endings that the owner's settings ask for
                 run(top, "checkout-index", "--all", "--force", variables=variables)
-            for path, sides in unmerged.items():
+            for path, sides in plan.conflicts.items():
                 for _, name, _ in sides:
                     content = run(self.path, "cat-file", "blob", name)
                     run(top, "hash-object", "-w", "--stdin", "--no-filters", given=content)
@@ -165,10 +232,15 @@ def copied(project: Path) -> Iterator[Copy]:
         raise Stop(message) from None
     if not git(project, "ls-files", "--", "."):
         raise Stop(f"{project} is not committed, perhaps because git ignores it. Commit it, then update.")
-    if changes(project):
-        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
+    refuse_work(project)
     with tempfile.TemporaryDirectory(prefix="groundplan-", ignore_cleanup_errors=True) as directory:
         yield Copy(project, Path(directory).resolve())
+
+
+def refuse_work(project: Path) -> None:
+    """Stop if something is not committed."""
+    if changes(project):
+        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
 
 
 def refuse_losses(project: Path, changed: list[Change]) -> None:
@@ -240,7 +312,7 @@ def remove(project: Path, path: str) -> None:
             break
 
 
-def mark(repository: Path, path: str, sides: list[tuple[str, str, str]]) -> None:
+def mark(repository: Path, path: str, sides: Sides) -> None:
     """Record a conflict in the index; `path` is relative to the repository."""
     zero = "0" * len(sides[0][1])
     lines = [f"0 {zero}\t{path}\0", *(f"{mode} {name} {stage}\t{path}\0" for mode, name, stage in sides)]

@@ -558,7 +558,7 @@ def test_a_template_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_url_that_does_not_answer(tmp_path: Path) -> None:
     result = groundplan_here("new", tmp_path / "service", "--template", f"git+file://{tmp_path}/nowhere", *NEW)
-    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 2)
     assert not (tmp_path / "service").exists()
 
 
@@ -618,6 +618,21 @@ def test_a_hook_of_git_keeps_its_repository(template: Path, tmp_path: Path) -> N
     (tmp_path / "file").write_text("y")
     run("git", "commit", "--quiet", "--all", "--message", "Through the hook", cwd=tmp_path)
     assert run("git", "ls-tree", "--name-only", "HEAD", cwd=tmp_path) == "file\n"
+
+
+@pytest.mark.parametrize("version", ["git version 2.30.9", "git version 1.9", ""])
+def test_a_git_that_is_too_old(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "git").write_text(f"#!/bin/sh\necho '{version}'\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = groundplan_here("check", tmp_path)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert f"needs git 2.31 or newer, and this is {version or 'another program'}." in result.stderr
+
+
+def test_no_git_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert groundplan_here("check", tmp_path).stderr == "Groundplan needs git, which was not found on PATH.\n"
 
 
 @pytest.mark.parametrize(

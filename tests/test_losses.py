@@ -3,85 +3,48 @@
 The template is a small one, because only what Copier and git do with files counts here.
 """
 
-import contextlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from groundplan import git as git_module
 from groundplan import updating
-from groundplan.errors import Stop
-from groundplan.template import update
-from tests.tools import commit_all, groundplan, groundplan_here, render_anew, run, tree
+from groundplan.template import prepared
+from tests.small import LINES, make_template, start
+from tests.tools import ROOT, commit_all, groundplan, groundplan_here, run, tree
 
 pytestmark = pytest.mark.slow
-QUESTIONS = "name:\n  type: str\n  default: shop\n"
-ANSWERS = "{{ _copier_answers | to_nice_yaml }}"
-LINES = "".join(f"line {number}\n" for number in range(9))
-# Of each file, its text in the two versions of the template.
-VERSIONS: dict[str, tuple[str | None, str | None]] = {
-    "copier.yml": (QUESTIONS, QUESTIONS),
-    "{{ _copier_conf.answers_file }}.jinja": (ANSWERS, ANSWERS),
-    "same.txt": ("same\n", "same\n"),
-    "changed.txt": (LINES, f"first\n{LINES}"),
-    "dropped.txt": (LINES, None),
-    "new.txt": (None, "new\n"),
-    "docs/changed.md": (LINES, f"first\n{LINES}"),
-    "docs/new.md": (None, "new\n"),
-    "run.sh": ("#!/bin/sh\n", "#!/bin/sh\necho\n"),
-}
-
-
-def write(template: Path, version: int) -> None:
-    for name, texts in VERSIONS.items():
-        place, text = template / name, texts[version]
-        if text is None:
-            place.unlink(missing_ok=True)
-        else:
-            place.parent.mkdir(exist_ok=True)
-            place.write_text(text)
-    (template / "run.sh").chmod(0o755)
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A template with a newer version than that of `project`."""
-    template = tmp_path_factory.mktemp("small") / "template"
-    template.mkdir()
-    for number, version in enumerate(("v1.0.0", "v2.0.0")):
-        write(template, number)
-        commit_all(template, version, init=not number)
-        run("git", "tag", version, cwd=template)
-    return template
+    return make_template(tmp_path_factory.mktemp("small") / "template")
 
 
 @pytest.fixture
 def project(template: Path, tmp_path: Path) -> Path:
-    run("git", "checkout", "--quiet", "v1.0.0", cwd=template)
-    project = render_anew(template, tmp_path / "project")
-    run("git", "checkout", "--quiet", "v2.0.0", cwd=template)
-    commit_all(project, "Start", init=True)
-    return project
+    return start(template, tmp_path / "project")
 
 
 def is_updated(project: Path) -> bool:
-    files = tree(project)
-    return files["docs/new.md"] == files["new.txt"] == b"new\n" and files["run.sh"].replace(b"\r", b"").endswith(
-        b"echo\n"
-    )
+    files = {name: content.replace(b"\r", b"") for name, content in tree(project).items()}
+    return files["docs/new.md"] == files["new.txt"] == b"new\n" and files["run.sh"].endswith(b"echo\n")
 
 
 def git(project: Path, *arguments: str) -> str:
     return run("git", *arguments, cwd=project)
+
+
+def update(project: Path) -> None:
+    """The update without its command."""
+    with prepared(project, None, ask=False) as ready:
+        assert ready
+        ready.apply()
 
 
 def exclude_in(kind: str, project: Path, tmp_path: Path) -> None:
@@ -191,6 +154,41 @@ def test_hooks_do_not_run(project: Path) -> None:
         hook.chmod(0o755)
     assert groundplan_here("update", project).returncode == 0
     assert is_updated(project)
+    assert not (project / "hooked.txt").exists()
+
+
+@pytest.mark.parametrize("hook", ["pre-commit", "pre-push"])
+def test_settings_that_a_hook_inherits_do_not_change_an_update(hook: str, project: Path, tmp_path: Path) -> None:
+    """As with `git -c name=value commit`, whose hooks may update another project."""
+    conflict(project)
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    commit_all(outer, "Start", init=True)
+    script = outer / ".git" / "hooks" / hook
+    script.parent.mkdir(exist_ok=True)
+    command = f"{sys.executable} -m groundplan update {project}"
+    script.write_text(
+        f"#!/bin/sh\nPYTHONPATH={ROOT} {command} >{tmp_path}/out 2>{tmp_path}/err\necho $? >{tmp_path}/code\n"
+    )
+    script.chmod(0o755)
+    run("git", "init", "--quiet", "--bare", tmp_path / "remote")
+    settings = (
+        "core.autocrlf=true",
+        "core.fileMode=false",
+        "status.showUntrackedFiles=no",
+        "merge.conflictStyle=diff3",
+    )
+    options = [part for setting in settings for part in ("-c", setting)]
+    action = (
+        ["push", str(tmp_path / "remote"), "HEAD"] if hook == "pre-push" else ["commit", "--allow-empty", "-m", "x"]
+    )
+    git(outer, *options, *action)
+    assert (tmp_path / "code").read_text() == "4\n", (tmp_path / "err").read_text()
+    assert "  changed.txt\n" in (tmp_path / "err").read_text()
+    assert "UU changed.txt" in git(project, "status", "--porcelain")
+    assert (project / "changed.txt").read_text().startswith("<<<<<<< before updating\nmine\n=======\n")
+    assert is_updated(project)
+    assert git(outer, "ls-files") == ""
 
 
 def test_line_endings_stay_as_the_owner_has_them(project: Path) -> None:
@@ -242,23 +240,7 @@ def to_submodule(project: Path, tmp_path: Path) -> Path:
     return outer / "sub"
 
 
-def test_sha256(project: Path, tmp_path: Path) -> None:
-    to_sha256(project, tmp_path)
-    assert groundplan_here("update", project).returncode == 0
-    assert is_updated(project)
-
-
-def test_a_conflict_in_sha256_is_refused(project: Path, tmp_path: Path) -> None:
-    """Copier records conflicts only in repositories with SHA-1."""
-    to_sha256(project, tmp_path)
-    conflict(project)
-    before = tree(project)
-    assert groundplan_here("update", project).returncode == 1
-    assert tree(project) == before
-    assert git(project, "status", "--porcelain") == ""
-
-
-@pytest.mark.parametrize("turn", [to_worktree, to_shallow, to_subdirectory, to_submodule])
+@pytest.mark.parametrize("turn", [to_sha256, to_worktree, to_shallow, to_subdirectory, to_submodule])
 def test_every_kind_of_repository(turn: Callable[[Path, Path], Path], project: Path, tmp_path: Path) -> None:
     place = turn(project, tmp_path)
     conflict(place)
@@ -303,11 +285,25 @@ def test_links_of_the_owner_stay(project: Path) -> None:
     assert is_updated(project)
 
 
+def test_a_binary_file_of_the_owner_is_a_conflict(project: Path) -> None:
+    """Other changes of the owner are merged."""
+    (project / "changed.txt").write_bytes(b"\0mine\n")
+    (project / "same.txt").write_bytes(b"\0mine\n")
+    (project / "docs" / "changed.md").write_text(f"{LINES}mine\n")
+    commit_all(project, "Edit")
+    result = groundplan_here("update", project)
+    assert (result.returncode, "  changed.txt\n" in result.stderr) == (4, True)
+    assert (project / "changed.txt").read_bytes() == (project / "same.txt").read_bytes() == b"\0mine\n"
+    assert git(project, "show", ":3:changed.txt") == f"first\n{LINES}"
+    assert (project / "docs" / "changed.md").read_text() == f"first\n{LINES}mine\n"
+
+
 def test_a_link_in_place_of_a_file_stays(project: Path) -> None:
     (project / "changed.txt").unlink()
     (project / "changed.txt").symlink_to("same.txt")
     commit_all(project, "Link")
-    assert groundplan_here("update", project).returncode == 0
+    result = groundplan_here("update", project)
+    assert (result.returncode, "  changed.txt\n" in result.stderr) == (4, True)
     assert (project / "changed.txt").readlink() == Path("same.txt")
     assert (project / "same.txt").read_text() == "same\n"
     assert is_updated(project)
@@ -360,7 +356,7 @@ def test_an_interrupted_update_is_undone(
 
     monkeypatch.setattr(updating, "run", failing)
     with pytest.raises(kind):
-        update(project, None, ask=False)
+        update(project)
     assert tree(project) == before
     assert git(project, "status", "--porcelain") == ""
 
@@ -377,106 +373,3 @@ def test_a_killed_update_has_written_nothing_before_its_last_step(project: Path)
     process.kill()
     process.wait()
     assert tree(project) == before
-
-
-NAMES = ["same.txt", "changed.txt", "dropped.txt", "new.txt", "docs/changed.md", "docs/new.md", "run.sh", "own/own.txt"]
-names = st.sampled_from(NAMES)
-texts = st.sampled_from(["", "mine\n", f"mine\n{LINES}", f"{LINES}mine\n", LINES.replace("line 4", "mine")])
-committed = st.one_of(
-    st.tuples(st.just("write"), names, texts),
-    st.tuples(st.just("delete"), names),
-    st.tuples(st.just("rename"), names, st.sampled_from(["moved.txt", "own/moved.txt", "docs"])),
-    st.tuples(st.just("link"), names, st.sampled_from(["same.txt", "/nowhere", "docs"])),
-    st.tuples(st.just("mode"), names, st.sampled_from([0o644, 0o755])),
-    st.tuples(st.just("forget"), names),
-)
-hidden = st.one_of(
-    st.tuples(st.just("ignore"), names, texts),
-    st.tuples(st.just("skip-worktree"), names, texts),
-    st.tuples(st.just("assume-unchanged"), names, texts),
-    st.tuples(st.just("set"), st.sampled_from(sorted(SETTINGS))),
-    st.tuples(st.just("set"), st.sampled_from(["core.autocrlf", "core.ignoreStat"])),
-)
-
-
-def act(project: Path, kind: str, name: str, *more: Any) -> None:
-    """Does what an owner may do, if it is possible."""
-    place = project / name
-    if kind == "set":
-        git(project, "config", name, SETTINGS.get(name, "true"))
-    elif kind in {"write", "ignore"} and not place.is_dir():
-        if kind == "ignore":
-            with (project / ".git" / "info" / "exclude").open("a") as file:
-                file.write(f"/{name}\n")
-        with contextlib.suppress(FileExistsError, NotADirectoryError, FileNotFoundError):
-            place.parent.mkdir(exist_ok=True)
-            place.write_text(more[0])
-    elif place.is_file() and not place.is_symlink():
-        if kind == "delete":
-            place.unlink()
-        elif kind == "rename" and not os.path.lexists(project / more[0]) and (project / more[0]).parent.is_dir():
-            place.rename(project / more[0])
-        elif kind == "link":
-            place.unlink()
-            place.symlink_to(more[0])
-        elif kind == "mode":
-            place.chmod(more[0])
-        elif kind == "forget" and name in git(project, "ls-files").splitlines():
-            git(project, "rm", "--quiet", "--cached", name)
-            act(project, "ignore", name, place.read_text())
-        elif kind in {"skip-worktree", "assume-unchanged"} and name in git(project, "ls-files").splitlines():
-            git(project, "update-index", f"--{kind}", name)
-            place.write_text(more[0])
-
-
-def contents(project: Path) -> dict[str, tuple[str, bytes]]:
-    """Every file and link outside of .git, with its mode."""
-    found = {}
-    for path in project.rglob("*"):
-        name = path.relative_to(project).as_posix()
-        if path.is_symlink():
-            found[name] = ("link", os.fsencode(path.readlink()))
-        elif path.is_file() and not name.startswith(".git/"):
-            found[name] = (oct(path.stat().st_mode), path.read_bytes())
-    return found
-
-
-def is_in_git(project: Path, content: bytes) -> bool:
-    name = subprocess.run(
-        ["git", "hash-object", "--stdin", "--no-filters"], cwd=project, input=content, stdout=-1, check=True
-    ).stdout
-    found = subprocess.run(["git", "cat-file", "-e", name.decode().strip()], cwd=project, stderr=-3, check=False)
-    return not found.returncode
-
-
-@pytest.fixture(scope="module")
-def started(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of the first version, to copy."""
-    run("git", "checkout", "--quiet", "v1.0.0", cwd=template)
-    project = render_anew(template, tmp_path_factory.mktemp("started") / "project")
-    run("git", "checkout", "--quiet", "v2.0.0", cwd=template)
-    commit_all(project, "Start", init=True)
-    return project
-
-
-@settings(max_examples=int(os.environ.get("GROUNDPLAN_EXAMPLES", "12")), deadline=None)
-@given(done=st.lists(committed, max_size=4), kept=st.lists(hidden, max_size=3))
-def test_every_byte_is_kept_or_nothing_changes(started: Path, done: list[Any], kept: list[Any]) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        project = Path(shutil.copytree(started, Path(directory) / "project", symlinks=True))
-        for action in done:
-            act(project, *action)
-        commit_all(project, "Work")
-        for action in kept:
-            act(project, *action)
-        before = contents(project)
-        known = {name for name, (_, content) in before.items() if is_in_git(project, content)}
-        try:
-            update(project, None, ask=False)
-        except Stop:
-            assert contents(project) == before
-            return
-        after = contents(project)
-        assert {name for name in before.keys() - known if after.get(name) != before[name]} == set()
-        assert after[".copier-answers.yml"] != before[".copier-answers.yml"]
-        assert not [name for name in after if name.endswith(".rej")]

@@ -181,7 +181,7 @@ def test_a_project_in_a_larger_repository(clone: Path, tmp_path: Path) -> None:
     commit_all(clone, "The next version")
     result = groundplan("update", project)
     assert result.returncode == 4
-    assert re.findall(r"^  (.*)$", result.stderr, flags=re.MULTILINE) == [".editorconfig"]
+    assert re.findall(r"^  (\S.*)$", result.stderr, flags=re.MULTILINE) == [".editorconfig"]
     assert (tmp_path / "all" / "other.txt").exists()
 
 
@@ -248,6 +248,8 @@ def test_an_update_at_a_terminal_asks_only_what_is_new(clone: Path, tmp_path: Pa
     assert "What kind of service" not in str(child.before)
     assert "name of the service" not in str(child.before)
     child.send("ish\r")
+    child.expect("Apply this update")
+    child.send("\r")
     child.expect(pexpect.EOF)
     assert child.wait() == 0
     assert answers(project)["colour"] == "greenish"
