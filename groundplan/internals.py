@@ -4,7 +4,12 @@ Copier's public functions `run_copy` and `run_update` fetch the template in each
 cannot list the questions, check an answer before all earlier questions are answered, or render a text with the answers.
 """
 
-from collections.abc import Mapping
+import contextlib
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +31,7 @@ __all__ = [
     "question",
     "render",
     "render_former",
+    "temporary_files",
     "texts",
 ]
 
@@ -115,3 +121,21 @@ def render_former(worker: Worker, destination: Path) -> None:
         ask=(),
     ) as old:
         old.run_copy()
+
+
+@contextlib.contextmanager
+def temporary_files() -> Iterator[None]:
+    """Let Copier write its temporary files into a directory that is removed afterwards, also after an interruption."""
+    before = tempfile.gettempdir()
+    directory = Path(before, f"groundplan-{secrets.token_hex(8)}")
+    try:
+        directory.mkdir(mode=0o700)
+        tempfile.tempdir = str(directory)
+        yield
+    finally:
+        tempfile.tempdir = before
+        for _ in range(100):
+            shutil.rmtree(directory, ignore_errors=True)
+            if not directory.exists():
+                break
+            time.sleep(0.05)  # a git command that is about to end has written another file

@@ -6,12 +6,9 @@ import io
 import json
 import re
 import reprlib
-import secrets
 import shlex
-import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -332,7 +329,7 @@ class Template:
         return Outcome(worker)
 
 
-# What is wrong with an answer that does not have the type of its question. Other types take any YAML or JSON.
+# The problem of an answer that does not have the type of its question. Other types take any YAML or JSON.
 WRONG = {
     "bool": "is neither true nor false",
     "int": "is not a whole number",
@@ -393,28 +390,10 @@ def _plain(message: str) -> str:
 
 
 @contextlib.contextmanager
-def temporary_files() -> Iterator[None]:
-    """Let Copier write its temporary files into a directory that is removed afterwards, also after an interruption."""
-    before = tempfile.gettempdir()
-    directory = Path(before, f"groundplan-{secrets.token_hex(8)}")
-    try:
-        directory.mkdir(mode=0o700)
-        tempfile.tempdir = str(directory)
-        yield
-    finally:
-        tempfile.tempdir = before
-        for _ in range(100):
-            shutil.rmtree(directory, ignore_errors=True)
-            if not directory.exists():
-                break
-            time.sleep(0.05)  # a git command that is about to end has written another file
-
-
-@contextlib.contextmanager
 def fetched(source: Source) -> Iterator[Template]:
     """Yield the template, and remove temporary files afterwards."""
     with (
-        temporary_files(),
+        internals.temporary_files(),
         known_settings(source.settings),
         Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker,
     ):
@@ -461,7 +440,7 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
     address = without_secrets(_location(project))
     source, former = address.public, str(_answers(project)["_commit"])
     options = {"src_path": source, "dst_path": project, "vcs_ref": resolve(source, ref).ref, "quiet": True, **options}
-    with temporary_files(), known_settings(address.settings), Worker(**options) as worker:
+    with internals.temporary_files(), known_settings(address.settings), Worker(**options) as worker:
         with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
             worker.subproject.last_answers.update(_src_path=source, _commit=former)  # Copier reads the old version here
