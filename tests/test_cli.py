@@ -284,7 +284,7 @@ def test_new_refuses_a_destination_that_cannot_be(template: Path, tmp_path: Path
 def test_check_refuses_what_is_not_a_project(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
-    for name, words in [("loop", "Too many levels"), ("file", "Not a directory"), ("none", "not a Groundplan project")]:
+    for name, words in [("loop", "Too many levels"), ("file", "is a file"), ("none", "not a Groundplan project")]:
         result = groundplan_here("check", name, cwd=tmp_path)
         assert (result.returncode, words in result.stderr, result.stderr.count("\n")) == (1, True, 1)
         assert "Errno" not in result.stderr
