@@ -61,11 +61,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"Rows checked: {', '.join(sorted(rows))}")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Starts half as many workers again as there are cores, because slow tests wait for a third of their time."""
-    return (len(os.sched_getaffinity(0)) * 3 + 1) // 2
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lets groups of tests stay together, and orders them for several workers."""
