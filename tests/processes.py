@@ -2,7 +2,9 @@
 
 import contextlib
 import http.client
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -79,11 +81,28 @@ def listens(port: int) -> bool:
     return False
 
 
+def _own_ports() -> Iterator[int]:
+    """Ports that no other worker of this run takes, and that the system gives to nobody who asks for any port.
+
+    So a port is still free when its server starts, which may be half a minute later.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = list(range(20000 + worker % 8, 32000, 8))
+    random.Random().shuffle(ports)  # noqa: S311 - another run may use the same
+    return itertools.cycle(ports)
+
+
+_PORTS = _own_ports()
+
+
 def free_ports(count: int) -> list[int]:
     """Different ports of the loopback address that nothing listens on."""
-    with contextlib.ExitStack() as sockets:
-        probes = [sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(probe.getsockname()[1]) for probe in probes]
+    found: list[int] = []
+    while len(found) < count:
+        port = next(_PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found
 
 
 def free_port() -> int:
