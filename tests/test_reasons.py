@@ -129,7 +129,7 @@ def test_an_answers_file_that_was_edited(pattern: str, replacement: str, words: 
     ("rule", "words"),
     [
         ("  validator: '{% if name == \"shop\" %}shop is taken{% endif %}'\n", "name: shop is taken"),
-        ("  choices: [stall, market]\n", "name: 'shop' is not in"),
+        ("  choices: [stall, market]\n", "name: 'shop' is not one of stall, market"),
     ],
 )
 def test_an_answer_that_the_new_version_refuses(rule: str, words: str, project: Path, template: Path) -> None:
