@@ -191,7 +191,11 @@ def test_what_is_held_is_formatted_and_linted_and_updates(framework: str, templa
     editorconfig = improved / "template_shared" / "editorconfig"
     editorconfig.write_text(editorconfig.read_text() + "# improved\n")
     commit_all(improved, "Improve")
+    # An update reads the texts from the answers file: the last ones look like other YAML.
+    updated = [longest, shortest, *mixed[-3:]]
     for number, answers in enumerate([longest, shortest, *mixed]):
+        if answers not in updated:
+            continue
         project = Project(tmp_path / f"service{number}", environment)
         result = groundplan("update", project.path)
         assert result.returncode == 0, result.stderr

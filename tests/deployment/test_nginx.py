@@ -602,9 +602,9 @@ def test_one_client_does_not_fill_the_memory_with_uploads(limited: Nginx) -> Non
         for _ in range(10):
             stack.enter_context(socket.create_connection(address, 10, (STRANGER, 0))).sendall(head)
         deadline = time.monotonic() + 10
-        while get(limited.url, "/admin/items/", method="POST").status != 429:
+        while (answer := get(limited.url, "/admin/items/", method="POST")).status != 429:
             assert time.monotonic() < deadline
-        check_problem(get(limited.url, "/admin/items/", method="POST"), 429)
+        check_problem(answer, 429)
         for path, method, source in (
             ("/admin/items/", "GET", STRANGER),
             ("/api/items", "POST", STRANGER),
