@@ -20,7 +20,19 @@ from groundplan.errors import ExitCode, Stop
 from groundplan.git import check_version, forget_hook
 
 # The keys that `decide --format json` prints. They are an interface; the recorded decision may have more.
-DECISION_KEYS = ("recommended", "scores", "close", "reasons", "flips", "alternative", "know_before")
+DECISION_KEYS = (
+    "recommended",
+    "scores",
+    "certainty",
+    "close",
+    "reasons",
+    "flips",
+    "alternative",
+    "advice",
+    "third_ways",
+    "cost_of_change",
+    "know_before",
+)
 
 # The commands that follow an update, in the directory of the project.
 REVIEW = "git add --all . && git diff --staged"

@@ -21,11 +21,18 @@ JINJA = SandboxedEnvironment(undefined=StrictUndefined)
 TRIES = 5
 
 
+def facts_of(template: Path) -> dict[str, Any]:
+    """The facts about options; the earliest versions have none."""
+    file = template / "extensions" / "options.yml"
+    return dict(yaml.safe_load(file.read_text())) if file.exists() else {"options": {}}
+
+
 def options(template: Path) -> dict[str, dict[str, Any]]:
-    """The questions about options."""
+    """The questions about options. A default that follows from the criteria is the one that follows from none."""
+    defaults = {name: entries[-1]["value"] for name, entries in facts_of(template).get("defaults", {}).items()}
     criteria = yaml.safe_load((template / "extensions" / "criteria.yml").read_text())["criteria"]
     return {
-        name: asked
+        name: asked | ({"default": defaults[name]} if name in defaults else {})
         for name, asked in questionnaire(template).items()
         if name[0] != "_" and name not in criteria and ("choices" in asked or asked["type"] == "bool")
     }
@@ -165,8 +172,7 @@ def selects(row: Row, question: str, value: Any) -> bool:
 @functools.cache
 def model(template: Path = ROOT) -> Model:
     """The model of a version of the template."""
-    facts = template / "extensions" / "options.yml"  # earlier versions have none
-    return Model(options(template), yaml.safe_load(facts.read_text())["options"] if facts.exists() else {})
+    return Model(options(template), facts_of(template)["options"])
 
 
 def title(row: Row) -> str:

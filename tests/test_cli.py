@@ -464,20 +464,40 @@ def test_leaving_the_questionnaire_leaves_nothing(
 def test_decide_prints_one_object(template: Path) -> None:
     decision = decide(template, "--data", "product=cms")
     assert set(decision) == {
-        "recommended", "scores", "close", "reasons", "flips", "alternative", "know_before"
+        "recommended", "scores", "certainty", "close", "reasons", "flips", "alternative", "advice", "third_ways",
+        "cost_of_change", "know_before",
     }  # fmt: skip
     assert decision["recommended"] == "django"
     assert set(decision["scores"]) == {"django", "fastapi"}
     assert all(set(r) == {"criterion", "answer", "django", "fastapi", "why", "sources"} for r in decision["reasons"])
-    assert all(set(flip) == {"criterion", "from", "to"} for flip in decision["flips"])
-    assert decision["close"] is bool(decision["flips"])
+    assert all(set(flip) == {"criterion", "from", "to", "becomes", "kind"} for flip in decision["flips"])
+    assert decision["certainty"] == {"level": "firm", "changes": []}
+    assert decision["close"] is False
     assert decision["alternative"] is None
 
 
 def test_decide_takes_what_is_not_answered_from_the_product(template: Path) -> None:
     answers = {reason["criterion"]: reason["answer"] for reason in decide(template, "--data", "product=cms")["reasons"]}
     assert answers["admin_panel"] == "essential"
-    assert len(answers) == 14
+    assert len(answers) == 18  # all but the one about the future of existing code
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("product=rest_api",), ("product=client_backend", "existing=django", "team=django"), ("product=static_site",)],
+)
+def test_every_flip_that_decide_lists_flips(template: Path, given: tuple[str, ...]) -> None:
+    """Made alone, through the command, with all that follows from it."""
+
+    def decided(answers: dict[str, str]) -> dict[str, Any]:
+        return decide(template, *(part for each in answers.items() for part in ("--data", "=".join(each))))
+
+    answers = dict(each.split("=") for each in given)
+    decision = decided(answers)
+    assert decision["flips"]
+    for flip in decision["flips"]:
+        changed = answers | {flip["criterion"]: str(flip["to"]).lower()}
+        assert decided(changed)["recommended"] != decision["recommended"], changed
 
 
 def test_decide_says_what_it_assumes(template: Path) -> None:
@@ -502,7 +522,8 @@ def test_decide_ends_well_where_neither_fits(template: Path) -> None:
 def test_decide_for_people_names_the_result_and_every_criterion(template: Path, output: str) -> None:
     printed = groundplan_here("decide", "--template", template, "--preset", "realtime", "--format", output).stdout
     assert "FastAPI" in printed
-    assert output == "text" or "| " in printed
+    for criterion in yaml.safe_load((template / "extensions" / "criteria.yml").read_text())["criteria"].values():
+        assert criterion["label"] in printed or criterion["label"] == "Its future"
     assert output == "markdown" or max(map(len, printed.splitlines())) < 80
 
 

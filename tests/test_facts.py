@@ -93,6 +93,14 @@ class Facts(Strict):
     page: Page | None = None
 
 
+class Default(Strict):
+    value: Name | list[Name]
+    text: Text
+    framework: Name | None = None
+    answers: dict[Name, list[Name]] = {}
+    because: Text | None = None
+
+
 class Option(Facts):
     name: Name | None = None
     excludes: dict[Name, Text] = {}
@@ -103,6 +111,7 @@ class File(Strict):
     always: Facts
     options: dict[Name, dict[Name | bool, Option]]
     combinations: dict[Name, list[list[Text]]]
+    defaults: dict[Name, list[Default]]
 
 
 def problems(facts: dict[str, Any]) -> list[str]:

@@ -1,4 +1,7 @@
-"""The decision, rendered as in Copier but without it, so that a test can check thousands of answers."""
+"""The decision, rendered as in Copier but without it, and the same rules in Python, which are faster.
+
+tests/decision/test_properties.py shows that both agree.
+"""
 
 import functools
 import json
@@ -17,7 +20,9 @@ Answers: TypeAlias = dict[str, Answer]
 CRITERIA = yaml.safe_load((ROOT / "extensions" / "criteria.yml").read_text())
 VALUES: dict[str, list[Answer]] = {name: list(each["answers"]) for name, each in CRITERIA["criteria"].items()}
 PRODUCTS = [str(product) for product in VALUES["product"]]
-WEB_PRODUCTS = [product for product in PRODUCTS if product not in {"script", "pipeline"}]
+RULES = [(rule["criterion"], rule["answer"], rule.get("unless", {})) for rule in CRITERIA["neither"]]
+WEB_PRODUCTS = [product for product in PRODUCTS if ("product", product, {}) not in RULES]
+CHOICES = [name for name, criterion in CRITERIA["criteria"].items() if not criterion.get("fact")]
 
 ENVIRONMENT = SandboxedEnvironment(
     loader=FileSystemLoader(ROOT),
@@ -26,9 +31,16 @@ ENVIRONMENT = SandboxedEnvironment(
 )
 
 
+def asked(answers: Answers) -> Answers:
+    """The answers without those to questions that Copier would not ask."""
+    return {
+        name: answer for name, answer in answers.items() if name != "existing_role" or answers["existing"] != "nothing"
+    }
+
+
 def answers_for(product: str, **answers: Answer) -> Answers:
     """The defaults for a product, with some other answers."""
-    return {"product": product, **CRITERIA["defaults"][product], **answers}
+    return asked({"product": product, **CRITERIA["defaults"][product], **answers})
 
 
 def render(template: str, /, **variables: Any) -> str:
@@ -46,10 +58,40 @@ def decide(answers: Answers) -> dict[str, Any]:
     return dict(json.loads(_decided(tuple(sorted(answers.items())))))
 
 
+def hold(conditions: dict[str, list[Answer]], answers: Answers) -> bool:
+    """Whether all conditions hold."""
+    return all(answers.get(name) in values for name, values in conditions.items())
+
+
+LEADS = {
+    (name, value): int(weight["django"] - weight["fastapi"])
+    for name, criterion in CRITERIA["criteria"].items()
+    for value, weight in criterion["answers"].items()
+}
+EXCEPTIONS = {
+    (name, value): (weight["unless"]["answers"], int(weight["unless"]["django"] - weight["unless"]["fastapi"]))
+    for name, criterion in CRITERIA["criteria"].items()
+    for value, weight in criterion["answers"].items()
+    if "unless" in weight
+}
+
+
 def lead(answers: Answers) -> int:
     """Django's lead in points; negative if FastAPI leads."""
-    scores = decide(answers)["scores"]
-    return int(scores["django"] - scores["fastapi"])
+    total = 0
+    for answer in answers.items():
+        exception = EXCEPTIONS.get(answer)
+        total += exception[1] if exception and hold(exception[0], answers) else LEADS[answer]
+    return total
+
+
+def recommended(answers: Answers) -> str:
+    """The recommended framework, or `neither`."""
+    for name, answer, unless in RULES:
+        if answers.get(name) == answer and not (unless and hold(unless, answers)):
+            return "neither"
+    points = lead(answers)
+    return "django" if points > 0 else "fastapi" if points < 0 else str(CRITERIA["tie_break"])
 
 
 def weights() -> Iterator[tuple[str, Answer, dict[str, Any]]]:

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from tests.decision.engine import PRODUCTS, answers_for, decide
-from tests.tools import ROOT, commit_all, run
+from tests.tools import QUESTIONNAIRE, ROOT, commit_all, run
 
+FACTS = yaml.safe_load((ROOT / "extensions" / "options.yml").read_text())
 OWNERS = [
     "README.md", "LICENSE", "uv.lock", ".env.example", "migrations/versions/0001.py", "tests/conftest.py",
     "tests/items/test_api.py", "{{ slug }}/__init__.py", "{{ slug }}/environment.py", "{{ slug }}/items/api.py",
@@ -79,6 +80,31 @@ def test_a_user_may_insist(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixt
     printed = capfd.readouterr().err
     for step in ("git init", "git commit", "uv sync", "uv run poe migrate", "uv run poe run"):
         assert step in printed
+
+
+@pytest.mark.parametrize(
+    ("answers", "target"),
+    [
+        ({"product": "serverless"}, []),
+        ({"product": "data_platform", "horizon": "enterprise"}, ["compose", "kubernetes"]),
+        ({"product": "web_app"}, ["compose"]),
+        ({"product": "serverless", "target": ["kubernetes"]}, ["kubernetes"]),
+    ],
+)
+def test_a_feature_follows_from_the_criteria_unless_it_is_answered(
+    tiny: Path, tmp_path: Path, answers: dict[str, Any], target: list[str]
+) -> None:
+    assert copy(tiny, tmp_path / "service", **answers)["target"] == target
+
+
+def test_every_default_of_a_feature_is_one_of_its_choices() -> None:
+    for question, entries in FACTS["defaults"].items():
+        details = QUESTIONNAIRE[question]
+        assert "answers" not in entries[-1]  # there is always a default
+        for entry in entries:
+            values = entry["value"] if details.get("multiselect") else [entry["value"]]
+            assert set(values) <= set(details["choices"].values())
+            assert ("because" in entry) is ("answers" in entry)
 
 
 def test_every_answer_is_recorded(tiny: Path, tmp_path: Path) -> None:

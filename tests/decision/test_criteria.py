@@ -59,6 +59,7 @@ def test_the_decision_is_recorded_and_never_asked() -> None:
 def test_a_product_answers_every_later_question_with_an_allowed_value(product: str) -> None:
     defaults = CRITERIA["defaults"][product]
     assert list(defaults) == list(VALUES)[1:]
+    assert defaults["flexibility"] == "either"  # a wish is never assumed
     for question, value in defaults.items():
         assert value in VALUES[question]
         default = ENVIRONMENT.from_string(QUESTIONS[question]["default"])
@@ -71,15 +72,26 @@ def test_every_weight_has_points_a_reason_and_its_sources() -> None:
         for framework in FRAMEWORKS:
             assert type(weight[framework]) is int, where
             assert 0 <= weight[framework] <= 9, where
+        assert not (weight["django"] and weight["fastapi"]), where  # points can be read as a lead
         assert weight["why"].endswith("."), where
         assert len(weight["why"]) > 20, where
-        assert weight["short"], where
-        assert weight["sources"], where
+        assert 0 < len(weight["short"]) <= 27, where  # columns of the table
+        assert weight["sources"] or not (weight["django"] or weight["fastapi"]), where
+
+
+def test_every_criterion_says_what_it_adds_and_every_answer_has_words() -> None:
+    for criterion in CRITERIA["criteria"].values():
+        assert criterion["adds"].endswith(".")
+        assert len(criterion["label"]) <= 15
+        for weight in criterion["answers"].values():
+            assert 0 < len(weight["text"]) <= 24
+        assert len({weight["text"] for weight in criterion["answers"].values()}) == len(criterion["answers"])
 
 
 def sourced() -> list[dict[str, Any]]:
     entries = [weight for _, _, weight in weights()]
-    return [*entries, *CRITERIA["neither"], *CRITERIA["know_before"], *CRITERIA["contradictions"]]
+    lists = ("neither", "advice", "third_ways", "know_before", "contradictions")
+    return [*entries, *(entry for name in lists for entry in CRITERIA[name])]
 
 
 def test_every_source_is_a_listed_article_and_every_article_is_used() -> None:
@@ -91,24 +103,38 @@ def test_every_source_is_a_listed_article_and_every_article_is_used() -> None:
 
 
 def test_product_is_the_heaviest_criterion() -> None:
+    """Of those that describe a new service: existing code has a price, which is no evidence."""
+
     def reach(criterion: str) -> int:
         leads = [int(weight["django"] - weight["fastapi"]) for name, _, weight in weights() if name == criterion]
         return max(leads) - min(leads)
 
-    assert all(reach("product") > reach(criterion) for criterion in VALUES if criterion != "product")
+    assert all(reach("product") > reach(criterion) for criterion in VALUES if criterion not in {"product", "existing"})
 
 
-def test_rules_warnings_and_exceptions_name_existing_answers() -> None:
-    for rule in CRITERIA["neither"]:
-        assert rule["answer"] in VALUES[rule["criterion"]]
-    for warning in CRITERIA["know_before"]:
-        assert warning["framework"] in FRAMEWORKS
-        for criterion, values in warning.get("answers", {}).items():
-            assert set(values) <= set(VALUES[criterion])
+def test_conditions_name_existing_answers() -> None:
+    conditions: list[dict[str, list[Answer]]] = [{rule["criterion"]: [rule["answer"]]} for rule in CRITERIA["neither"]]
+    conditions += [rule["unless"] for rule in CRITERIA["neither"] if "unless" in rule]
+    conditions += [entry["answers"] for name in ("advice", "third_ways") for entry in CRITERIA[name]]
+    conditions += [entry["answers"] for entry in CRITERIA["know_before"] if "answers" in entry]
     for criterion, _, weight in weights():
         if "unless" in weight:
-            assert weight["unless"]["criterion"] != criterion
-            assert set(weight["unless"]["answers"]) <= set(VALUES[weight["unless"]["criterion"]])
+            assert criterion not in weight["unless"]["answers"]
+            conditions.append(weight["unless"]["answers"])
+    for each in conditions:
+        for criterion, values in each.items():
+            assert set(values) <= set(VALUES[criterion])
+
+
+def test_texts_for_each_result_are_complete() -> None:
+    assert set(CRITERIA["costs"]) == set(VALUES["horizon"])
+    assert set(CRITERIA["signs"]) == FRAMEWORKS
+    assert {each["framework"] for each in CRITERIA["know_before"]} == FRAMEWORKS
+    for entry in CRITERIA["advice"]:
+        assert set(entry["recommended"]) <= {*FRAMEWORKS, "neither"}
+        assert all(entry[part].endswith(".") for part in ("what", "trigger", "price"))
+    for entry in CRITERIA["know_before"]:
+        assert len(entry["short"]) <= 45
 
 
 def test_a_contradiction_is_named_where_it_is_weighed() -> None:
@@ -122,7 +148,8 @@ def test_a_contradiction_is_named_where_it_is_weighed() -> None:
 def test_the_decision_holds_plain_data() -> None:
     decision = decide(answers_for("realtime"))
     assert set(decision) == {
-        "engine", "recommended", "scores", "close", "reasons", "flips", "alternative", "know_before"
+        "engine", "recommended", "scores", "certainty", "close", "reasons", "flips", "alternative", "advice",
+        "third_ways", "cost_of_change", "know_before",
     }  # fmt: skip
     assert decision["engine"] == CRITERIA["version"]
     live = next(reason for reason in decision["reasons"] if reason["criterion"] == "live_connections")
