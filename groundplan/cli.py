@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shlex
 import shutil
@@ -238,12 +239,14 @@ def update(
     ref: Ref = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing the project.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only questions, conflicts and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print the whole changelog.")] = False,
 ) -> None:
     """Apply template updates to a project. Its framework and answers do not change.
 
     Shows the changes and, at a terminal, asks before applying them.
     """
-    from groundplan.preview import files
+    from groundplan.preview import LINES, changelog, files
     from groundplan.project import located
     from groundplan.template import prepared, recorded
 
@@ -259,16 +262,19 @@ def update(
             with err.status("Preparing the update"):
                 ready = stack.enter_context(prepared(dest, ref, ask=False))
         if ready is None:
-            out.print(f"{dest} is up to date with its template ({before}).")
+            if not quiet:
+                out.print(f"{dest} is up to date with its template ({before}).")
             return
-        out.print(f"Update of {dest} from {ready.before} to {ready.after}")
-        if ready.news:
-            out.print(ready.news)
-        out.print(f"\nFiles\n{files(ready.plan.files())}\n")
+        asks = present and not yes and not dry_run
+        if asks or dry_run or not quiet:
+            out.print(f"Update of {dest} from {ready.before} to {ready.after}")
+            if news := changelog(ready.news, ready.source, math.inf if verbose else LINES):
+                out.print(news)
+            out.print(f"\nFiles\n{files(ready.plan.files())}\n")
         if dry_run:
             out.print("Nothing was changed, because of --dry-run.")
             return
-        if present and not yes and not _confirmed("Apply this update?"):
+        if asks and not _confirmed("Apply this update?"):
             raise Stop("Nothing was changed.")
         ready.apply()
     undo = f"To undo the update, before any other work:{_commands(dest, UNDO)}"
@@ -281,7 +287,8 @@ def update(
             f"or git checkout --theirs FILE. Then:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}",
             ExitCode.CONFLICTS,
         )
-    out.print(f"Updated. Review it, run the checks, and commit:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}")
+    if not quiet:
+        out.print(f"Updated. Review it, run the checks, and commit:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}")
 
 
 def _commands(directory: Path, *lines: str) -> str:

@@ -63,15 +63,15 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def changelog(added: dict[str, list[str]], source: str) -> str:
-    """Return the text for `news`, of at most `LINES` lines; `source` is the template, where the rest can be read."""
+def changelog(added: dict[str, list[str]], source: str, most: float = LINES) -> str:
+    """Return the text for `news`, of at most so many lines; `source` is the template, where the rest can be read."""
     lines: list[str] = []
     left_out = 0
     for name, texts in added.items():
-        lines += ["", name] if len(lines) < LINES else []
+        lines += ["", name] if len(lines) < most else []
         for text in texts:
             wrapped = _wrapped(text, "  - ")
-            if left_out or len(lines) + len(wrapped) > LINES:
+            if left_out or len(lines) + len(wrapped) > most:
                 left_out += 1
             else:
                 lines += wrapped

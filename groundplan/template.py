@@ -519,7 +519,8 @@ class Update:
 
     before: str  # the versions
     after: str
-    news: str
+    news: dict[str, list[str]]  # between them; see `preview.news`
+    source: str  # of the template
     plan: Plan
     _copy: Copy
 
@@ -547,10 +548,10 @@ def prepared(project: Path, ref: str | None, *, ask: bool) -> Iterator[Update | 
                 ):
                     copy.undo_edits(partial(internals.render_former, worker), ANSWERS_FILE)
                     worker.run_update()
-                text = _news(worker, str(recorded(project).get("framework")))
+                added = _news(worker, str(recorded(project).get("framework")))
         plan = copy.plan() if newer else None
         if plan and plan.files():
-            yield Update(str(recorded(project)["_commit"]), latest, text, plan, copy)
+            yield Update(str(recorded(project)["_commit"]), latest, added, worker.template.url, plan, copy)
         else:
             yield None
 
@@ -570,10 +571,9 @@ def _answers_accepted(project: Path) -> Iterator[None]:
         ) from stop
 
 
-def _news(worker: Worker, framework: str) -> str:
+def _news(worker: Worker, framework: str) -> dict[str, list[str]]:
     """Return the changelog between the versions of an update."""
     former = worker.subproject.template
     if former is None:  # Copier updates no such project
-        return ""
-    added = preview.news(former.local_abspath, worker.template.local_abspath, framework)
-    return preview.changelog(added, worker.template.url)
+        return {}
+    return preview.news(former.local_abspath, worker.template.local_abspath, framework)

@@ -99,6 +99,25 @@ def test_yes_needs_no_answer(project: Path) -> None:
 
 
 @pytest.mark.slow
+def test_quiet_prints_only_conflicts(project: Path) -> None:
+    result = groundplan_here("update", project, "--quiet")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (project / "new.txt").exists()
+    assert groundplan_here("update", project, "--quiet", "--ref", "v2.0.0").stdout == ""
+
+
+@pytest.mark.slow
+def test_quiet_names_conflicts_and_asks_with_the_files(project: Path) -> None:
+    conflict(project)
+    child = at_terminal(project, "--quiet")
+    child.expect("Apply this update")
+    assert FILES.split() == str(child.before).split()[-len(FILES.split()) :]
+    child.send("y\r")
+    assert "changed.txt" in rest(child)
+    assert child.exitstatus == 4
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("ignored", [True, False])
 def test_work_of_the_meantime_is_safe(ignored: bool, project: Path) -> None:
     child = at_terminal(project)
@@ -195,6 +214,14 @@ def test_a_long_changelog_is_cut_and_says_where_the_rest_is() -> None:
     assert max(map(len, lines[:-1])) <= preview.WIDTH
     assert lines[-1] == "  … and 16 more: see CHANGELOG.md and changelog.d in https://example.com/t"
     assert lines[1:3] == ["Action needed", f"  - {'a ' * 38}".rstrip()]
+
+
+@pytest.mark.slow
+def test_verbose_prints_the_whole_changelog(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    news = {"Changed": [f"Entry {number}." for number in range(99)]}
+    monkeypatch.setattr(preview, "news", lambda *_: news)
+    assert "Entry 98." not in groundplan_here("update", project, "--dry-run").stdout
+    assert "Entry 98." in groundplan_here("update", project, "--dry-run", "--verbose").stdout
 
 
 def test_this_template_has_news(tmp_path: Path) -> None:
