@@ -77,7 +77,7 @@ def main() -> int:
         print(f"\nStopped during this step: {current}.", file=sys.stderr)
         if done:
             print(f"Finished before: {', '.join(done)}.", file=sys.stderr)
-        how = "go on" if current != CREATING else "start again, or to go on once the project is written"
+        how = "go on" if current != CREATING else "start again without these answers"
         print(f"To {how}, run: {shlex.join(['python3', *sys.argv])}", file=sys.stderr)
         return stop.code
 
@@ -249,7 +249,9 @@ def create(destination: Path, options: list[str]) -> int:
             print("There is no terminal for questions, so this takes the answers of the preset rest_api.")
             options = ["--preset", "rest_api", *options]
         options = ["--defaults", *options]
-    with running([program(VENV, "groundplan"), "new", "--quiet", *options, "--", str(destination)], alone=False) as new:
+    command = [program(VENV, "groundplan"), "new", "--quiet", *options, "--", str(destination)]
+    again = os.environ | {"GROUNDPLAN_NEW": shlex.join(["python3", sys.argv[0]])}  # how to go on after Ctrl+C
+    with running(command, env=again, alone=False) as new:
         return new.wait()
 
 

@@ -5,10 +5,12 @@ which any of them can be changed.
 """
 
 import contextlib
+import os
 import shlex
 import shutil
 import signal
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from groundplan.errors import Stop
 from groundplan.template import NEITHER, Outcome, Template
 
 GO_ON, BACK = "go on", "back"  # values of choices that are no answers
+NEW = "GROUNDPLAN_NEW"  # the variable of a program that has started this one: the command that does so again
 
 
 class Interview:
@@ -143,12 +146,14 @@ def _keep(interview: Interview, destination: Path, options: list[str]) -> str:
     answers = {name: answer for name, answer in interview.answers.items() if answer != NEITHER}
     if not answers:
         return "Nothing was written."
-    file = platformdirs.user_state_path("groundplan") / f"{destination.name}.yml"
+    place = zlib.crc32(os.fsencode(destination))  # other directories may have the same name
+    file = platformdirs.user_state_path("groundplan") / f"{destination.name}-{place:08x}.yml"
     program = "groundplan" if shutil.which("groundplan") else f"{shlex.quote(sys.executable)} -m groundplan"
+    new = os.environ.get(NEW) or f"{program} new"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump(answers, sort_keys=False, allow_unicode=True), encoding="utf-8")
     except OSError as error:
         return f"Nothing was written, and the answers are lost: {file} cannot be written ({error.strerror})."
-    command = f"{program} new {shlex.join([str(destination), *options, '--answers', str(file)])}"
+    command = f"{new} {shlex.join([str(destination), *options, '--answers', str(file)])}"
     return f"Nothing was written. Your answers are kept; to go on with them:\n  {command}"

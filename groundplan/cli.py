@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -95,6 +96,12 @@ Ref = Annotated[
 ]
 
 
+def _directory(text: str) -> Path:
+    if not text:  # "$DIR" in a script, with DIR unset
+        raise typer.BadParameter("must not be empty")
+    return Path(text)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         out.print(metadata.version("groundplan"))
@@ -112,7 +119,7 @@ def groundplan(
 
 @app.command()
 def new(
-    dest: Annotated[Path, typer.Argument(help="The directory of the new project.")],
+    dest: Annotated[Path, typer.Argument(help="The directory of the new project.", parser=_directory)],
     framework: Annotated[
         str | None, typer.Option(metavar="NAME", help="Short for --data framework=NAME.", show_default=False)
     ] = None,
@@ -131,39 +138,42 @@ def new(
 ) -> None:
     """Ask what the service must do, recommend a framework, and create the project."""
     from groundplan.answers import collect
-    from groundplan.project import check_destination, in_repository, is_empty, located, staged
+    from groundplan.project import check_destination, in_repository, is_empty, located, staged, uninterrupted
     from groundplan.template import CREDENTIALS, fetched, recorded
 
     dest = located(dest)
     check_destination(dest, overwrite=overwrite)
-    source = _source(template, ref)
-    if source.settings:
-        err.print(f"The project will record {source.location}, without the secret. For updates: {CREDENTIALS}")
-    with staged(dest) as staging, fetched(source) as fetched_template:
-        given = collect(fetched_template, preset=preset, file=answers, data=data or (), framework=framework)
+    with contextlib.ExitStack() as end:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_or("Nothing was written."))
+            source = _source(template, ref)
+            if source.settings:
+                err.print(f"The project will record {source.location}, without the secret. For updates: {CREDENTIALS}")
+            fetched_template = stack.enter_context(fetched(source))
+            given = collect(fetched_template, preset=preset, file=answers, data=data or (), framework=framework)
             if sys.stdin.isatty() and not defaults:
                 from groundplan.asking import Interview, kept
 
                 interview = Interview(fetched_template, given, str(_shown(dest)))
-                stack.enter_context(
-                    kept(interview, dest, _options(template=template and source.location, ref=ref, overwrite=overwrite))
-                )
+                options = _options(template=template and source.location, ref=ref, overwrite=overwrite)
+                stack.enter_context(kept(interview, dest, options))
                 given, defaults = interview.run(), True
+            staging = stack.enter_context(staged(dest))
             with err.status("Writing the project"):
                 outcome = fetched_template.render(given, staging, defaults=defaults)
             farewell = outcome.farewell(in_repository=in_repository(dest))
             if is_empty(staging):
                 raise Stop(farewell, ExitCode.NEITHER)
-        files = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
-    if verbose:
-        out.print("\n".join(f"  {file}" for file in files))
-    if quiet:
-        return
-    out.print(f"Wrote {len(files)} files to {_shown(dest)}, from template version {recorded(dest)['_commit']}.")
-    out.print(farewell)
-    if shutil.which("uv") is None:
-        out.print("\nThese commands need uv: https://docs.astral.sh/uv/getting-started/installation/")
+            files = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
+            end.enter_context(uninterrupted())
+        if verbose:
+            out.print("\n".join(f"  {file}" for file in files))
+        if quiet:
+            return
+        out.print(f"Wrote {len(files)} files to {_shown(dest)}, from template version {recorded(dest)['_commit']}.")
+        out.print(farewell)
+        if shutil.which("uv") is None:
+            out.print("\nThese commands need uv: https://docs.astral.sh/uv/getting-started/installation/")
 
 
 @app.command()
@@ -247,7 +257,7 @@ def update(
     Shows the changes and, at a terminal, asks before applying them.
     """
     from groundplan.preview import LINES, changelog, files
-    from groundplan.project import located
+    from groundplan.project import located, uninterrupted
     from groundplan.template import prepared, recorded
 
     dest = located(dest)
@@ -255,6 +265,7 @@ def update(
     _warn_of_secret(dest)
     present = sys.stdin.isatty() and sys.stdout.isatty()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_or("Nothing was changed."))
         if present:  # a spinner would overwrite a question
             err.print("The template is rendered several times, which takes a few seconds.")
             ready = stack.enter_context(prepared(dest, ref, ask=True))
@@ -276,19 +287,24 @@ def update(
             return
         if asks and not _confirmed("Apply this update?"):
             raise Stop("Nothing was changed.")
-        ready.apply()
-    undo = f"To undo the update, before any other work:{_commands(dest, UNDO)}"
+        ignored = shlex.join(ready.ignored)
+        with uninterrupted():
+            ready.apply()
+    review = REVIEW.replace(" && ", f" && git add --force {ignored} && ") if ignored else REVIEW
+    undo = f"{UNDO} && git clean -d --force -x {ignored}" if ignored else UNDO
+    undo = f"To undo the update, before any other work:{_commands(dest, undo)}"
     if conflicts := ready.plan.conflicts:
         listed = "\n".join(f"  {file}" for file in conflicts)
         raise Stop(
             f"Updated, but these files have conflicts:\n{listed}\n"
-            "Where a file has markers (<<<<<<<), choose between your lines and the template's. A file without markers\n"
-            "is yours: the template deleted it, or git cannot merge it. Keep it, or take the template's: git rm FILE,\n"
-            f"or git checkout --theirs FILE. Then:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}",
+            "Where a file has markers (<<<<<<<), choose between your lines and the template's. A\n"
+            "file without markers is yours: the template deleted it, or git cannot merge it.\n"
+            "Keep it, or take the template's: git rm FILE, or git checkout --theirs FILE.\n"
+            f"Then:{_commands(dest, review, CHECK, COMMIT)}\n{undo}",
             ExitCode.CONFLICTS,
         )
     if not quiet:
-        out.print(f"Updated. Review it, run the checks, and commit:{_commands(dest, REVIEW, CHECK, COMMIT)}\n{undo}")
+        out.print(f"Updated. Review it, run the checks, and commit:{_commands(dest, review, CHECK, COMMIT)}\n{undo}")
 
 
 def _commands(directory: Path, *lines: str) -> str:
@@ -306,7 +322,20 @@ def _warn_of_secret(project: Path) -> None:
         )
 
 
+@contextlib.contextmanager
+def _or(nothing: str) -> Iterator[None]:
+    """Say that nothing has happened if Ctrl-C ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stop(f"\n{nothing}", 128 + signal.SIGINT) from error
+
+
 def _confirmed(question: str) -> bool:
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no termios
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer
     try:
         return typer.confirm(question, default=True)
     except typer.Abort as error:  # Ctrl-C, or the end of the input

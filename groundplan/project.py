@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,16 @@ def in_repository(directory: Path) -> bool:
     beside = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
     command = ["git", "-C", str(beside), "check-ignore", "--quiet", "--no-index", str(directory)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 1  # 128 without a repository
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C until the block ends, which must be soon: half of it would be worse than the wait."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

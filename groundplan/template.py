@@ -191,7 +191,7 @@ class Outcome:
         answer = self.answers[name]
         words = {True: "yes", False: "no"} | internals.texts(self._worker, name)[1]
         values = answer if isinstance(answer, list) else [answer]
-        return ", ".join(str(words.get(value, value)) for value in values) or "-"
+        return ", ".join(str(words.get(value, value)) for value in values) or "none"
 
     @property
     def decision(self) -> dict[str, Any]:
@@ -523,6 +523,11 @@ class Update:
     source: str  # of the template
     plan: Plan
     _copy: Copy
+
+    @property
+    def ignored(self) -> list[str]:
+        """The new files that the project's git ignores."""
+        return self._copy.ignored(self.plan)
 
     def apply(self) -> None:
         """Change the project, or nothing if something would be lost."""

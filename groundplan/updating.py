@@ -191,6 +191,13 @@ class Copy:
         refuse_losses(self.project, plan.changed)
         return plan
 
+    def ignored(self, plan: Plan) -> list[str]:
+        """Return the new files that the project's git ignores: `git add` and `git clean` pass over them."""
+        added = [change.path for change in plan.changed if change.old_mode == GONE]
+        given = encoded("".join(f"{path}\0" for path in added))
+        done = result(self.project, "check-ignore", "--no-index", "-z", "--stdin", given=given)
+        return parts(done.stdout)
+
     def apply(self, plan: Plan) -> None:
         """Change the project as planned, or nothing if something would be lost."""
         refuse_work(self.project)  # there may be some since the copy was made
@@ -228,7 +235,10 @@ def copied(project: Path) -> Iterator[Copy]:
     except Stop as stop:
         if "not a git repository" not in str(stop):
             raise
-        message = f"{project} is not in a git repository. Commit it first, so that you can review the update."
+        message = (
+            f"{project} is not in a git repository. Commit it first, so that you can review the update:\n"
+            f'  git init && git add --all && git commit --message "Before the update"'
+        )
         raise Stop(message) from None
     if not git(project, "ls-files", "--", "."):
         raise Stop(f"{project} is not committed, perhaps because git ignores it. Commit it, then update.")
@@ -239,8 +249,11 @@ def copied(project: Path) -> Iterator[Copy]:
 
 def refuse_work(project: Path) -> None:
     """Stop if something is not committed."""
-    if changes(project):
-        raise Stop(f"{project} has changes that are not committed. Commit or stash them, then update.")
+    if files := [line[3:] for line in changes(project)]:
+        raise Stop(
+            f"{project} has changes that are not committed:\n{_listed(files)}\n"
+            "Commit them, or put them aside (git stash --include-untracked), then update."
+        )
 
 
 def refuse_losses(project: Path, changed: list[Change]) -> None:
@@ -266,12 +279,15 @@ def refuse_losses(project: Path, changed: list[Change]) -> None:
         elif change.old_mode != GONE and is_there(place) and held[change.path] != change.old_name:
             lost.append(f"{change.path}: it differs from what git has")
     if lost:
-        more = [f"and {len(lost) - SHOWN} more"] if len(lost) > SHOWN else []
-        listed = "\n".join(f"  {line}" for line in [*lost[:SHOWN], *more])
         raise Stop(
-            f"Nothing was changed, because the update cannot write or delete these files safely:\n{listed}\n"
+            f"Nothing was changed, because the update cannot write or delete these files safely:\n{_listed(lost)}\n"
             "Commit them, move them away, or put back what the template had, then update."
         )
+
+
+def _listed(lines: list[str]) -> str:
+    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return "\n".join(f"  {line}" for line in [*lines[:SHOWN], *more])
 
 
 def names(project: Path, tracked: list[Change]) -> dict[str, str]:

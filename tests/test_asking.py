@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -139,7 +140,28 @@ def test_a_signal_keeps_the_answers_too(start: Start, tmp_path: Path) -> None:
     terminal.until("These follow from your answers")
     terminal.process.kill(signal.SIGTERM)
     assert terminal.end() == 128 + signal.SIGTERM
-    assert yaml.safe_load((tmp_path / "state" / "groundplan" / "service.yml").read_text()) == {"product": "web_app"}
+    (kept,) = (tmp_path / "state" / "groundplan").glob("service-*.yml")
+    assert yaml.safe_load(kept.read_text()) == {"product": "web_app"}
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.4, 0.8, 1.2, 1.6, 2.0])
+def test_who_leaves_while_it_is_written_loses_nothing(start: Start, tmp_path: Path, wait: float) -> None:
+    """At any moment, either the project is there, or the answers are."""
+    terminal = start("--preset", "rest_api", "--data", "framework=fastapi", "--data", "name=Service")
+    terminal.until("These follow from your answers")
+    terminal.press(ENTER)
+    terminal.until("Write the project to", "» Yes, write it")
+    terminal.press(ENTER)
+    time.sleep(wait)
+    terminal.press("\x03")
+    terminal.end()
+    left = {path.name for path in tmp_path.iterdir()} - {"state"}
+    if left:
+        assert left == {"service"}
+        assert (tmp_path / "service" / "README.md").exists()
+        assert "Your answers are kept" not in terminal.output
+    else:
+        assert "Nothing was written. Your answers are kept" in terminal.output
 
 
 def test_nothing_is_kept_where_nothing_was_answered(start: Start, tmp_path: Path) -> None:

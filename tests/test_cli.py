@@ -447,6 +447,13 @@ def test_a_framework_that_is_insisted_on_leaves_the_criteria_to_be_answered(temp
     child.expect(pexpect.EOF)
 
 
+def test_a_destination_without_a_name_is_refused(template: Path, tmp_path: Path) -> None:
+    result = groundplan_here("new", "", "--template", template, "--defaults", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "must not be empty" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_leaving_the_questionnaire_leaves_nothing(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

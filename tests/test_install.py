@@ -292,12 +292,26 @@ def test_quickstart_without_answers_says_how_to_go_on(quickstart: Quickstart, tm
     )
     child.expect("What kind of service")
     child.sendcontrol("c")
-    child.expect("To start again, .*, run: python3 quickstart.py")
+    child.expect("To start again without these answers, run: python3 quickstart.py")
     child.expect(pexpect.EOF)
     assert child.wait() == 130
     assert "Traceback" not in (child.before or "")
     assert list(tmp_path.iterdir()) == []
     assert working_below(quickstart.clone) == []
+
+
+@pytest.mark.xdist_group("quickstart")
+def test_quickstart_goes_on_with_the_answers_that_are_kept(quickstart: Quickstart, tmp_path: Path) -> None:
+    """By itself: `groundplan new` would neither install the project nor start it."""
+    command = ["quickstart.py", str(tmp_path / "service")]
+    variables = quickstart.variables | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    child = pexpect.spawn(sys.executable, command, cwd=quickstart.clone, env=variables, encoding="utf-8", timeout=60)
+    child.expect("What kind of service")
+    child.send("\r")
+    child.expect("These follow")
+    child.sendcontrol("c")
+    child.expect(r"python3 quickstart.py \S+/service --answers \S+/service-\w+.yml")
+    child.expect(pexpect.EOF)
 
 
 def test_quickstart_says_which_python_it_needs() -> None:

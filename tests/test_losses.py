@@ -4,6 +4,7 @@ The template is a small one, because only what Copier and git do with files coun
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -254,6 +255,27 @@ def test_every_kind_of_repository(turn: Callable[[Path, Path], Path], project: P
     status = git(place, "status", "--porcelain", "--untracked-files=all", ".")
     assert {line[:2] for line in status.splitlines()} == {"UU", "UD", " M", "??"}
     commit_all(place, "Update")  # as `git add` resolves them
+
+
+def test_new_files_that_git_ignores_are_in_the_commands(project: Path) -> None:
+    """To review, commit and undo: `git add` and `git clean` pass over what is ignored."""
+    (project / ".gitignore").write_text("new.txt\n")
+    commit_all(project, "Ignore new texts")
+    result = groundplan_here("update", project)
+    assert "git add --all . && git add --force new.txt && git diff --staged" in result.stdout
+    (undo,) = re.findall(r"^    (git restore .*)$", result.stdout, re.MULTILINE)
+    run("sh", "-c", undo, cwd=project)
+    assert not (project / "new.txt").exists()
+    assert run("git", "status", "--porcelain", "--ignored", cwd=project) == ""
+    assert groundplan_here("update", project).returncode == 0
+
+
+def test_changes_that_are_not_committed_are_named(project: Path) -> None:
+    (project / "mine.txt").write_text("mine\n")
+    result = groundplan_here("update", project)
+    assert result.returncode == 1
+    assert "  mine.txt\n" in result.stderr
+    assert "git stash --include-untracked" in result.stderr
 
 
 def test_files_of_a_sparse_checkout_stay_out(project: Path) -> None:
