@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,19 +38,9 @@ def compare(
     scratch: Path,
 ) -> list[dict[str, Any]]:
     """Runs both servers of a framework and loads them in turn."""
-    common = {
-        "PATH": os.environ["PATH"],
-        "ENVIRONMENT": "production",
-        "DATABASE_URL": database.url,
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "SECRET_KEY": SECRET_KEY,
-        "WEB_CONCURRENCY": "1",
-    }
-    migrate = ["manage.py", "migrate"] if subject.framework == "django" else ["-m", "alembic", "upgrade", "head"]
-    subject.python(*migrate, **common)
-    database.fill()
+    set_up(subject, database)
     logs = {side: scratch / f"{subject.framework}-{side}.log" for side in ("bare", "full")}
-    ours = {side: common | {"DATABASE_URL": database.url_of(side)} for side in logs}
+    ours = {side: variables(database.url_of(side)) for side in logs}
     with (
         running(subject, "bare", core, logs["bare"], starts=plan.starts, **ours["bare"]) as (bare, bare_start),
         running(subject, "full", core, logs["full"], starts=plan.starts, **ours["full"], **tracing(collector)) as (
@@ -57,7 +48,10 @@ def compare(
             full_start,
         ),
     ):
-        agree(bare, full)
+        agree_on_reads({"bare": bare, "full": full})
+        agree_on_creates({"bare": bare, "full": full})
+        if "x-request-id" not in full.request("GET", "/api/bench/json")[1]:
+            raise FailedError("The full server names no request id.")
         sides = {"bare": Side(bare, bare_start), "full": Side(full, full_start)}
         spans = {}
         for row in rows:
@@ -84,27 +78,56 @@ def compare(
         return [result(subject.framework, row, sides["bare"], sides["full"], spans[row]) for row in rows]
 
 
-def agree(bare: Server, full: Server) -> None:
-    """Fails where the two do not do the same work."""
+def variables(url: str) -> dict[str, str]:
+    """The environment of a server, and of the commands of a project."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ENVIRONMENT": "production",
+        "DATABASE_URL": url,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SECRET_KEY": SECRET_KEY,
+        "WEB_CONCURRENCY": "1",
+    }
+
+
+def set_up(subject: Subject, database: Database) -> None:
+    """Makes the table, with its rows."""
+    migrate = ["manage.py", "migrate"] if subject.framework == "django" else ["-m", "alembic", "upgrade", "head"]
+    subject.python(*migrate, **variables(database.url))
+    database.fill()
+
+
+def agree_on_reads(servers: dict[str, Server]) -> None:
+    """Fails where servers answer differently."""
     for path in ("/api/bench/json", "/api/items/7", f"/api/items/{ROWS}", "/api/items?limit=50"):
-        answers = [server.request("GET", path) for server in (bare, full)]
-        bodies = [json.loads(body) for _, _, body in answers]
-        if [status for status, _, _ in answers] != [200, 200] or bodies[0] != bodies[1]:
-            raise FailedError(f"{path}: bare answers {answers[0][0]} {bodies[0]}, full {answers[1][0]} {bodies[1]}.")
+        found = []
+        for server in servers.values():
+            status, _, body = server.request("GET", path)
+            found.append((status, json.loads(body) if status == 200 else body))
+        same(f"GET {path}", servers, found, 200)
+
+
+def agree_on_creates(servers: dict[str, Server]) -> None:
+    """Fails where servers create different rows, or rows that are not valid."""
     made = []
-    for side, server in (("bare", bare), ("full", full)):
-        valid = {"name": f"Made by {side}", "description": "Made", "quantity": 3}
+    for name, server in servers.items():
+        valid = {"name": f"Made by {name}", "description": "Made", "quantity": 3}
         status, _, body = server.request("POST", "/api/items", json.dumps(valid))
-        values = json.loads(body)
+        values = json.loads(body) if status == 201 else {}
         made.append((status, {name: values.get(name) for name in ("description", "quantity")}, sorted(values)))
         for wrong in ({"quantity": -1}, {"name": "Item 1"}):  # the latter exists
             status = server.request("POST", "/api/items", json.dumps(valid | wrong))[0]
-            if status not in {409, 422}:
-                raise FailedError(f"{side} answers a POST with {wrong} with {status}.")
-    if made[0] != made[1] or made[0][0] != 201:
-        raise FailedError(f"To a POST, bare answers {made[0]}, full {made[1]}.")
-    if "x-request-id" not in full.request("GET", "/api/bench/json")[1]:
-        raise FailedError("The full server names no request id.")
+            if status not in {400, 409, 422}:
+                raise FailedError(f"{name} answers a POST with {wrong} with {status}.")
+    same("POST /api/items", servers, made, 201)
+
+
+def same(request: str, servers: Iterable[str], answers: Sequence[tuple[Any, ...]], status: int) -> None:
+    """Fails where answers, which begin with their status, differ."""
+    first = answers[0]
+    for name, answer in zip(servers, answers, strict=True):
+        if answer[0] != status or answer != first:
+            raise FailedError(f"{request}: {next(iter(servers))} answers {first!s:.300}, {name} {answer!s:.300}.")
 
 
 def logged(server: Server, requests: int) -> None:

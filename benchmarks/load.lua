@@ -10,6 +10,8 @@ function init(arguments)
       requests[1] = wrk.format("GET", "/api/bench/json")
    elseif row == "list" then
       requests[1] = wrk.format("GET", "/api/items?limit=50")
+   elseif row == "slow" then
+      requests[1] = wrk.format("GET", "/api/bench/slow")
    elseif row == "row" then
       for n = 1, 1000 do
          requests[n] = wrk.format("GET", "/api/items/" .. math.random(arguments[2]))

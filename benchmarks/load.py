@@ -13,9 +13,9 @@ HERE = Path(__file__).parent
 CONNECTIONS = 32
 
 
-def load(server: Server, row: str, seconds: float) -> dict[str, Any]:
+def load(server: Server, row: str, seconds: float, connections: int = CONNECTIONS) -> dict[str, Any]:
     """Loads a server for some seconds and returns what wrk says."""
-    command: list[str | Path] = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={seconds:g}s"]
+    command: list[str | Path] = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:g}s"]
     command += ["--timeout=10s", f"--script={HERE / 'load.lua'}", f"http://127.0.0.1:{server.port}"]
     done = subprocess.run([*command, "--", row, str(ROWS)], capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("{")), None)

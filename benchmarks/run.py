@@ -53,9 +53,7 @@ def main() -> int:
     plan = Plan(options.rounds or plan.rounds, options.seconds or plan.seconds, plan.starts)
     try:
         core = choose_cores()
-        for program, package in (("wrk", "wrk"), ("taskset", "util-linux")):
-            if not shutil.which(program):
-                raise FailedError(f"{program} is not on PATH. Debian's package is called {package}.")
+        find_programs()
         results = measure(options, plan, core)
     except FailedError as error:
         print(f"benchmarks/run.py: {error}", file=sys.stderr)
@@ -107,6 +105,13 @@ def choose_cores() -> int:
     return cores[-1]
 
 
+def find_programs() -> None:
+    """Fails where a program is missing."""
+    for program, package in (("wrk", "wrk"), ("taskset", "util-linux")):
+        if not shutil.which(program):
+            raise FailedError(f"{program} is not on PATH. Debian's package is called {package}.")
+
+
 def measure(options: argparse.Namespace, plan: Plan, core: int) -> list[dict[str, Any]]:
     """Measures every framework; returns a result for each of its rows."""
     rows = [row for row in GOALS if row in (options.row or GOALS)]
@@ -126,12 +131,17 @@ def measure(options: argparse.Namespace, plan: Plan, core: int) -> list[dict[str
 
 def describe(plan: Plan) -> str:
     """A description of the measurement, for readers of the table."""
-    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    model = re.search(r"^model name\s*: (.+)$", cpu, re.MULTILINE)
     return (
         f"Medians of {plan.rounds} rounds of {plan.seconds:g} s for each row and side, {CONNECTIONS} connections, one"
-        f" core of {model[1] if model else platform.machine()}, {time.strftime('%Y-%m-%d', time.gmtime())}."
+        f" core of {processor()}, {time.strftime('%Y-%m-%d', time.gmtime())}."
     )
+
+
+def processor() -> str:
+    """The machine's processor."""
+    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    model = re.search(r"^model name\s*: (.+)$", cpu, re.MULTILINE)
+    return model[1] if model else platform.machine()
 
 
 if __name__ == "__main__":

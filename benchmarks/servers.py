@@ -10,6 +10,7 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from benchmarks import FailedError
 from benchmarks.subjects import Subject
 from tests import processes
 
-HERE = Path(__file__).parent
+BARE = Path(__file__).parent / "bare"
 POOL_SIZE = 10  # the default of DATABASE_POOL_SIZE
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -30,15 +31,21 @@ def command(subject: Subject, side: str) -> list[str]:
         text = re.sub(r"\$\{PORT[^}]*\}", "{port}", tasks["serve"]["cmd"])
         program, *options = shlex.split(text)
         return [program if program == "sh" else str(subject.environment / "bin" / program), *options]
-    python = str(subject.environment / "bin" / "python")
     if subject.framework == "fastapi":
-        settings = "--loop uvloop --http httptools --no-access-log --no-server-header --timeout-keep-alive 75"
-        return [python, "-m", "uvicorn", "fastapi_app:app", *settings.split(), "--port", "{port}"]
-    if subject.server == "granian":
-        settings = "--interface wsgi --http 1 --no-ws --blocking-threads 4 --backpressure 1000 --no-log"
-        return [python, "-m", "granian", "django_app:application", *settings.split(), "--port", "{port}"]
-    settings = "--worker-class gthread --threads 4 --keep-alive 75 --worker-tmp-dir /dev/shm --no-control-socket"
-    return [python, "-m", "gunicorn", "django_app", *settings.split(), "--bind", "127.0.0.1:{port}"]
+        return bare(subject, "uvicorn", "fastapi_app:app")
+    return bare(subject, subject.server or "gunicorn", "django_app:application")
+
+
+def bare(subject: Subject, server: str, application: str, *, threads: int = 4) -> list[str]:
+    """The command of a server for an application in benchmarks/bare. Uvicorn uses no threads."""
+    settings = {
+        "uvicorn": "--loop uvloop --http httptools --no-access-log --no-server-header --timeout-keep-alive 75",
+        "granian": f"--interface wsgi --http 1 --no-ws --blocking-threads {threads} --backpressure 1000 --no-log",
+        "gunicorn": f"--worker-class gthread --threads {threads} --keep-alive 75 --worker-tmp-dir /dev/shm"
+        " --no-control-socket",
+    }[server]
+    address = ["--bind", "127.0.0.1:{port}"] if server == "gunicorn" else ["--port", "{port}"]
+    return [str(subject.environment / "bin" / "python"), "-m", server, application, *settings.split(), *address]
 
 
 @dataclass(frozen=True)
@@ -62,9 +69,12 @@ class Server:
     @property
     def memory(self) -> float:
         """Megabytes that its worker has; of those that it shares, its share."""
-        worker = tree(self.process.pid)[-1]
-        lines = Path(f"/proc/{worker}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+        return pss(tree(self.process.pid)[-1])
+
+    @property
+    def memory_of_all(self) -> float:
+        """Megabytes that all its processes have."""
+        return sum(map(pss, tree(self.process.pid)))
 
     def request(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of an answer."""
@@ -81,15 +91,27 @@ def tree(pid: int) -> list[int]:
     return [pid, *(below for child in children for below in tree(int(child)))]
 
 
+def pss(pid: int) -> float:
+    """Megabytes that a process has; of those that it shares, its share."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def started(subject: Subject, side: str, core: int, log: Path, **variables: str) -> AbstractContextManager[Server]:
+    """The server of a side on a core until the end of the block; it has answered a request for a row."""
+    name = f"The {side} {subject.framework} server"
+    directory = subject.path if side == "full" else BARE
+    variables["PATH"] = f"{subject.environment / 'bin'}:{variables['PATH']}"
+    return serving(name, command(subject, side), directory, core, log, **variables)
+
+
 @contextlib.contextmanager
-def started(subject: Subject, side: str, core: int, log: Path, **variables: str) -> Iterator[Server]:
+def serving(name: str, command: list[str], directory: Path, core: int, log: Path, **variables: str) -> Iterator[Server]:
     """A server on a core until the end of the block; it has answered a request for a row."""
     port = processes.free_port()
     variables |= {"PORT": str(port), "POOL_SIZE": str(POOL_SIZE)}
-    variables["PATH"] = f"{subject.environment / 'bin'}:{variables['PATH']}"
     # taskset becomes the server: it replaces itself.
-    pinned = ["taskset", "--cpu-list", str(core), *(part.format(port=port) for part in command(subject, side))]
-    directory = subject.path if side == "full" else HERE / "bare"
+    pinned = ["taskset", "--cpu-list", str(core), *(part.format(port=port) for part in command)]
     row = f"http://127.0.0.1:{port}/api/items/1"
     with contextlib.ExitStack() as block:
         before = time.perf_counter()
@@ -99,7 +121,7 @@ def started(subject: Subject, side: str, core: int, log: Path, **variables: str)
         try:
             process = block.enter_context(server)
         except processes.NotReadyError as error:
-            raise FailedError(f"The {side} {subject.framework} server {error}") from None
+            raise FailedError(f"{name} {error}") from None
         yield Server(process, port, log, time.perf_counter() - before)
 
 

@@ -13,26 +13,28 @@ from typing import Any
 
 import pytest
 
-from benchmarks import collector, report
+from benchmarks import collector, frameworks, report
 from benchmarks.collector import collected, collecting
 from benchmarks.results import GOALS
 from tests.tools import ROOT
 
-RUN = [sys.executable, str(ROOT / "benchmarks" / "run.py")]
 
-
-def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [*RUN, *map(str, arguments)]
+def run(*arguments: str | Path, script: str = "run", **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks" / f"{script}.py"), *map(str, arguments)]
     return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+
+
+def skip_unless_possible() -> None:
+    if not shutil.which("wrk"):
+        pytest.skip("wrk is not installed: apt-get install wrk")
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("two cores are needed")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["django", "fastapi"])
 def test_measures_a_row(framework: str, tmp_path: Path) -> None:
-    if not shutil.which("wrk"):
-        pytest.skip("wrk is not installed: apt-get install wrk")
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("two cores are needed")
+    skip_unless_possible()
     results, chart = tmp_path / "results.json", tmp_path / "chart.svg"
 
     arguments = ["--short", "--framework", framework, "--row", "create", "--rounds", "2", "--seconds", "1"]
@@ -73,15 +75,50 @@ def test_tells_what_each_part_adds(framework: str) -> None:
     assert 0 < int(parts["the bare framework"]) < int(parts[list(parts)[-1]])
 
 
-def test_says_what_is_missing(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_compares_the_frameworks(tmp_path: Path) -> None:
+    skip_unless_possible()
+    results = tmp_path / "results.json"
+
+    rows = ["--only", "create", "--only", "slow", "--only", "idle"]
+    done = run("--short", "--rounds", "1", *rows, "--json", results, script="frameworks")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(results.read_text())
+    for figure in ("create.ninja", "create.drf", "create.fastapi", "slow.django_32_threads", "slow.fastapi"):
+        assert found["figures"][figure]["cpu_us"]["median"] > 0
+    assert found["figures"]["slow.django"]["rps"]["median"] <= 40  # four threads, 100 ms each
+    assert found["figures"]["slow.fastapi"]["rps"]["median"] > 40
+    assert found["figures"]["idle.django"]["streams"]["median"] == 4  # its threads
+    assert found["figures"]["idle.fastapi"]["streams"]["median"] == frameworks.STREAMS
+    cpu, other = (found["figures"][f"create.{name}"]["cpu_us"]["median"] for name in ("django", "fastapi"))
+    assert found["ratios"]["create.django/fastapi"]["cpu_us"]["median"] == pytest.approx(cpu / other, abs=0.001)
+    assert {"python", "django", "djangorestframework", "fastapi", "postgresql"} <= set(found["versions"])
+    assert frameworks.tables(found) == done.stdout.rstrip("\n")
+
+
+def test_the_page_about_the_frameworks_has_the_results() -> None:
+    found = json.loads((ROOT / "docs/frameworks.json").read_text())
+
+    assert set(frameworks.ROWS) == {name.partition(".")[0] for name in found["figures"]}
+    assert frameworks.tables(found) in (ROOT / "docs/frameworks.md").read_text()
+
+
+@pytest.mark.parametrize("script", ["run", "frameworks"])
+def test_says_what_is_missing(script: str, tmp_path: Path) -> None:
     (tmp_path / "taskset").symlink_to("/bin/true")
 
-    without_wrk = run("--short", PATH=str(tmp_path))
-    no_project = run("--short", "--project", tmp_path)
+    done = run("--short", script=script, PATH=str(tmp_path))
 
-    assert without_wrk.returncode == 1
-    assert "wrk is not on PATH. Debian's package is called wrk." in without_wrk.stderr
-    assert "Traceback" not in without_wrk.stderr + no_project.stderr
+    assert done.returncode == 1
+    assert "wrk is not on PATH. Debian's package is called wrk." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_refuses_a_directory_that_is_no_project(tmp_path: Path) -> None:
+    done = run("--short", "--project", tmp_path)
+
+    assert "Traceback" not in done.stderr
 
 
 def test_says_what_it_measures() -> None:
@@ -90,6 +127,14 @@ def test_says_what_it_measures() -> None:
     assert done.returncode == 0
     for word in ("bare", "full", "--short", "--framework", "--row", "--json", "--chart", "--project"):
         assert word in done.stdout
+
+
+def test_says_which_rows_compare_the_frameworks() -> None:
+    done = run("--help", script="frameworks")
+
+    assert done.returncode == 0
+    for word in (*frameworks.ROWS, "--short", "--rounds", "--only", "--json"):
+        assert re.search(rf"(^|\s){word}\s", done.stdout, re.MULTILINE), word
 
 
 def test_the_collector_counts_spans_and_requests(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The ceiling for Django: what `startproject` gives, in one file, with settings for production and plain views.
 
-https://docs.djangoproject.com/en/6.1/ref/settings/
+https://docs.djangoproject.com/en/6.1/ref/settings/. benchmarks/frameworks.py selects variants of it with variables.
 """
 
 import json
@@ -11,6 +11,7 @@ import django
 from django.conf import settings
 
 database = urlsplit(os.environ["DATABASE_URL"])
+urlconf = os.environ.get("URLCONF", __name__)
 
 settings.configure(
     SECRET_KEY=os.environ["SECRET_KEY"],
@@ -23,8 +24,11 @@ settings.configure(
         "django.contrib.sessions",
         "django.contrib.messages",
         "django.contrib.staticfiles",
+        *{"ninja_urls": ["ninja"], "drf_urls": ["rest_framework"]}.get(urlconf, []),
     ],
-    MIDDLEWARE=[
+    MIDDLEWARE=[]
+    if os.environ.get("MIDDLEWARE") == "none"
+    else [
         "django.middleware.security.SecurityMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.common.CommonMiddleware",
@@ -33,7 +37,7 @@ settings.configure(
         "django.contrib.messages.middleware.MessageMiddleware",
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
     ],
-    ROOT_URLCONF=__name__,
+    ROOT_URLCONF=urlconf,
     TEMPLATES=[
         {
             "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -65,6 +69,7 @@ django.setup()
 # All of these need the settings.
 from django import forms  # noqa: E402
 from django.contrib import admin  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import models  # noqa: E402
 from django.http import HttpRequest, JsonResponse  # noqa: E402
@@ -148,4 +153,4 @@ urlpatterns = [
     path("api/items/<int:item_id>", get_item),
 ]
 
-application = get_wsgi_application()
+application = get_asgi_application() if os.environ.get("INTERFACE") == "asgi" else get_wsgi_application()

@@ -1,4 +1,7 @@
-"""The ceiling for FastAPI: the same endpoints, written as the framework's and SQLAlchemy's documentation show them."""
+"""The ceiling for FastAPI: the same endpoints, written as the framework's and SQLAlchemy's documentation show them.
+
+benchmarks/frameworks.py selects variants of it with variables.
+"""
 
 import os
 from collections.abc import AsyncIterator
@@ -13,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 engine = create_async_engine(
-    make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg"),
+    make_url(os.environ["DATABASE_URL"]).set(drivername=f"postgresql+{os.environ.get('DRIVER', 'psycopg')}"),
     pool_size=int(os.environ["POOL_SIZE"]),
     max_overflow=0,
+    **({"isolation_level": "AUTOCOMMIT"} if os.environ.get("AUTOCOMMIT") else {}),
 )
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
