@@ -123,12 +123,13 @@ ASYNC = {
 
 @dataclass(frozen=True)
 class Row:
-    """The setups that are compared. The row of load.lua, if it is one, is loaded with as many connections."""
+    """The setups that are compared, and how they are loaded, if they are."""
 
     text: str
     setups: dict[str, Setup]
-    load: str = ""
+    load: str = ""  # its name in load.lua
     connections: int = CONNECTIONS
+    longer: int = 1  # than other rows
 
 
 ROWS = {
@@ -147,7 +148,8 @@ ROWS = {
             "fastapi": fastapi("FastAPI", "fastapi_waiting"),
         },
         "slow",
-        100,
+        connections=100,
+        longer=2,
     ),
     "memory": Row("Memory of one process", DJANGOS | {"fastapi": FASTAPI}),
     "idle": Row(
@@ -171,7 +173,7 @@ class Bench:
     databases: dict[str, Database]
     slow: str
     core: int
-    log: Path
+    scratch: Path
     rounds: int
     seconds: float
 
@@ -180,7 +182,8 @@ class Bench:
         subject = self.subjects[setup.framework]
         command = bare(subject, setup.server, setup.application, threads=setup.threads)
         environment = variables(self.databases[setup.framework].url) | {"SLOW_URL": self.slow} | setup.variables
-        return serving(f"The server of {setup.text}", command, BARE, self.core, self.log, **environment)
+        log = self.scratch / f"{setup.text}.log"
+        return serving(f"The server of {setup.text}", command, BARE, self.core, log, **environment)
 
 
 def main() -> int:
@@ -242,7 +245,7 @@ def measure(options: argparse.Namespace, core: int) -> dict[str, Any]:
             databases[framework] = Database(server, server.create(f"bench_{framework}"), subject.table)
             set_up(subject, databases[framework])
         versions = install_extras(projects) | {"postgresql": server.query("SHOW server_version").split()[0]}
-        bench = Bench(projects, databases, slow, core, Path(name) / "servers.log", rounds, seconds)
+        bench = Bench(projects, databases, slow, core, Path(name), rounds, seconds)
         measured = {}
         for row in [row for row in ROWS if row in (options.only or ROWS)]:
             kind = {"memory": memory, "idle": idle}.get(row, loaded)
@@ -294,14 +297,14 @@ def loaded(bench: Bench, row: Row) -> Rounds:
         else:
             agree_on_reads(servers)
         for server in servers.values():
-            load(server, row.load, 1, row.connections)
+            load(server, row.load, row.longer, row.connections)
         for number in range(bench.rounds):
             say(f"{row.text}, round {number + 1} of {bench.rounds}")
             for name, server in servers.items():
                 if row.load == "create":
                     bench.databases[row.setups[name].framework].reset()
                 before = server.cpu
-                found = load(server, row.load, bench.seconds, row.connections)
+                found = load(server, row.load, bench.seconds * row.longer, row.connections)
                 cpu = (server.cpu - before) / found["requests"] * 1e6
                 rps = found["requests"] / found["seconds"]
                 rounds[name].append({"cpu_us": cpu, "rps": rps, "p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"]})

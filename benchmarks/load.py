@@ -25,7 +25,7 @@ def load(server: Server, row: str, seconds: float, connections: int = CONNECTION
     if found["refused"] or found["broken"] or not found["requests"]:
         raise FailedError(
             f"{row}: of {found['requests']} answers, {found['refused']} are errors, and {found['broken']} connections"
-            f" broke or timed out. The server's last lines:\n{tail(server.log)}"
+            f" broke or timed out. The last lines of {server.log.name}:\n{tail(server.log)}"
         )
     return found
 
