@@ -10,7 +10,7 @@ one_row   a row by its key, through the ORM
 list      fifty rows and their total number
 create    a row from validated JSON
 slow      a request that waits 100 ms for another service; 100 clients
-memory    of the process that serves, after its start and after two seconds of the list
+memory    of the process that serves, after its start and after a load of the list
 idle      the memory of an open event stream; 1,000 of them
 
 Django runs with the middleware of `startproject` and a connection pool. Gunicorn has four threads, unless a name says
@@ -30,7 +30,6 @@ import contextlib
 import json
 import os
 import resource
-import selectors
 import socket
 import statistics
 import subprocess
@@ -56,11 +55,10 @@ from benchmarks.subjects import Subject, subjects  # noqa: E402
 from tests import postgres  # noqa: E402
 from tests.projects import UV  # noqa: E402
 
-ROUNDS, SECONDS = 5, 2.0
+ROUNDS, SECONDS = 5, 1.5
 SHORT_ROUNDS, SHORT_SECONDS = 2, 1.0
 STARTS = 3  # the most rounds of rows that start a server for each
 STREAMS = 1000
-STREAM = b"GET /api/bench/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 # Packages that a rendered project does not have. Those without a version have that of the other framework's project.
 EXTRAS = {
@@ -189,7 +187,7 @@ class Bench:
 def main() -> int:
     """Measures what the arguments ask for; returns the exit code."""
     options = arguments()
-    load_before = os.getloadavg()
+    before = os.getloadavg()[0]
     try:
         core = choose_cores()
         find_programs()
@@ -198,7 +196,7 @@ def main() -> int:
     except FailedError as error:
         print(f"benchmarks/frameworks.py: {error}", file=sys.stderr)
         return 1
-    found["machine"]["load_before"] = [round(load, 2) for load in load_before]
+    found["machine"]["load_average"] = [round(load, 1) for load in (before, os.getloadavg()[1])]
     print(tables(found))
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -337,34 +335,29 @@ def idle(bench: Bench, row: Row) -> Rounds:
     for name, server in alone(bench, row):
         before = server.memory
         with contextlib.ExitStack() as stack:
-            streams = [
-                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10)) for _ in range(STREAMS)
-            ]
-            found = {"streams": float(answered(streams))}
-            if found["streams"] == STREAMS:
+            streams = open_streams(server.port, stack)
+            found = {"streams": float(streams)}
+            if streams == STREAMS:
                 found["kib"] = (server.memory - before) * 1024 / STREAMS
         rounds[name].append(found)
     return rounds
 
 
-def answered(streams: list[socket.socket]) -> int:
-    """Asks for an event stream on each connection; returns how many get their first event.
-
-    It gives up when none gets one for three seconds.
-    """
-    received = dict.fromkeys(streams, b"")
-    with selectors.DefaultSelector() as selector:
-        for stream in streams:
-            stream.sendall(STREAM)
-            selector.register(stream, selectors.EVENT_READ, stream)
-        while ready := selector.select(3) if selector.get_map() else []:
-            for key, _ in ready:
-                stream = key.data
+def open_streams(port: int, stack: contextlib.ExitStack) -> int:
+    """Opens event streams one by one, until the first that gets no event in five seconds; returns how many got one."""
+    for number in range(STREAMS):
+        stream = stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+        stream.sendall(b"GET /api/bench/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        received = b""
+        while b"data: open" not in received:
+            try:
                 part = stream.recv(4096)
-                received[stream] += part
-                if not part or b"data: open" in received[stream]:
-                    selector.unregister(stream)
-    return sum(b" 200 " in answer and b"data: open" in answer for answer in received.values())
+            except TimeoutError:
+                part = b""
+            if not part:
+                return number
+            received += part
+    return STREAMS
 
 
 def ratios(rounds: Rounds) -> Iterator[tuple[str, list[dict[str, float]]]]:
@@ -373,7 +366,7 @@ def ratios(rounds: Rounds) -> Iterator[tuple[str, list[dict[str, float]]]]:
         for name in rounds:
             if name != base and base in rounds:
                 pairs = zip(rounds[name], rounds[base], strict=True)
-                yield f"{name}/{base}", [{key: a[key] / b[key] for key in a if key in b} for a, b in pairs]
+                yield f"{name}/{base}", [{key: a[key] / b[key] for key in a if b.get(key)} for a, b in pairs]
 
 
 def summary(rounds: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
@@ -412,8 +405,9 @@ def tables(found: dict[str, Any]) -> str:
     machine, versions = found["machine"], found["versions"]
     parts.append(
         f"Medians of {found['rounds']} rounds of {found['seconds']:g} s (least to greatest), of {STARTS} starts at most"
-        f" for memory and streams. One core of {machine['processor']}, {found['date']}; load average before"
-        f" {machine['load_before'][0]}."
+        f" for memory and streams. One core of {machine['processor']}, {found['date']}; load average"
+        f" {machine['load_average'][0]} before the run, {machine['load_average'][1]} in its last five minutes, of which"
+        " about 2 is its own."
     )
     parts.append(f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items())}.")
     return "\n\n".join(parts)

@@ -80,15 +80,13 @@ def test_compares_the_frameworks(tmp_path: Path) -> None:
     skip_unless_possible()
     results = tmp_path / "results.json"
 
-    rows = ["--only", "create", "--only", "slow", "--only", "idle"]
+    rows = ["--only", "create", "--only", "idle"]
     done = run("--short", "--rounds", "1", *rows, "--json", results, script="frameworks")
 
     assert done.returncode == 0, done.stderr
     found = json.loads(results.read_text())
-    for figure in ("create.ninja", "create.drf", "create.fastapi", "slow.django_32_threads", "slow.fastapi"):
-        assert found["figures"][figure]["cpu_us"]["median"] > 0
-    assert found["figures"]["slow.django"]["rps"]["median"] <= 40  # four threads, 100 ms each
-    assert found["figures"]["slow.fastapi"]["rps"]["median"] > 40
+    for name in frameworks.ROWS["create"].setups:
+        assert found["figures"][f"create.{name}"]["cpu_us"]["median"] > 0
     assert found["figures"]["idle.django"]["streams"]["median"] == 4  # its threads
     assert found["figures"]["idle.fastapi"]["streams"]["median"] == frameworks.STREAMS
     cpu, other = (found["figures"][f"create.{name}"]["cpu_us"]["median"] for name in ("django", "fastapi"))
