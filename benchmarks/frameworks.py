@@ -55,8 +55,8 @@ from benchmarks.subjects import Subject, subjects  # noqa: E402
 from tests import postgres  # noqa: E402
 from tests.projects import UV  # noqa: E402
 
-ROUNDS, SECONDS = 5, 1.5
-SHORT_ROUNDS, SHORT_SECONDS = 2, 1.0
+ROUNDS, SECONDS = 5, 1  # wrk takes whole seconds
+SHORT_ROUNDS = 2
 STARTS = 3  # the most rounds of rows that start a server for each
 STREAMS = 1000
 
@@ -173,7 +173,6 @@ class Bench:
     core: int
     scratch: Path
     rounds: int
-    seconds: float
 
     def started(self, setup: Setup) -> contextlib.AbstractContextManager[Server]:
         """The server of a setup until the end of the block."""
@@ -206,7 +205,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--short", action="store_true", help="fewer rounds")
     parser.add_argument("--rounds", type=int, help=f"of each row; {ROUNDS}, short {SHORT_ROUNDS}")
     parser.add_argument("--only", action="append", choices=ROWS, metavar="ROW", help="only this row; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
@@ -231,7 +230,7 @@ def allow_streams() -> None:
 def measure(options: argparse.Namespace, core: int) -> dict[str, Any]:
     """Measures the rows; returns the results, as --json writes them."""
     rounds = options.rounds or (SHORT_ROUNDS if options.short else ROUNDS)
-    seconds = SHORT_SECONDS if options.short else SECONDS
+
     with (
         tempfile.TemporaryDirectory(prefix="groundplan-benchmark-") as name,
         postgres.start() as server,
@@ -243,7 +242,7 @@ def measure(options: argparse.Namespace, core: int) -> dict[str, Any]:
             databases[framework] = Database(server, server.create(f"bench_{framework}"), subject.table)
             set_up(subject, databases[framework])
         versions = install_extras(projects) | {"postgresql": server.query("SHOW server_version").split()[0]}
-        bench = Bench(projects, databases, slow, core, Path(name), rounds, seconds)
+        bench = Bench(projects, databases, slow, core, Path(name), rounds)
         measured = {}
         for row in [row for row in ROWS if row in (options.only or ROWS)]:
             kind = {"memory": memory, "idle": idle}.get(row, loaded)
@@ -251,7 +250,7 @@ def measure(options: argparse.Namespace, core: int) -> dict[str, Any]:
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "rounds": rounds,
-        "seconds": seconds,
+        "seconds": SECONDS,
         "machine": {"processor": processor(), "cores": os.cpu_count()},
         "versions": versions,
         "figures": {f"{row}.{name}": summary(found[name]) for row, found in measured.items() for name in found},
@@ -302,7 +301,7 @@ def loaded(bench: Bench, row: Row) -> Rounds:
                 if row.load == "create":
                     bench.databases[row.setups[name].framework].reset()
                 before = server.cpu
-                found = load(server, row.load, bench.seconds * row.longer, row.connections)
+                found = load(server, row.load, SECONDS * row.longer, row.connections)
                 cpu = (server.cpu - before) / found["requests"] * 1e6
                 rps = found["requests"] / found["seconds"]
                 rounds[name].append({"cpu_us": cpu, "rps": rps, "p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"]})
@@ -324,7 +323,7 @@ def memory(bench: Bench, row: Row) -> Rounds:
     rounds: Rounds = {name: [] for name in row.setups}
     for name, server in alone(bench, row):
         start = server.memory
-        load(server, "list", bench.seconds)
+        load(server, "list", SECONDS)
         rounds[name].append({"start_mib": start, "load_mib": server.memory, "all_mib": server.memory_of_all})
     return rounds
 
