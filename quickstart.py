@@ -77,7 +77,7 @@ def main() -> int:
         print(f"\nStopped during this step: {current}.", file=sys.stderr)
         if done:
             print(f"Finished before: {', '.join(done)}.", file=sys.stderr)
-        how = "go on" if current != CREATING else "start again without these answers"
+        how = "go on" if current != CREATING else "start again, or to go on once the project is written"
         print(f"To {how}, run: {shlex.join(['python3', *sys.argv])}", file=sys.stderr)
         return stop.code
 
