@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 # PostgreSQL cannot store NUL characters.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
-# A row's id; a larger number would be an error of the database.
+# A row's id in a path; a larger number would be an error of the database. In bodies, use Reference.
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
@@ -26,6 +26,9 @@ def _number(value: object) -> object:
 # Rejects `"7"` and `true`, which Pydantic would accept as integers. Put it last, or the schema loses
 # the limits: `Annotated[int, Field(ge=0), Unquoted]`.
 Unquoted = BeforeValidator(_number)
+
+# A row's id in a body.
+Reference = Annotated[Id, Unquoted]
 
 
 def without_defaults(schema: dict[str, Any]) -> None:

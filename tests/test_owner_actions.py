@@ -412,8 +412,27 @@ def test_a_required_variable_is_written_in_one_more_place(
 
 @pytest.mark.parametrize("name", [grouped(framework) for framework in FRAMEWORKS])
 def test_a_shells_variables_do_not_reach_the_tests(name: str, prepared: dict[str, Project]) -> None:
-    wrong = {"DATABASE_POOL_SIZE": "0", "debug": "maybe", "OTEL_SDK_DISABLED": "maybe"}
+    wrong = {"DATABASE_POOL_SIZE": "0", "debug": "maybe", "OTEL_SDK_DISABLED": "maybe", "STATIC_ROOT": "relative"}
     prepared[name].run("pytest", "-q", "-p", "no:cacheprovider", "tests/items", code=0, **wrong)
+
+
+ORDINARY_SETTINGS = """
+SECURE_SSL_REDIRECT = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+DATABASES["default"]["ATOMIC_REQUESTS"] = True
+MIDDLEWARE.remove("django.middleware.clickjacking.XFrameOptionsMiddleware")
+MIDDLEWARE.remove("django.middleware.csp.ContentSecurityPolicyMiddleware")
+MIDDLEWARE.append("django.contrib.auth.middleware.LoginRequiredMiddleware")
+"""
+
+
+@pytest.mark.xdist_group("owner-django")
+def test_settings_of_django_do_not_fail_the_templates_tests(prepared: dict[str, Project], tmp_path: Path) -> None:
+    project = prepared["django"].copy(tmp_path / "service")
+    append(project.package / "settings.py", ORDINARY_SETTINGS)
+    for status in (400, 404):
+        (project.package / "templates" / f"{status}.html").write_text('{% url "admin:index" %}')
+    project.run("pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", "tests/core", code=0)
 
 
 @pytest.mark.parametrize("name", [grouped(framework) for framework in FRAMEWORKS])

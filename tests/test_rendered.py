@@ -202,9 +202,9 @@ def with_orders(project: Project, directory: Path, framework: str) -> Project:
     orders = Path(shutil.copytree(copy.package / "items", copy.package / "orders"))
     for file in orders.glob("*.py"):
         file.write_text(file.read_text().replace("Item", "Order").replace("item", "order"))
-    replace(orders / "schemas.py", "schemas import Input", "schemas import Id, Input")
-    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Id\n")
-    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Id = 1\n')
+    replace(orders / "schemas.py", "schemas import Input", "schemas import Input, Reference")
+    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Reference\n")
+    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Reference = 1\n')
     replace(orders / "schemas.py", "    name: str\n", "    name: str\n    item_id: int\n")
     shutil.copy(HERE / framework / "test_orders.py", copy.path / "tests")
     return copy

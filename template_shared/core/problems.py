@@ -8,7 +8,6 @@ type Problem = dict[str, Any]
 type FieldError = dict[str, str]
 
 CONTENT_TYPE = "application/problem+json"
-UNREADABLE = "There was an error parsing the body"
 DETAILS = {
     401: "Authentication is required.",
     415: "The body's media type is not supported; send application/json.",

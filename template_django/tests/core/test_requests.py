@@ -1,5 +1,6 @@
 """Every request has an id, a line in the log, and an allowed host."""
 
+import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ import structlog
 from django.conf import settings as project
 from django.test import Client
 from pytest_django import Settings
+
+from . import probe
 
 pytestmark = pytest.mark.urls("tests.core.probe")
 
@@ -104,6 +107,38 @@ def test_an_exception_is_logged_once_with_its_request(client: Client, log_lines:
     assert error["request_id"] == request["request_id"] == "abc"
     assert re.fullmatch("[0-9a-f]{32}", str(error["trace_id"]))
     assert error["trace_id"] == request["trace_id"]
+
+
+def test_djangos_messages_name_the_route_too(client: Client, log_lines: LogLines) -> None:
+    client.raise_request_exception = False
+    probe.to_raise.append(RuntimeError())
+    client.get("/links/hunter2")
+    Client(enforce_csrf_checks=True).post("/links/hunter2")
+    failed, _, forbidden, _ = lines = log_lines()
+    assert failed["event"] == "Internal Server Error: /links/<token>"
+    assert forbidden["event"] == "Forbidden (CSRF cookie not set.): /links/<token>"
+    assert "hunter2" not in str(lines)
+
+
+def test_requests_to_runserver_are_logged_once(
+    log_lines: LogLines, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = logging.getLogger("django.server")
+    server.error('"%s" %s %s', "GET /?token=hunter2 HTTP/1.1", "500", "9")
+    server.error("You're accessing the development server over HTTPS")
+    assert [line["event"] for line in log_lines()] == [
+        "You're accessing the development server over HTTPS"
+    ]
+    assert capfd.readouterr().err == ""
+
+
+def test_fields_of_ones_own_are_logged_unless_they_name_secrets(log_lines: LogLines) -> None:
+    plain = {"request": "r-1", "secretary": "Ann", "session_length": 7, "tokens_used": 7}
+    secret = {"client_secret": "hunter2", "secretKey": "hunter2", "session_id": "hunter2"}
+    structlog.get_logger(__name__).info("own", **plain, **secret)
+    [line] = log_lines()
+    assert plain.items() <= line.items()
+    assert [line[name] for name in secret] == ["[redacted]"] * 3
 
 
 @pytest.mark.parametrize(

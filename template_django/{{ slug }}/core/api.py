@@ -16,7 +16,7 @@ from ninja.renderers import BaseRenderer
 from pydantic_core import to_json
 
 from .errors import EXCEPTION_HANDLERS, json_response
-from .problems import PROBLEM_RESPONSE, UNREADABLE
+from .problems import PROBLEM_RESPONSE
 
 JSON = re.compile(r"application/(.+\+)?json")
 
@@ -25,12 +25,10 @@ class StrictParser(Parser):
     """Accept only JSON bodies: browsers send some others cross-site without a CORS preflight."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        if not JSON.fullmatch(request.content_type or ""):
+        # A field of a form, beside files, has no media type of its own: None.
+        if not (request.content_type is None or JSON.fullmatch(request.content_type)):
             raise HttpError(415, "")
-        try:
-            return super().parse_body(request)
-        except (ValueError, RecursionError):
-            raise HttpError(400, UNREADABLE) from None
+        return super().parse_body(request)
 
 
 class JSONRenderer(BaseRenderer):

@@ -1,4 +1,4 @@
-"""Errors: problem details for the API and the probes, Django's pages for all other URLs."""
+"""Errors: problem details for the API, Django's pages for all other URLs."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -19,15 +19,13 @@ from .database import is_unavailable
 from .postgres import is_unstorable
 from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
 
-
-@csp_override({"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE]})
-def _strict_response(_: HttpRequest | None, **options: Any) -> HttpResponse:
-    return HttpResponse(**options)
+_strict = csp_override({"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE]})(HttpResponse)
 
 
-def json_response(**options: Any) -> HttpResponse:
+def json_response(content: bytes = b"", **options: Any) -> HttpResponse:
     """Return a response whose policy forbids loading any resource, unless SECURE_CSP is empty."""
-    return _strict_response(None, **options) if settings.SECURE_CSP else HttpResponse(**options)
+    kind = _strict if settings.SECURE_CSP else HttpResponse
+    return kind(content, **options)
 
 
 def problem_response(
@@ -37,9 +35,8 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Return problem details (RFC 9457)."""
-    content = to_json(problem(status, detail, errors))
     headers = {"Content-Type": CONTENT_TYPE, **(headers or {})}
-    return json_response(content=content, status=status, headers=headers)
+    return json_response(to_json(problem(status, detail, errors)), status=status, headers=headers)
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -54,7 +51,7 @@ def is_api(request: HttpRequest) -> bool:
 def _respond(
     status: int, page: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **options: Any
 ) -> HttpResponse:
-    if is_api(request) or request.path_info.startswith(("/health/", "/metrics")):
+    if is_api(request):
         return problem_response(status)
     response = page(request, *args, **options)
     response.status_code = status

@@ -12,8 +12,7 @@ from django.conf import settings
 from django.contrib.admindocs.views import simplify_regex
 from django.core.signals import request_finished
 from django.db import connection
-from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -44,10 +43,8 @@ class RequestIdMiddleware(Middleware):
         return response
 
 
-@receiver(request_finished)
-def forget_request(**_: object) -> None:
-    """Unbind the ids. Middleware would be too early: it returns before a response is streamed."""
-    clear_contextvars()
+# Middleware would be too early: it returns before a response is streamed.
+request_finished.connect(lambda **_: clear_contextvars(), weak=False)
 
 
 class HealthMiddleware(Middleware):
@@ -88,11 +85,12 @@ class TelemetryMiddleware(Middleware):
 
 
 class ApiMethodsMiddleware(Middleware):
-    """Allow HEAD wherever Django Ninja allows GET, and return problem details for 405 and 411."""
+    """Allow HEAD wherever Django Ninja allows GET, return problem details for 405, and refuse chunked bodies."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if {"wsgi.input", "HTTP_TRANSFER_ENCODING"} <= request.META.keys():
-            return problem_response(411)  # Django would find an empty body
+            # Django would find an empty body.
+            return problem_response(411) if is_api(request) else HttpResponse(status=411)
         response = self.get_response(request)
         if not isinstance(response, HttpResponseNotAllowed) or not is_api(request):
             return response

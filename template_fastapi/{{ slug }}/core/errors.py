@@ -57,7 +57,7 @@ async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
 async def invalid_request(_: Request, error: RequestValidationError) -> Response:
     errors = error.errors()
     if isinstance(error.__cause__, JSONDecodeError):
-        return ProblemResponse(problem(400, problems.UNREADABLE))
+        return ProblemResponse(problem(400, "There was an error parsing the body"))
     # If the Content-Type is not JSON, FastAPI leaves the body as bytes.
     if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in errors):
         return ProblemResponse(problem(415))

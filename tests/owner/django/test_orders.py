@@ -29,3 +29,9 @@ def test_an_item_that_does_not_exist_is_refused(client: Client, item: int, item_
         client.patch(order["Location"], {"item_id": item_id}, JSON),
     ):
         assert response.status_code == 422
+
+
+def test_the_id_of_an_item_is_a_number(client: Client, item: int) -> None:
+    for item_id in (str(item), True):
+        new = {"name": "First", "item_id": item_id}
+        assert client.post("/api/orders", new, JSON).status_code == 422

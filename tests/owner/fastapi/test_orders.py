@@ -27,3 +27,9 @@ async def test_an_item_that_does_not_exist_is_refused(
     assert (await client.post("/api/orders", json=new)).status_code == 422
     change = {"item_id": item_id}
     assert (await client.patch(order.headers["Location"], json=change)).status_code == 422
+
+
+async def test_the_id_of_an_item_is_a_number(client: AsyncClient, item: int) -> None:
+    for item_id in (str(item), True):
+        new = {"name": "First", "item_id": item_id}
+        assert (await client.post("/api/orders", json=new)).status_code == 422
