@@ -159,22 +159,22 @@ class AllowedHosts:
         self.check = TrustedHostMiddleware(self.accept, sorted(hosts), www_redirect=False)
         self.refusal = ProblemResponse(problem(400, "This service does not serve that host name."))
 
-    async def accept(self, scope: Scope, _: Receive, __: Send) -> None:
-        scope["is_host_allowed"] = True
-
-    async def drop(self, _: Message) -> None: ...
+    async def accept(self, *_: object) -> None: ...
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or is_exempt(scope):
-            await self.app(scope, receive, send)
-            return
-        await self.check(scope, receive, self.drop)  # Starlette refuses with plain text
-        answer = self.app if scope.pop("is_host_allowed", False) else self.refusal
+        answer = self.app
+
+        async def refuse(_: Message) -> None:
+            nonlocal answer
+            answer = self.refusal  # Starlette's is plain text
+
+        if scope["type"] != "lifespan" and not is_exempt(scope):
+            await self.check(scope, receive, refuse)
         await answer(scope, receive, send)
 
 
 @lru_cache(1000)
-def routes_to(endpoint: int, app: Starlette) -> list[RouteContext]:
+def routes_to(endpoint: int, count: int, app: Starlette) -> list[RouteContext]:
     return [route for route in iter_route_contexts(app.routes) if id(route.endpoint) == endpoint]
 
 
@@ -182,8 +182,8 @@ def route_of(app: Starlette, scope: Scope) -> str:
     """Return the declared path of the matched route or mount, with placeholders, or "unmatched"."""
     if "app_root_path" in scope:  # in a mounted application
         routes = list(iter_route_contexts(app.routes))
-    else:
-        routes = routes_to(id(scope["endpoint"]), app) if "endpoint" in scope else []
+    elif not (routes := routes_to(id(scope.get("endpoint", app)), len(app.routes), app)):
+        return str(getattr(scope.get("route"), "path_format", "unmatched"))  # main.py's default
     if len(routes) == 1:
         return routes[0].path_format or "unmatched"
     original = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
