@@ -1,22 +1,18 @@
 """Exception handlers: every error of the API becomes a problem (RFC 9457)."""
 
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError
 from typing import Any
 
 import structlog
-from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.requests import HTTPConnection
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
@@ -54,12 +50,10 @@ async def http_exception(request: Request, error: HTTPException) -> Response:
     detail: object = error.detail
     if status in {204, 304}:  # these have no body
         return Response(status_code=status, headers=headers)
-    body = problem(status, str(detail))
-    if not isinstance(detail, str):
-        body["detail"] = detail  # any JSON value
+    body = problem(status, str(detail)) | ({} if isinstance(detail, str) else {"detail": detail})
     response = ProblemResponse(body, headers)
     if status == 405:  # Starlette names only the methods of the first route with this path
-        methods: dict[Match, set[str]] = defaultdict(set)
+        methods: dict[Match, set[str]] = {match: set() for match in Match}
         for route in iter_route_contexts(request.app.routes):
             methods[route.matches(request.scope)[0]].update(route.methods or ())
         if methods[Match.PARTIAL] and not methods[Match.FULL]:  # otherwise an endpoint refuses
@@ -69,15 +63,14 @@ async def http_exception(request: Request, error: HTTPException) -> Response:
 
 
 async def invalid_request(request: Request, error: RequestValidationError) -> Response:
-    errors = error.errors()
     if isinstance(error.__cause__, JSONDecodeError):
         return ProblemResponse(problem(400, problems.UNREADABLE))
     # If the Content-Type is not JSON, FastAPI leaves the body as bytes.
-    if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in errors):
+    if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in error.errors()):
         field = request.scope["route"].body_field.field_info
         if field.media_type == "application/json":  # otherwise, the endpoint wants something else
             return ProblemResponse(problem(415))
-    return ProblemResponse(problem(422, errors=problems.field_errors(errors)))
+    return ProblemResponse(problem(422, errors=problems.field_errors(error.errors())))
 
 
 async def database_error(_: Request, error: Any) -> Response:
@@ -106,8 +99,8 @@ exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] =
     ServiceError: service_error,
     HTTPException: http_exception,
     RequestValidationError: invalid_request,
-    DBAPIError: database_error,
-    PoolTimeoutError: database_error,
+    exc.DBAPIError: database_error,
+    exc.TimeoutError: database_error,
     UnicodeEncodeError: database_error,
     ClientDisconnect: client_disconnect,
     Exception: unhandled_exception,
