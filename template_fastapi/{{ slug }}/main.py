@@ -4,7 +4,7 @@ import logging.config
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from . import docs, home
 from .core import database, errors, middleware, operations, problems, tracing
@@ -41,6 +41,7 @@ app = FastAPI(
     redoc_url=None,
     redirect_slashes=False,
     max_body_size=1024 * 1024,
+    dependencies=[Depends(errors.refuse_large_body)],
     # FastAPI's own spans take longer than ours, and its metrics are not for Prometheus.
     telemetry={"tracing": False, "metrics": False, "logs": False},
     responses={"default": problems.PROBLEM_RESPONSE},

@@ -12,9 +12,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if DIRECTORY:
     Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
-    # A killed worker leaves its gauge files behind; its replacement deletes them.
+    # A killed worker leaves its gauge files behind; on Linux, its replacement deletes them.
     for gauges in Path(DIRECTORY).glob("gauge_live*.db"):
-        if not Path("/proc", gauges.stem.rpartition("_")[2]).exists():
+        if Path("/proc/self").exists() and not Path("/proc", gauges.stem.split("_")[-1]).exists():
             gauges.unlink(missing_ok=True)
 
 # Clients can send any method, so unknown methods share one label.

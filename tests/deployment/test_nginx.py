@@ -299,20 +299,13 @@ def test_http_redirects_and_loses_nothing_of_the_address(tls: Nginx) -> None:
 
 def test_http_redirects_only_to_the_services_own_hosts(project: Path, upstream: Upstream, tmp_path: Path) -> None:
     make_certificate(tmp_path / "certificates")
-    hosts = "www.example.com, .example.org,*.example.net"
+    hosts = "www.example.com, .example.org"
     with nginx.running(project, tmp_path, [upstream.address], listen="https", hosts=hosts) as running:
-        for host in ("www.example.com", "WWW.example.com:8080", "example.org", "a.b.example.org", "www.example.net"):
+        for host in ("www.example.com", "WWW.example.com:8080", "example.org", "a.b.example.org"):
             answer = get(running.url, "/x?y", Host=host)
             assert answer.status == 308, host
             assert answer.headers["Location"] == f"https://{host.lower().partition(':')[0]}/x?y"
-        for host in (
-            "evil.example",
-            "example.com",
-            "www.example.com.evil.example",
-            "evilexample.org",
-            "example.net",
-            "x",
-        ):
+        for host in ("evil.example", "example.com", "www.example.com.evil.example", "evilexample.org", "x"):
             answer = get(running.url, "/x?y", Host=host)
             check_problem(answer, 400)
             assert "Location" not in answer.headers

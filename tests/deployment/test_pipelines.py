@@ -240,6 +240,27 @@ def test_production_waits_for_a_person(rendered: Rendered) -> None:
         assert [rule["when"] for rule in body["rules"]] == ["manual"]
 
 
+@pytest.mark.parametrize(("job", "given", "other"), [
+    ("machine", "DEPLOY_HOST", "HAS_CLUSTER"),
+    ("cluster", "KUBECONFIG_CONTENT", "HAS_MACHINE"),
+])  # fmt: skip
+def test_an_environment_may_lack_one_of_two_targets(
+    rendered: Rendered, tmp_path: Path, job: str, given: str, other: str
+) -> None:
+    """But not both, and none where there is one."""
+    github = yaml.safe_load(texts(rendered("django", "github", ("compose", "kubernetes")))["deploy.yml"])
+    step = github["jobs"][job]["steps"][-1]
+    assert {given, other} <= set(step["env"])
+    for value, skips in (("true", True), ("false", False)):
+        variables = os.environ | {given: "", other: value, "RUNNER_TEMP": str(tmp_path), "GITHUB_REF_NAME": "v1"}
+        command = ["bash", "-ec", step["run"]]  # where there is no deploy/, which fails unless it is skipped
+        done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0, "::notice::" in done.stdout) == (skips, skips), done.stderr
+    for target, name in (("compose", "machine"), ("kubernetes", "cluster")):
+        alone = yaml.safe_load(texts(rendered("django", "github", (target,)))["deploy.yml"])
+        assert "HAS_" not in str(alone["jobs"][name])
+
+
 def test_a_release_is_tried_before_it_is_published(rendered: Rendered) -> None:
     """It is built once, and gets its tag afterwards. In GitLab, buildx needs a context for TLS."""
     github = yaml.safe_load(texts(rendered("django", "github", ("compose",)))["release.yml"])

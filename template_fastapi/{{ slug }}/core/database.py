@@ -9,11 +9,8 @@ from typing import Annotated, Any
 import psycopg
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
-from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, NullPool, QueuePool, event
+from sqlalchemy import Connection, NullPool, event, exc
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from . import metrics, postgres, tracing
@@ -49,7 +46,7 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     )
     listen = partial(event.listen, engine.sync_engine)
     listen("before_cursor_execute", start_span)
-    listen("after_cursor_execute", end_span)
+    listen("after_cursor_execute", lambda connection, *_: connection.info.pop("span").end())
     listen("handle_error", handle_error)
     if is_sqlite:
         listen("connect", enforce_foreign_keys)
@@ -63,18 +60,12 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
 
 def enforce_foreign_keys(connection: Any, _: object) -> None:
     """SQLite checks foreign keys only on request."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+    connection.execute("PRAGMA foreign_keys = ON").close()
 
 
 def start_span(connection: Connection, _: object, statement: str, *__: object) -> None:
     """Trace a query if its request is traced."""
     connection.info["span"] = tracing.start_query(connection.dialect.name, statement)
-
-
-def end_span(connection: Connection, *_: object) -> None:
-    connection.info.pop("span").end()
 
 
 def replace_closed(_: object, entry: Any, __: object) -> None:
@@ -84,7 +75,7 @@ def replace_closed(_: object, entry: Any, __: object) -> None:
     if not connection.closed:
         poll.register(connection.fileno(), select.POLLIN)
     if connection.closed or poll.poll(0):
-        raise DisconnectionError
+        raise exc.DisconnectionError
 
 
 def handle_error(context: ExceptionContext) -> None:
@@ -99,15 +90,8 @@ def handle_error(context: ExceptionContext) -> None:
 def refuse_failed(connection: Connection) -> None:
     """Refuse to commit a failed transaction: PostgreSQL would roll it back without an error."""
     driver: Any = connection.connection.driver_connection
-    if driver.info.transaction_status == TransactionStatus.INERROR:
+    if driver.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
         raise RuntimeError("a statement has failed, so there is nothing to commit")
-
-
-def measure(engine: AsyncEngine) -> None:
-    """Record how many of the pool's connections are idle and used."""
-    if isinstance(engine.pool, QueuePool):
-        metrics.CONNECTIONS.labels("idle").set(engine.pool.checkedin())
-        metrics.CONNECTIONS.labels("used").set(engine.pool.checkedout())
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
@@ -122,9 +106,14 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
 
 
 async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """Give a request a session for reading, which is quicker: it commits each statement at once."""
+    """Give a request a session for reading. It is quicker as every statement commits on its own."""
     async with AsyncSession(connection.state.read_engine, **SESSION) as session:
+        event.listen(session.sync_session, "before_flush", refuse_changes)
         yield session
+
+
+def refuse_changes(*_: object) -> None:
+    raise RuntimeError("to change rows, an endpoint needs Session instead of ReadSession")
 
 
 # Scope "function" commits before the response is sent: a failed commit must not become a 201.
@@ -144,7 +133,7 @@ async def constraints(
     try:
         yield
         await session.flush()
-    except IntegrityError as error:
+    except exc.IntegrityError as error:
         code = error_code(error)
         if duplicate and code in UNIQUE:
             raise ConflictError(duplicate) from error
@@ -153,13 +142,13 @@ async def constraints(
         raise
 
 
-def error_code(error: DBAPIError) -> str:
+def error_code(error: exc.DBAPIError) -> str:
     """Return the SQLSTATE, or SQLite's name for the error."""
     return str(getattr(error.orig, "sqlstate", getattr(error.orig, "sqlite_errorname", "")))
 
 
-def is_unavailable(error: DBAPIError | PoolTimeoutError) -> bool:
+def is_unavailable(error: exc.DBAPIError | exc.TimeoutError) -> bool:
     """Return whether a retry may succeed."""
-    if isinstance(error, PoolTimeoutError) or isinstance(error.orig, psycopg.OperationalError):
+    if isinstance(error, exc.TimeoutError) or isinstance(error.orig, psycopg.OperationalError):
         return True
     return error_code(error) in {postgres.READ_ONLY, "SQLITE_BUSY", "SQLITE_LOCKED"}

@@ -6,17 +6,15 @@ from json import JSONDecodeError
 from typing import Any
 
 import structlog
-from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.requests import ClientDisconnect
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.routing import Match
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from . import database, postgres, problems
 from .logging import REQUEST_ID_HEADER, request_id_from
@@ -31,37 +29,48 @@ class ProblemResponse(JSONResponse):
     def __init__(self, body: Problem, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(body, body["status"], headers)
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Without a limit, because Starlette replaces any response to a too large body.
+        await RequestBodyLimitMiddleware(super().__call__, sys.maxsize)(scope, receive, send)
+
+
+async def refuse_large_body(connection: HTTPConnection) -> None:
+    """Refuse a body before an endpoint that does not read it can do anything."""
+    limit = connection.scope.get(MAX_BODY_SIZE_SCOPE_KEY, sys.maxsize)
+    if int(connection.headers.get("content-length", 0)) > limit:
+        raise HTTPException(413)
+
 
 async def service_error(_: Request, error: ServiceError) -> Response:
     return ProblemResponse(problem(error.status, str(error)), error.headers)
 
 
-async def http_exception(request: Request, error: HTTPException) -> ASGIApp:
+async def http_exception(request: Request, error: HTTPException) -> Response:
     status, headers = error.status_code, error.headers
     detail: object = error.detail
     if status in {204, 304}:  # these have no body
         return Response(status_code=status, headers=headers)
-    if status == 405:  # Starlette names only the methods of the first route with this path
-        routes = iter_route_contexts(request.app.routes)
-        found = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
-        methods = {method for route in found for method in route.methods or ()}
-        headers = {**(headers or {}), "Allow": ", ".join(sorted(methods))}
-    body = problem(status, str(detail))
-    if not isinstance(detail, str):
-        body["detail"] = detail  # any JSON value
+    body = problem(status, str(detail)) | ({} if isinstance(detail, str) else {"detail": detail})
     response = ProblemResponse(body, headers)
-    # Starlette replaces any response to a too large body with plain text, unless the limit is raised.
-    return RequestBodyLimitMiddleware(response, sys.maxsize) if status == 413 else response
+    if status == 405:  # Starlette names only the methods of the first route with this path
+        methods: dict[Match, set[str]] = {match: set() for match in Match}
+        for route in iter_route_contexts(request.app.routes):
+            methods[route.matches(request.scope)[0]].update(route.methods or ())
+        if methods[Match.PARTIAL] and not methods[Match.FULL]:  # otherwise an endpoint refuses
+            response.headers["Allow"] = ", ".join(sorted(methods[Match.PARTIAL]))
+        response.headers.setdefault("Allow", "GET, HEAD")  # of static files
+    return response
 
 
-async def invalid_request(_: Request, error: RequestValidationError) -> Response:
-    errors = error.errors()
+async def invalid_request(request: Request, error: RequestValidationError) -> Response:
     if isinstance(error.__cause__, JSONDecodeError):
         return ProblemResponse(problem(400, "There was an error parsing the body"))
     # If the Content-Type is not JSON, FastAPI leaves the body as bytes.
-    if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in errors):
-        return ProblemResponse(problem(415))
-    return ProblemResponse(problem(422, errors=problems.field_errors(errors)))
+    if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in error.errors()):
+        field = request.scope["route"].body_field.field_info
+        if field.media_type == "application/json":  # otherwise, the endpoint wants something else
+            return ProblemResponse(problem(415))
+    return ProblemResponse(problem(422, errors=problems.field_errors(error.errors())))
 
 
 async def database_error(_: Request, error: Any) -> Response:
@@ -90,8 +99,8 @@ exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] =
     ServiceError: service_error,
     HTTPException: http_exception,
     RequestValidationError: invalid_request,
-    DBAPIError: database_error,
-    PoolTimeoutError: database_error,
+    exc.DBAPIError: database_error,
+    exc.TimeoutError: database_error,
     UnicodeEncodeError: database_error,
     ClientDisconnect: client_disconnect,
     Exception: unhandled_exception,

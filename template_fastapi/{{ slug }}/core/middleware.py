@@ -2,24 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from operator import itemgetter
 from time import perf_counter
 
 import structlog
 from fastapi.routing import RouteContext, iter_route_contexts
+from sqlalchemy import QueuePool
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import database, metrics, tracing
+from . import metrics, tracing
 from .errors import ProblemResponse
 from .logging import REQUEST_ID_HEADER, request_id_from
 from .problems import problem
 
 # Probes and Prometheus use an instance's IP address, and are too frequent to be recorded.
 EXEMPT = frozenset({"/health/live", "/health/ready", "/metrics"})
-SECURITY_HEADERS: Mapping[str, str] = {
+SECURITY_HEADERS: Mapping[str, str] = {  # change one with `headers=SECURITY_HEADERS | {…}`
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",  # not for pages
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -42,8 +44,7 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
+            return await self.app(scope, receive, send)
         headers, method, status = Headers(scope=scope), scope.get("method", "GET"), 500
         request_id, application = request_id_from(headers.get(REQUEST_ID_HEADER)), scope["app"]
         # They stay bound afterwards, because the server logs unhandled exceptions later.
@@ -61,8 +62,7 @@ class RequestContext:
             await send(message)
 
         if is_exempt(scope):
-            await self.app(scope, receive, send_with_id)
-            return
+            return await self.app(scope, receive, send_with_id)
         attributes = {"http.request.method": method, "url.path": scope["path"]}
         with tracing.request_span(method, headers, attributes) as span:
             scope["state"]["log_context"] = structlog.contextvars.get_contextvars()
@@ -86,8 +86,7 @@ class RequestLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or is_exempt(scope):
-            await self.app(scope, receive, send)
-            return
+            return await self.app(scope, receive, send)
         application, start, statuses = scope["app"], perf_counter(), list[int]()
         self.begin()
 
@@ -116,15 +115,14 @@ class Metrics(RequestLog):
     def end(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         metrics.ACTIVE.dec()
         metrics.observe(scope["method"], route, status, seconds)
-        if engine := scope["state"].get("engine"):
-            database.measure(engine)
+        pool = getattr(scope["state"].get("engine"), "pool", None)
+        if isinstance(pool, QueuePool):
+            metrics.CONNECTIONS.labels("idle").set(pool.checkedin())
+            metrics.CONNECTIONS.labels("used").set(pool.checkedout())
 
 
 class SecurityHeaders:
-    """Add headers that restrict browsers, unless the response already has them.
-
-    Change one with `headers=SECURITY_HEADERS | {"X-Frame-Options": "SAMEORIGIN"}`.
-    """
+    """Add headers that restrict browsers, unless the response already has them."""
 
     def __init__(
         self, app: ASGIApp, *, hsts: bool, headers: Mapping[str, str] = SECURITY_HEADERS
@@ -156,25 +154,22 @@ class AllowedHosts:
         hosts = {host.removeprefix(".") for host in allowed_hosts}
         hosts |= {f"*{host}" for host in allowed_hosts if host.startswith(".")}
         hosts |= {f"{host}." for host in hosts if host != "*"}  # a name may end with a dot
-        self.check = TrustedHostMiddleware(self.accept, sorted(hosts), www_redirect=False)
+        self.check = TrustedHostMiddleware(Response(), sorted(hosts), www_redirect=False)
         self.refusal = ProblemResponse(problem(400, "This service does not serve that host name."))
 
-    async def accept(self, scope: Scope, _: Receive, __: Send) -> None:
-        scope["is_host_allowed"] = True
-
-    async def drop(self, _: Message) -> None: ...
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or is_exempt(scope):
-            await self.app(scope, receive, send)
-            return
-        await self.check(scope, receive, self.drop)  # Starlette refuses with plain text
-        answer = self.app if scope.pop("is_host_allowed", False) else self.refusal
-        await answer(scope, receive, send)
+        statuses: list[int] = []
+
+        async def keep(message: Message) -> None:
+            statuses.append(message.get("status", 0))
+
+        if scope["type"] != "lifespan" and not is_exempt(scope):
+            await self.check(scope, receive, keep)  # Starlette refuses with plain text
+        await (self.refusal if 400 in statuses else self.app)(scope, receive, send)
 
 
 @lru_cache(1000)
-def routes_to(endpoint: int, app: Starlette) -> list[RouteContext]:
+def routes_to(endpoint: int, count: int, app: Starlette) -> list[RouteContext]:
     return [route for route in iter_route_contexts(app.routes) if id(route.endpoint) == endpoint]
 
 
@@ -182,11 +177,10 @@ def route_of(app: Starlette, scope: Scope) -> str:
     """Return the declared path of the matched route or mount, with placeholders, or "unmatched"."""
     if "app_root_path" in scope:  # in a mounted application
         routes = list(iter_route_contexts(app.routes))
-    else:
-        routes = routes_to(id(scope["endpoint"]), app) if "endpoint" in scope else []
+    elif not (routes := routes_to(id(scope.get("endpoint", app)), len(app.routes), app)):
+        return str(getattr(scope.get("route"), "path_format", "unmatched"))  # main.py's default
     if len(routes) == 1:
         return routes[0].path_format or "unmatched"
     original = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
-    matches = [(route.matches(original)[0].value, route.path_format) for route in routes]
-    match, path = max(matches, default=(0, ""), key=itemgetter(0))
-    return path if match and path else "unmatched"
+    found = (route.path_format for route in routes if route.matches(original)[0] != Match.NONE)
+    return next(found, None) or "unmatched"

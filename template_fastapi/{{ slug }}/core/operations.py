@@ -29,8 +29,7 @@ async def ready(request: Request) -> JSONResponse:
             await connection.execute(text("SELECT 1"))
     except Exception:
         logger.exception("health check failed", check="database")
-        body = {"status": "unavailable", "checks": {"database": "failed"}}
-        return JSONResponse(body, status_code=503)
+        return JSONResponse({"status": "unavailable", "checks": {"database": "failed"}}, 503)
     return JSONResponse({"status": "ok", "checks": {"database": "ok"}})
 
 

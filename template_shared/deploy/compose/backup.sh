@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a backup of the database, and of uploaded files if there are any, and prints its directory.
+# Makes a backup of all data, and prints its directory.
 #
 # Usage: bash backup.sh [--kind NAME]
 #

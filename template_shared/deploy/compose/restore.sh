@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Restores a backup of the database and of uploaded files. Everything newer is lost.
+# Restores a backup of all data. Everything newer is lost.
 #
 # Usage: bash restore.sh [--yes] BACKUP
 #        bash restore.sh [--yes] --undo
