@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from groundplan.project import in_repository
+from tests.decision.engine import WEB_PRODUCTS
 from tests.tools import FRAMEWORKS, QUESTIONNAIRE, ROOT, commit_all, groundplan, groundplan_here, render, run, tree
 
 PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.yml"))
@@ -562,7 +563,7 @@ def test_presets_lists_one_for_each_product(template: Path) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_leads_somewhere(template: Path, preset: str) -> None:
     decision = decide(template, "--preset", preset)
-    assert (decision["recommended"] == "neither") is (preset in {"script", "pipeline"})
+    assert (decision["recommended"] == "neither") is (preset not in WEB_PRODUCTS)
 
 
 @pytest.mark.parametrize("licence", ["proprietary", "mit", "apache", "bsd"])

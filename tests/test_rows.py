@@ -18,6 +18,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=title)
 
 # The slow tests of a project run in the first row with each combination of these answers, which is always checked.
 STACK = ("framework", "server")
+DJANGO_TAGS = {"endif", "if", "load", "static", "url"}
 # The files that say how a project is made, or run its updates.
 NAMES_THE_COMMAND = {
     ".copier-answers.yml",
@@ -41,7 +42,10 @@ def test_files(row: Row, template: Path, tmp_path: Path) -> None:
     for name, content in tree(project).items():
         text = content.decode()
         assert not name.endswith(".jinja")
-        if "/templates/" not in name:  # Django's own templates look like the template's
+        if "/templates/" in name:  # Django's own templates look like the template's
+            assert set(re.findall(r"\{[%#]-?\s*(\w*)", text)) <= DJANGO_TAGS, name
+            assert "-%}" not in text, name
+        else:
             assert not re.search(r"\{%|%\}|\{#|\bjinja\b", text), name
             # `{{ name }}`, but neither GitHub's `${{ name }}`, Prometheus's `{{ $name }}`, the nonce of a Django page
             # that the README explains, nor an f-string's `{{`
