@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 # PostgreSQL cannot store NUL characters.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
-# A row's id in a path; a larger number would be an error of the database. In bodies, use Reference.
+# A row's id in a path; a larger number would be a database error. In bodies, use Reference.
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 

@@ -1,7 +1,7 @@
 """Calls to other services.
 
 A client keeps its connections: create one for many calls, for example in the lifespan of main.py.
-If it follows redirects, the services that these lead to get the trace and the request id as well.
+If it follows redirects, their targets also receive the trace and the request id.
 """
 
 from typing import Any

@@ -42,7 +42,7 @@ app = FastAPI(
     redirect_slashes=False,
     max_body_size=1024 * 1024,
     dependencies=[Depends(errors.refuse_large_body)],
-    # FastAPI's own spans take longer than ours, and its metrics are not for Prometheus.
+    # FastAPI's own spans take longer than the template's, and its metrics are not for Prometheus.
     telemetry={"tracing": False, "metrics": False, "logs": False},
     responses={"default": problems.PROBLEM_RESPONSE},
     exception_handlers=errors.exception_handlers,
@@ -60,7 +60,7 @@ app.include_router(operations.router)
 app.include_router(items.router)
 if environment.api_docs:
     app.include_router(docs.router)
-# The default runs if no route matches, so a route of yours for / replaces these pages.
+# The default runs if no route matches, so your own route for / replaces these pages.
 if environment.environment == "development":
     app.router.default = home.router
 elif environment.api_docs:

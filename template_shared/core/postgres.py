@@ -43,7 +43,7 @@ def parameters(url: str) -> dict[str, Any]:
 
 
 def is_unstorable(error: object) -> bool:
-    """Return whether a text contains NUL or half a character, which PostgreSQL cannot store."""
+    """Return whether a text contains NUL or a lone surrogate, which PostgreSQL cannot store."""
     if isinstance(error, UnicodeEncodeError):
         return error.reason == "surrogates not allowed"
     state = getattr(error, "sqlstate", "")  # None: the driver's own error, whose text has no SQL

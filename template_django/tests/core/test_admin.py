@@ -16,7 +16,7 @@ models = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
 def address(model: type[Model], page: str, *args: object) -> str:
-    """Find a page about a model."""
+    """Return the URL of an admin page for a model."""
     options = model._meta
     return reverse(f"admin:{options.app_label}_{options.model_name}_{page}", args=args)
 

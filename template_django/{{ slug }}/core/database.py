@@ -17,19 +17,19 @@ from .problems import ConflictError, InvalidError
 
 
 def from_url(url: str, pool_size: int) -> dict[str, Any]:
-    """Return an entry of DATABASES. The metrics and the probe concern the entry `default`."""
+    """Return an entry of DATABASES. Metrics and the readiness probe cover only `default`."""
     if url.startswith("sqlite:///"):
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": url.removeprefix("sqlite:///"),
-            # By default, a transaction that reads before it writes does not wait for other writers.
+            # By default, a transaction that reads before it writes fails while another one writes.
             "OPTIONS": {"transaction_mode": "IMMEDIATE"},
         }
     options = postgres.parameters(url)
     options["pool"] = {
         "min_size": 1,
         "max_size": pool_size,
-        "timeout": 2,  # seconds; requests wait only if the database is down, and block threads
+        "timeout": 2,  # seconds; requests wait only if the database is down, each in a thread
         "reconnect_timeout": postgres.POOL_TIMEOUT,
         "check": refuse_closed,
     }

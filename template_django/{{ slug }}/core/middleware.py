@@ -89,7 +89,7 @@ class ApiMethodsMiddleware(Middleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if {"wsgi.input", "HTTP_TRANSFER_ENCODING"} <= request.META.keys():
-            # Django would find an empty body.
+            # Django would read an empty body.
             return problem_response(411) if is_api(request) else HttpResponse(status=411)
         response = self.get_response(request)
         if not isinstance(response, HttpResponseNotAllowed) or not is_api(request):

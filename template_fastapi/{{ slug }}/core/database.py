@@ -41,7 +41,7 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite") if is_sqlite else address,
         connect_args=arguments,
-        hide_parameters=True,  # errors are logged; PostgreSQL's own messages may still have values
+        hide_parameters=True,  # errors are logged; PostgreSQL's messages may still contain values
         **(pool if pool_size else {"poolclass": NullPool}),
     )
     listen = partial(event.listen, engine.sync_engine)
@@ -106,7 +106,7 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
 
 
 async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """Give a request a session for reading. It is quicker as every statement commits on its own."""
+    """Give a request a session for reading, which is faster: every statement commits on its own."""
     async with AsyncSession(connection.state.read_engine, **SESSION) as session:
         event.listen(session.sync_session, "before_flush", refuse_changes)
         yield session

@@ -30,12 +30,12 @@ class ProblemResponse(JSONResponse):
         super().__init__(body, body["status"], headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Without a limit, because Starlette replaces any response to a too large body.
+        # No limit here: otherwise Starlette would replace this response if the body is too large.
         await RequestBodyLimitMiddleware(super().__call__, sys.maxsize)(scope, receive, send)
 
 
 async def refuse_large_body(connection: HTTPConnection) -> None:
-    """Refuse a body before an endpoint that does not read it can do anything."""
+    """Refuse a large body before the endpoint runs, even if the endpoint does not read it."""
     limit = connection.scope.get(MAX_BODY_SIZE_SCOPE_KEY, sys.maxsize)
     if int(connection.headers.get("content-length", 0)) > limit:
         raise HTTPException(413)
@@ -88,7 +88,7 @@ async def client_disconnect(_: Request, __: ClientDisconnect) -> Response:
 
 async def unhandled_exception(request: Request, _: Exception) -> Response:
     """Return 500. Starlette raises the exception again, and the server logs it."""
-    # Middleware of yours may raise outside RequestContext, or run it in another task.
+    # Your own middleware may raise outside RequestContext, or run it in another task.
     ids = {"request_id": getattr(request.state, "request_id", "") or request_id_from(None)}
     ids |= getattr(request.state, "log_context", {})
     structlog.contextvars.bind_contextvars(**ids)

@@ -72,7 +72,7 @@ files deploy || fail "the files could not be prepared"
 # the instance can stop. If the new one does not become healthy, the flag stays. Unchanged containers need no flag.
 in_nginx() {
     [ -z "$(docker compose ps --quiet nginx)" ] || whole docker compose exec -T nginx sh -c "$1" ||
-        say "warning: nginx does not run"
+        say "warning: nginx is not running"
 }
 replace() {
     if [[ $1 = web-[ab] ]] && ! docker compose up --dry-run --detach --no-deps "$1" 2>&1 | grep --quiet ' Running$'; then
