@@ -92,7 +92,7 @@ def test_the_scoreboard_says_what_is_recommended_and_what_would_turn_it(product:
     for change in decision["certainty"]["changes"]:
         assert words(change["criterion"], change["to"]) in text or decision["close"]
     assert "sell services" in text
-    assert decision["cost_of_change"] in text
+    assert f"{decision['cost_of_change']}, says {CRITERIA['costs_source']}." in text
     for warning in decision["know_before"]:
         assert in_one_line(warning) in text
 
@@ -114,10 +114,10 @@ def test_the_prompt_has_the_weightiest_reasons_and_the_strongest_against(product
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (answers_for("cms"), "Django, firmly: 20 points to 0; no three other answers would turn it."),
-        (answers_for("client_backend"), "FastAPI, clearly: 8 points to 1; two other answers would turn it."),
-        (answers_for("rest_api"), "FastAPI, a close call: 5 points to 1; one other answer would turn it."),
-        (TIE, "Django, a close call: 5 points to 5, and it wins ties; one other answer would turn it."),
+        (answers_for("cms"), "Django, firmly: 20 points to 0; no three other answers would reverse it."),
+        (answers_for("client_backend"), "FastAPI, clearly: 8 points to 1; two other answers would reverse it."),
+        (answers_for("rest_api"), "FastAPI, a close call: 5 points to 1; one other answer would reverse it."),
+        (TIE, "Django, a close call: 5 points to 5, and it wins ties; one other answer would reverse it."),
     ],
 )
 def test_the_scoreboard_says_how_certain_the_result_is(answers: Answers, words: str) -> None:
@@ -204,6 +204,8 @@ def test_the_record_is_markdown_that_holds_everything(product: str, framework: s
     for contradiction in CRITERIA["contradictions"]:
         assert f"- {contradiction['text']}\n" in text
     assert text.endswith("\n")
+    assert f"{decision['cost_of_change']}, says {CRITERIA['costs_source']}." in text or not decision["cost_of_change"]
+    assert "Sources: ." not in text
     assert "\n\n\n" not in text
     assert not text.endswith("\n\n")
     assert not re.search(r"[ \t]+$", text, re.MULTILINE)
