@@ -221,7 +221,7 @@ def test_a_second_resource_refers_to_the_first(framework: str, project: Project,
         "    quantity",
         '    item = models.ForeignKey("items.Item", on_delete=models.PROTECT)\n    quantity',
     )
-    replace(orders / "services.py", "constraints(duplicate", 'constraints(missing="There is no such item.", duplicate')
+    replace(orders / "services.py", "constraints(duplicate", 'constraints(missing="Item not found.", duplicate')
     replace(package / "items" / "services.py", "    get_item(item_id, lock=True).delete()", DELETE)
     items = f'    "{package.name}.items",\n'
     replace(package / "settings.py", items, items + items.replace("items", "orders"))
@@ -243,7 +243,7 @@ def test_a_second_package_refers_to_the_first(framework: str, project: Project, 
     )
     service = orders / "service.py"
     service.write_text(
-        service.read_text().replace("(session, duplicate", '(session, missing="There is no such item.", duplicate')
+        service.read_text().replace("(session, duplicate", '(session, missing="Item not found.", duplicate')
     )
     replace(package / "models.py", "import Item\n", "import Item\nfrom .orders.models import Order\n")
     replace(package / "models.py", '"Item"]', '"Item", "Order"]')

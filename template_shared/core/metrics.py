@@ -33,7 +33,7 @@ CONNECTIONS = Gauge(
     "db_client_connection_count", "Database connections.", ["state"], multiprocess_mode="livesum"
 )
 MAX_CONNECTIONS = Gauge(
-    "db_client_connection_max", "Maximum number of database connections.", multiprocess_mode="livesum"
+    "db_client_connection_max", "Maximum database connections.", multiprocess_mode="livesum"
 )
 
 

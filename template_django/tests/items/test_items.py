@@ -100,7 +100,7 @@ def test_names_are_unique(client: Client) -> None:
     assert created.status_code == 409
     renamed = client.patch(f"{ITEMS}/{other['id']}", {"name": "Lamp"}, JSON)
     assert renamed.status_code == 409
-    assert renamed.json()["detail"] == "There is already an item with this name."
+    assert renamed.json()["detail"] == "An item with this name already exists."
     assert client.get(ITEMS).json()["total"] == 2
 
 
@@ -160,4 +160,4 @@ def test_an_impossible_identifier_is_refused(client: Client, item_id: str) -> No
 def test_the_greatest_identifier_is_merely_unknown(client: Client) -> None:
     response = client.get(f"{ITEMS}/{2**63 - 1}")
     assert response.status_code == 404
-    assert response.json()["detail"] == "There is no such item."
+    assert response.json()["detail"] == "Item not found."

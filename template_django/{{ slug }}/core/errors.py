@@ -64,7 +64,7 @@ handler404 = partial(_respond, 404, defaults.page_not_found)
 
 
 def handler500(request: HttpRequest, **options: Any) -> HttpResponse:
-    """Return 500, or what the database's error means: 400 or 503."""
+    """Return 500, or 400 or 503 for some database errors."""
     error = sys.exception()
     if is_unstorable(error) or (error and is_unstorable(error.__cause__)):
         return handler400(request, error)

@@ -9,12 +9,12 @@ from .schemas import ItemCreate, ItemUpdate
 
 
 def get_item(item_id: int, *, lock: bool = False) -> Item:
-    """Find an item; with `lock`, no other transaction can change or delete it meanwhile."""
+    """Find an item; with `lock`, other requests wait before they change or delete it."""
     found = Item.objects.select_for_update() if lock else Item.objects
     try:
         return found.get(pk=item_id)
     except Item.DoesNotExist:
-        raise NotFoundError("There is no such item.") from None
+        raise NotFoundError("Item not found.") from None
 
 
 def create_item(values: ItemCreate) -> Item:
@@ -39,6 +39,6 @@ def delete_item(item_id: int) -> None:
 
 def _saved(item: Item) -> Item:
     # Only the database knows whether a name is free: another request may take it at any time.
-    with constraints(duplicate="There is already an item with this name."):
+    with constraints(duplicate="An item with this name already exists."):
         item.save()
     return item

@@ -17,7 +17,7 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
     def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":
             return AddIndex.database_forwards(self, app_label, schema_editor, *states)
-        if not schema_editor.connection.in_atomic_block:  # else Django explains what is missing
+        if not schema_editor.connection.in_atomic_block:  # otherwise Django raises a helpful error
             name = schema_editor.quote_name(self.index.name)
             schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         return super().database_forwards(app_label, schema_editor, *states)

@@ -12,7 +12,7 @@ from ..schemas import PageRequest
 from .models import Item
 from .schemas import ItemCreate, ItemUpdate
 
-DUPLICATE = "There is already an item with this name."
+DUPLICATE = "An item with this name already exists."
 
 
 async def list_items(session: AsyncSession, page: PageRequest) -> tuple[Sequence[Item], int]:
@@ -24,7 +24,7 @@ async def get_item(session: AsyncSession, item_id: int, *, lock: bool = False) -
     """Find an item; with `lock`, other requests wait before they change or delete it."""
     item = await session.get(Item, item_id, with_for_update=lock)
     if item is None:
-        raise NotFoundError("There is no such item.")
+        raise NotFoundError("Item not found.")
     return item
 
 

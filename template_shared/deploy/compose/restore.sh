@@ -4,8 +4,8 @@
 # Usage: bash restore.sh [--yes] BACKUP
 #        bash restore.sh [--yes] --undo
 #
-# BACKUP is a directory that backup.sh created. It is restored and migrated next to the current data; only then does the
-# service stop. The current data is deleted when the service is healthy again. If anything fails, or the script is
+# BACKUP is a directory that backup.sh created. It is restored and migrated next to the current data before the service
+# stops. The current data is deleted when the service is healthy again. If anything fails, or the script is
 # interrupted, the current data is put back.
 #
 # --undo  returns to the data from before a restore that was killed
