@@ -79,10 +79,15 @@ def test_the_scoreboard_says_what_is_recommended_and_what_would_turn_it(product:
     assert f"Recommended: {NAMES[decision['recommended']]}" in text
     for flip in decision["flips"]:
         becomes = {**NAMES, "neither": "Neither"}[flip["becomes"]]
-        opening = {"choice": "with any one of these answers", "fact": "if one of these facts were different"}
+        same = [each for each in decision["flips"] if all(each[key] == flip[key] for key in ("becomes", "kind"))]
+        openings = {
+            "choice": ("with this answer", "with any one of these answers"),
+            "fact": ("if this fact were different", "if one of these facts were different"),
+        }
+        opening = openings[flip["kind"]][len(same) > 1]
         known = CRITERIA["criteria"][flip["criterion"]]
         answer = re.escape(known["answers"][flip["to"]]["text"])
-        pattern = rf"{becomes}, {opening[flip['kind']]}: [^.]*{known['label']} \([^)]*{answer}"
+        pattern = rf"{becomes}, {opening}: [^.]*{known['label']} \([^)]*{answer}"
         assert re.search(pattern, text), flip
     if decision["alternative"]:
         assert decision["alternative"]["name"] in text
