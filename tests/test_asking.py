@@ -73,13 +73,13 @@ def test_an_answer_can_be_changed_and_the_later_ones_follow(start: Start, tmp_pa
     terminal.press(ENTER)
     terminal.until("[2 of 4] Which framework", "» FastAPI")
     terminal.press(UP, UP, ENTER)  # from the first choice to the last
-    terminal.until("These follow from your answers", "Product           A REST API")
+    terminal.until("These follow from your answers", "Kind of service   A REST API")
     terminal.press(DOWN, ENTER)
     terminal.until("What kind of service", "A data pipeline", "» A REST API")
     terminal.press(*[UP] * 5, ENTER)
-    terminal.until("Product           A website with content")
+    terminal.until("Kind of service   A website with content")
     terminal.press(UP, ENTER)
-    terminal.until("» Django", "Product (a website with editors)")
+    terminal.until("» Django", "Kind of service (a website with editors)")
     terminal.press(ENTER)
     terminal.until("name of the service")
     terminal.press("\x15", "Shop", ENTER)
@@ -128,7 +128,7 @@ def test_who_leaves_can_go_on_later(start: Start, tmp_path: Path, end_of_input: 
     assert "Nothing was written. Your answers are kept" in terminal.output
     assert {path.name for path in tmp_path.iterdir()} == {"state"}
     again = Terminal(["sh", "-c", terminal.output.splitlines()[-1]], tmp_path)
-    again.until("These follow from your answers", "Product           Heavy queries")
+    again.until("These follow from your answers", "Kind of service   Heavy queries")
     again.press("\x03")
     assert again.end() == 130
 
