@@ -143,7 +143,7 @@ held = st.fixed_dictionaries({"name": accepted, "description": accepted, "author
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(answers=held)
 def test_whatever_is_held_is_formatted_and_linted(framework: str, template: Path, answers: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -180,7 +180,8 @@ def test_what_is_held_is_formatted_and_linted_and_updates(framework: str, templa
     texts = [NASTY[number : number + 3] for number in range(0, len(NASTY) - 2, 3)] + [NASTY[-3:]]
     mixed = [{"name": name, "description": description, "author": author} for name, description, author in texts]
     shortest = {"slug": "zz", "name": ".", "description": "", "author": "-"}
-    for number, answers in enumerate([longest, shortest, *mixed]):
+    cases = [longest, shortest, *mixed]
+    for number, answers in enumerate(cases):
         project = Project(tmp_path / f"service{number}", environment)
         render(improved, project.path, framework=framework, **answers)
         holds(project.path, answers)
@@ -191,11 +192,9 @@ def test_what_is_held_is_formatted_and_linted_and_updates(framework: str, templa
     editorconfig = improved / "template_shared" / "editorconfig"
     editorconfig.write_text(editorconfig.read_text() + "# improved\n")
     commit_all(improved, "Improve")
-    # An update reads the texts from the answers file: the last ones look like other YAML.
-    updated = [longest, shortest, *mixed[-3:]]
-    for number, answers in enumerate([longest, shortest, *mixed]):
-        if answers not in updated:
-            continue
+    # An update reads the texts from the answers file: the longest ones, and some that look like other YAML.
+    for number in (0, len(cases) - 2):
+        answers = cases[number]
         project = Project(tmp_path / f"service{number}", environment)
         result = groundplan("update", project.path)
         assert result.returncode == 0, result.stderr
