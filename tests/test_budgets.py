@@ -74,9 +74,9 @@ def shell_files(directory: Path) -> list[Path]:
     return [path for path in files if path.suffix in {".sh", ".bash"} or re.match(rb"#!.*sh\b", path.read_bytes())]
 
 
-def lines(files: list[Path]) -> dict[str, int]:
+def lines(files: list[Path]) -> dict[Path, int]:
     """How many lines each of some files has."""
-    return {path.name: path.read_text().count("\n") for path in files}
+    return {path: path.read_text().count("\n") for path in files}
 
 
 @pytest.fixture(scope="module")

@@ -61,8 +61,7 @@ rename() {
 }
 
 put_back() {
-    local found
-    found=$(replaced) || return
+    local found; found=$(replaced) || return
     if [ "$found" ]; then
         whole docker compose --progress quiet stop "${running[@]}" || return
         files put_back || return
@@ -76,8 +75,7 @@ put_back() {
 stopped=''
 undo() {
     local code=$?
-    trap '' INT TERM HUP
-    trap - EXIT
+    trap '' INT TERM HUP && trap - EXIT
     put_back || fail "the old data could not be fully put back: bash restore.sh --undo tries again"
     [ -z "$stopped" ] || start "${running[@]}" || fail "the old data is back, but the service is not healthy"
     say "error: nothing was restored; the old data is still there"
@@ -99,8 +97,7 @@ trap undo EXIT
 trap 'exit 1' INT TERM HUP
 
 say "Restoring next to the current data ..."
-query "DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE)"
-query "CREATE DATABASE \"${name}_restored\" OWNER \"$name\""
+query "DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE); CREATE DATABASE \"${name}_restored\" OWNER \"$name\""
 docker compose exec -T database pg_restore --username=postgres --dbname="${name}_restored" --exit-on-error \
     --single-transaction <"$backup/database.dump"
 DATABASE_URL=postgresql://$name:$(recorded DATABASE_PASSWORD)@database:5432/${name}_restored \
@@ -116,8 +113,7 @@ rename "${name}_restored" "${name}_replaced"
 files exchange
 start "${running[@]}"
 
-trap '' INT TERM HUP
-trap - EXIT
+trap '' INT TERM HUP && trap - EXIT
 query "DROP DATABASE \"${name}_replaced\" WITH (FORCE)" || fail "restored, but the database ${name}_replaced is left"
 files clear || fail "restored, but the old files could not be deleted: see docs/one-machine.md"
 record MIGRATED_VERSION "$version" PREVIOUS_VERSION ""
