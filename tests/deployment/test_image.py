@@ -121,7 +121,8 @@ def test_it_is_a_shell_as_well(engine: Engine, image: Image) -> None:
 @pytest.mark.parametrize("command", ["import time; time.sleep(60)", "import signal; signal.pause()"])
 def test_sigterm_ends_whatever_runs(engine: Engine, image: Image, command: str) -> None:
     """Python leaves SIGTERM to the system, which keeps it from a container's first process."""
-    with engine.container(image.tag, "python", "-c", command) as container:
+    with engine.container(image.tag, "python", "-uc", f"print('runs'); {command}") as container:
+        container.wait(lambda: "runs" in container.logs)
         assert container.stop(20) == 143
 
 
