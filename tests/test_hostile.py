@@ -143,7 +143,7 @@ held = st.fixed_dictionaries({"name": accepted, "description": accepted, "author
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@settings(max_examples=3, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(answers=held)
 def test_whatever_is_held_is_formatted_and_linted(framework: str, template: Path, answers: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -192,8 +192,8 @@ def test_what_is_held_is_formatted_and_linted_and_updates(framework: str, templa
     editorconfig = improved / "template_shared" / "editorconfig"
     editorconfig.write_text(editorconfig.read_text() + "# improved\n")
     commit_all(improved, "Improve")
-    # An update reads the texts from the answers file: the longest ones, and some that look like other YAML.
-    for number in (0, len(cases) - 2):
+    # An update reads the texts from the answers file: the longest, the shortest, and those that look like other YAML.
+    for number in (0, 1, len(cases) - 3, len(cases) - 2):
         answers = cases[number]
         project = Project(tmp_path / f"service{number}", environment)
         result = groundplan("update", project.path)
