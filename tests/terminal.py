@@ -55,10 +55,11 @@ class Terminal:
             self.process.send(key)
 
     def end(self) -> int:
-        """Waits for the program's end and returns its exit code."""
+        """Waits for the program's end and returns its exit code, as a shell shows it."""
         while self._read():
             pass
-        return int(self.process.wait())
+        code = self.process.wait()
+        return 128 + self.process.signalstatus if code is None else code
 
     def _read(self) -> bool:
         """Reads what there is, and returns whether the program may print more."""
