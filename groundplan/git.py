@@ -150,6 +150,18 @@ def known_settings(more: Mapping[str, str] | None = None, **variables: str) -> I
         os.environ.update(before)
 
 
+def without(patterns: Iterable[str], directory: Path) -> dict[str, str]:
+    """Return settings with which a new clone leaves out some files. An empty `directory` has to exist meanwhile."""
+    file = directory / "info" / "sparse-checkout"
+    file.parent.mkdir()
+    file.write_text("".join(f"{line}\n" for line in ["/*", *(f"!{pattern}" for pattern in patterns)]), encoding="utf-8")
+    return {
+        "core.sparseCheckout": "true",
+        "core.sparseCheckoutCone": "false",
+        "init.templateDir": str(directory),  # git copies the list from there into the clone
+    }
+
+
 def changes(project: Path) -> list[str]:
     """Return the files that differ from the last commit, with git's two-letter status."""
     # git may be configured not to show untracked files.

@@ -37,9 +37,9 @@ __all__ = [
 
 
 def another(worker: Worker, **options: Any) -> Worker:
-    """Return a worker with other options for the template that `worker` has fetched."""
+    """Return a worker with other options for the template that `worker` has fetched, and has compiled in part."""
     new = replace(worker, **options)
-    new.template = worker.template
+    new.template, new.jinja_env = worker.template, worker.jinja_env
     return new
 
 
@@ -124,14 +124,14 @@ def render_former(worker: Worker, destination: Path) -> None:
 
 
 @contextlib.contextmanager
-def temporary_files() -> Iterator[None]:
+def temporary_files() -> Iterator[Path]:
     """Let Copier write its temporary files into a directory that is removed afterwards, also after an interruption."""
     before = tempfile.gettempdir()
     directory = Path(before, f"groundplan-{secrets.token_hex(8)}")
     try:
         directory.mkdir(mode=0o700)
         tempfile.tempdir = str(directory)
-        yield
+        yield directory
     finally:
         tempfile.tempdir = before
         for _ in range(100):

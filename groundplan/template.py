@@ -26,7 +26,7 @@ from plumbum.commands.processes import ProcessExecutionError
 from groundplan import internals, preview
 from groundplan.addresses import without_secrets
 from groundplan.errors import ExitCode, Stop
-from groundplan.git import git, known_settings, reason
+from groundplan.git import git, known_settings, reason, without
 from groundplan.internals import Worker, get_latest_tag, get_repo
 from groundplan.updating import Copy, Plan, copied
 
@@ -36,6 +36,7 @@ CREDENTIALS = "A credential helper of git can supply the user name and password:
 NEITHER = "neither"
 LABEL_WIDTH = 18
 PACKAGE = Path(__file__).parent
+RENDERED = ("/template_*/", "/tests/", "/docs/")  # what no question needs
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,12 @@ class Preset:
     """An answers file of the template, with a summary."""
 
     summary: str
-    answers: dict[str, Any]
+    _text: str
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The answers."""
+        return dict(yaml.safe_load(self._text))
 
 
 @dataclass(frozen=True)
@@ -243,10 +249,7 @@ class Template:
         """All presets, by name."""
         files = sorted((self._worker.template.local_abspath / "presets").glob("*.yml"))
         texts = {file.stem: file.read_text(encoding="utf-8") for file in files}
-        return {
-            name: Preset(text.partition("\n")[0].removeprefix("# "), yaml.safe_load(text))
-            for name, text in texts.items()
-        }
+        return {name: Preset(text.partition("\n")[0].removeprefix("# "), text) for name, text in texts.items()}
 
     def check(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answers in the types of their questions, or reject them.
@@ -294,7 +297,7 @@ class Template:
             value = [part for pair in value.items() for part in pair]
         if isinstance(value, list):
             return {name for part in value for name in self._variables(part)}
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "{" not in value:
             return set()
         tree = self._worker.jinja_env.parse(value)
         names = meta.find_undeclared_variables(tree) - self._worker.jinja_env.globals.keys()
@@ -390,13 +393,16 @@ def _plain(message: str) -> str:
 
 
 @contextlib.contextmanager
-def fetched(source: Source) -> Iterator[Template]:
-    """Yield the template, and remove temporary files afterwards."""
-    with (
-        internals.temporary_files(),
-        known_settings(source.settings),
-        Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker,
-    ):
+def fetched(source: Source, *, to_render: bool = True) -> Iterator[Template]:
+    """Yield the template, and remove temporary files afterwards.
+
+    Without `to_render`, it has no files of projects, which take longer to write than the decision.
+    """
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(internals.temporary_files())
+        settings = {} if to_render else without(RENDERED, Path(tempfile.mkdtemp(dir=directory)))
+        stack.enter_context(known_settings({**source.settings, **settings}))
+        worker = stack.enter_context(Worker(src_path=source.location, vcs_ref=source.ref, quiet=True))
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
             template = Template(source, worker)
         yield template
