@@ -77,7 +77,7 @@ def main() -> int:
         print(f"\nStopped during this step: {current}.", file=sys.stderr)
         if done:
             print(f"Finished before: {', '.join(done)}.", file=sys.stderr)
-        how = "go on" if current != CREATING else "start again, or to go on once the project is written"
+        how = "continue" if current != CREATING else "start again, or to continue once the project is written"
         print(f"To {how}, run: {shlex.join(['python3', *sys.argv])}", file=sys.stderr)
         return stop.code
 
@@ -140,7 +140,7 @@ def unfinished(environment: Path) -> Iterator[None]:
 
 
 def start_project(arguments: list[str]) -> int:
-    """Create a project, set it up, start it once and show a response. What is done already is not done again."""
+    """Create a project, set it up, start it once and show a response. Skips what is already done."""
     destination, options = DEFAULT_DESTINATION, arguments
     if arguments and not arguments[0].startswith("-"):
         destination, options = Path(os.path.realpath(arguments[0])), arguments[1:]
@@ -250,7 +250,7 @@ def create(destination: Path, options: list[str]) -> int:
             options = ["--preset", "rest_api", *options]
         options = ["--defaults", *options]
     command = [program(VENV, "groundplan"), "new", "--quiet", *options, "--", str(destination)]
-    again = os.environ | {"GROUNDPLAN_NEW": shlex.join(["python3", sys.argv[0]])}  # how to go on after Ctrl+C
+    again = os.environ | {"GROUNDPLAN_NEW": shlex.join(["python3", sys.argv[0]])}  # how to continue after Ctrl+C
     with running(command, env=again, alone=False) as new:
         return new.wait()
 

@@ -119,7 +119,7 @@ def groundplan(
 
 @app.command()
 def new(
-    dest: Annotated[Path, typer.Argument(help="The directory of the new project.", parser=_directory)],
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The directory of the new project.", parser=_directory)],
     framework: Annotated[
         str | None, typer.Option(metavar="NAME", help="Short for --data framework=NAME.", show_default=False)
     ] = None,
@@ -187,7 +187,7 @@ def questions(
 ) -> None:
     """List the questions with their texts, values and defaults, as an answers file to edit.
 
-    Answers that are given stand in it; the others are comments, so that they follow from what you answer.
+    Only given answers are active. The others are comments, because they depend on the given ones.
     """
     import yaml
 
@@ -324,7 +324,7 @@ def _warn_of_secret(project: Path) -> None:
 
 @contextlib.contextmanager
 def _or(nothing: str) -> Iterator[None]:
-    """Say that nothing has happened if Ctrl-C ends the block."""
+    """Say that nothing was changed or written if Ctrl+C ends the block."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -335,10 +335,10 @@ def _confirmed(question: str) -> bool:
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no termios
         import termios
 
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is not an answer
     try:
         return typer.confirm(question, default=True)
-    except typer.Abort as error:  # Ctrl-C, or the end of the input
+    except typer.Abort as error:  # Ctrl+C, or the end of the input
         err.print("\nNothing was changed.")
         raise typer.Exit(130) from error
 

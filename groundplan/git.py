@@ -39,6 +39,7 @@ SETTINGS = {
 }
 
 
+INSTALL = "Install it: https://git-scm.com/downloads"
 OLDEST = (2, 31)  # it reads settings from GIT_CONFIG_COUNT
 WORDS = 5  # lines of a message of git that are shown
 ENGLISH = {"LC_ALL": "C"}  # the language of git's messages, like that of all others
@@ -90,15 +91,15 @@ def reason(text: str) -> str:
 
 
 def check_version() -> None:
-    """Stop if git is not there, or too old."""
+    """Stop if git is missing or too old."""
     try:
         printed = subprocess.run(["git", "version"], capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:
-        raise Stop("Groundplan needs git, which was not found on PATH.") from None
+        raise Stop(f"Groundplan needs git, which was not found on PATH. {INSTALL}") from None
     found = re.match(r"git version (\d+)\.(\d+)", printed)
     if found is None or (int(found[1]), int(found[2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise Stop(f"Groundplan needs git {oldest} or newer, and this is {printed or 'another program'}.")
+        raise Stop(f"Groundplan needs git {oldest} or newer, and this is {printed or 'another program'}. {INSTALL}")
 
 
 def forget_hook() -> None:

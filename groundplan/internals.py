@@ -106,7 +106,7 @@ def render(worker: Worker, text: str, **variables: Any) -> str:
 
 
 def render_former(worker: Worker, destination: Path) -> None:
-    """Render the version of the template that a project was made from, with the project's answers."""
+    """Render the old version of the template, which a project was made from, with the project's answers."""
     former = worker.subproject.template
     if former is None:  # Copier updates no such project
         raise ValueError("The project does not name its template.")

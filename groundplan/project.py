@@ -50,7 +50,7 @@ def in_repository(directory: Path) -> bool:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C until the block ends, which must be soon: half of it would be worse than the wait."""
+    """Ignore Ctrl+C until the block ends, which must be soon, so that no work is left half done."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

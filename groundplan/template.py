@@ -36,7 +36,7 @@ CREDENTIALS = "A credential helper of git can supply the user name and password:
 NEITHER = "neither"
 LABEL_WIDTH = 18
 PACKAGE = Path(__file__).parent
-RENDERED = ("/template_*/", "/tests/", "/docs/")  # what no question needs
+RENDERED = ("/template_*/", "/tests/", "/docs/")  # not needed by any question
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def resolve(template: str | None, ref: str | None) -> Source:
     if (path / ".git").exists():
         git(path, "rev-parse", "--show-toplevel")  # fails with the reason if git does not trust the directory
     if not (path / "copier.yml").is_file() or get_repo(str(path.resolve())) is None:
+        _refuse_bare(path)
         raise Stop(
             f"{location} is not a git repository with a copier.yml; a project made from it could not be updated."
         )
@@ -113,6 +114,11 @@ def resolve(template: str | None, ref: str | None) -> Source:
     if not found:
         raise _unknown(str(path), wanted)
     return Source(str(path), found)
+
+
+def _refuse_bare(path: Path) -> None:
+    if path.is_dir() and git(path, "rev-parse", "--is-bare-repository", check=False) == "true":
+        raise Stop(f"{path} is a bare repository. Use its URL instead: git+{path.resolve().as_uri()}")
 
 
 @contextlib.contextmanager
@@ -195,7 +201,7 @@ class Outcome:
 
     def _words(self, name: str) -> str:
         answer = self.answers[name]
-        words = {True: "yes", False: "no"} | internals.texts(self._worker, name)[1]
+        words = {True: "Yes", False: "No"} | internals.texts(self._worker, name)[1]
         values = answer if isinstance(answer, list) else [answer]
         return ", ".join(str(words.get(value, value)) for value in values) or "none"
 
@@ -458,6 +464,11 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
 
 def _check_former(project: Path, clone: Path, source: str, former: str) -> None:
     """Stop if the template does not have the version that the project was made from."""
+    if former == "HEAD":  # of any clone
+        raise Stop(
+            f"_commit in {project / ANSWERS_FILE} is HEAD, which is not a version. Set it to the tag or commit that "
+            "the project was made from, commit the file, and try again."
+        )
     names = [f"{former}^{{commit}}", f"refs/remotes/origin/{former}^{{commit}}"]
     if any(git(clone, "rev-parse", "--verify", "--quiet", "--end-of-options", name, check=False) for name in names):
         return
@@ -488,6 +499,7 @@ def _location(project: Path) -> str:
     if Path(public).name == BUNDLE and not Path(public).exists():
         return installed_source().location  # the project was made by another installation
     if get_repo(public) is None:
+        _refuse_bare(Path(public).expanduser())
         raise Stop(
             f"The project's template is no longer at {public}. Set _src_path in {project / ANSWERS_FILE} to "
             "the path of a clone or to a git URL, commit the file, and try again."
@@ -547,6 +559,8 @@ def prepared(project: Path, ref: str | None, *, ask: bool) -> Iterator[Update | 
     New questions are asked if `ask` is true; otherwise they take their defaults. Existing answers do not change.
     """
     options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": not ask}
+    if (project / ANSWERS_FILE).is_symlink():
+        raise Stop(f"{project / ANSWERS_FILE} is a link. Replace it with the file itself, commit that, and try again.")
     with copied(project) as copy:
         with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
             newer = _is_behind(worker) or ref is not None
@@ -577,7 +591,7 @@ def _answers_accepted(project: Path) -> Iterator[None]:
             raise
         name = str(stop).partition(":")[0]
         raise Stop(
-            f"The template does not accept the project's answer to {stop}\nAnswer it again, then run the update: "
+            f"The template does not accept the project's answer to {stop}\nChange the answer, then run the update:\n  "
             f'uvx --from "copier>=9.19" copier update --defaults --data {name}=VALUE {shlex.quote(str(project))}'
         ) from stop
 

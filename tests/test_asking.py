@@ -49,7 +49,7 @@ def test_five_screens_lead_to_a_project(start: Start, tmp_path: Path, product: s
     terminal = start()
     terminal.until("[1 of 5] What kind of service is it?", "A data pipeline")
     terminal.press(*[UP, DOWN] if product == "web_app" else [DOWN, DOWN], ENTER)
-    terminal.until("[2 of 5] These follow from your answers", "» No, go on", "ASGI operations   Yes")
+    terminal.until("[2 of 5] These follow from your answers", "» No, continue", "ASGI operations   Yes")
     terminal.press(ENTER)
     shown = terminal.until("[3 of 5] Which framework do you want?", "Neither: stop", "Look at the answers again")
     for text in (f"Recommended: {framework}", "other answer", "For it", "If wrong", "Know first", f"» {framework}"):

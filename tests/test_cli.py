@@ -661,7 +661,9 @@ def test_a_git_that_is_too_old(version: str, tmp_path: Path, monkeypatch: pytest
 
 def test_no_git_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert groundplan_here("check", tmp_path).stderr == "Groundplan needs git, which was not found on PATH.\n"
+    assert groundplan_here("check", tmp_path).stderr == (
+        "Groundplan needs git, which was not found on PATH. Install it: https://git-scm.com/downloads\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,9 @@ def test_quickstart_goes_on_after_an_interruption_of_each_step(quickstart: Quick
             assert {path.name for path in directory.iterdir()} == before
         if end != signal.SIGKILL:
             assert re.search(rf"^Stopped during this step: {step}", err, re.MULTILINE)
-            assert re.search(r"^To .*go on.*, run: python3 quickstart.py ../resumed --preset cms$", err, re.MULTILINE)
+            assert re.search(
+                r"^To .*continue.*, run: python3 quickstart.py ../resumed --preset cms$", err, re.MULTILINE
+            )
             assert "Traceback" not in err
     printed = quickstart.run("../resumed", "--preset", "microservice", "--data", "name=Other")
     assert "Continuing with the project" in printed
