@@ -1,8 +1,21 @@
 #!/usr/bin/env python3
 """Create a running service from a fresh clone, or run the tests. Needs git and Python 3.11 or newer.
 
-    python3 quickstart.py [DEST] [options of `groundplan new`]   create a project, start it, show a response
-    python3 quickstart.py test [options of pytest]               run Groundplan's tests
+    python3 quickstart.py [DEST] [OPTIONS]        create a project, start it, show a response
+    python3 quickstart.py test [PYTEST OPTIONS]   run Groundplan's tests
+
+DEST is the directory of the project; the default is my-service, next to this clone. Run again, it continues.
+
+Options:
+    --framework NAME    django or fastapi, whatever is recommended
+    --preset NAME       start with the answers of a preset, such as cms or rest_api (see presets/)
+    --data KEY=VALUE    answer one question; can be repeated
+    --answers FILE      read answers from a YAML file
+    --defaults          ask nothing, and use defaults
+    --template SRC      use this git URL or clone of the template
+    --ref REF           a tag, branch or commit of the template
+    --overwrite         write into a directory that is not empty, and overwrite files
+    --verbose           print the name of each file
 
 Packages are installed into `.venv` here, `.venv` in the project, and uv's cache. Standard library only.
 """
@@ -41,6 +54,10 @@ FRAMEWORKS = {"django": "Django", "fastapi": "FastAPI", "neither": "neither of t
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy would look for the service elsewhere
 CREATING = "Creating the project"
+PYTHON_MISSING = (
+    "Install Python 3.12 to 3.14, for instance from https://www.python.org/downloads/ or with your package manager,\n"
+    "or set UV_PYTHON to the path of one. Then run this again."
+)
 STEPS: list[str] = []  # the last one is not finished
 
 
@@ -183,7 +200,8 @@ def install_project(project: Path, uv: str) -> None:
         print("No Python 3.12 to 3.14 was found, so uv downloads one. To use your own, set UV_PYTHON and try again.")
     variables = python | os.environ
     if mark(environment).exists() or not works(program(environment, "python"), "-c", ""):
-        run([uv, "venv", "--clear", "--quiet"], cwd=project, env=variables)
+        advice = "" if python else PYTHON_MISSING
+        run([uv, "venv", "--clear", "--quiet"], cwd=project, env=variables, advice=advice)
     with unfinished(environment):
         run([uv, "sync", "--locked", "--quiet"], cwd=project, env=variables)
 
@@ -398,11 +416,11 @@ def works(*command: str) -> bool:
         return False
 
 
-def run(command: list[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> None:
-    """Run one step of the setup. If it fails, show its output, which explains why."""
+def run(command: list[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None, advice: str = "") -> None:
+    """Run one step of the setup. If it fails, show its output, which explains why, and the advice."""
     with tempfile.TemporaryFile("a+b") as log, running(command, cwd=cwd, env=env, output=log) as process:
         if process.wait():
-            raise SystemExit(f"{text_of(log)}This step failed: {shlex.join(command)}")
+            raise SystemExit("\n".join([f"{text_of(log)}This step failed: {shlex.join(command)}", advice]).rstrip())
 
 
 def text_of(log: Any) -> str:

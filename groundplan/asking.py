@@ -23,6 +23,7 @@ from groundplan.errors import Stop
 from groundplan.template import NEITHER, Outcome, Template
 
 CONTINUE, BACK = "continue", "back"  # values of choices that are not answers
+COLUMNS = 80  # that the questions need
 NEW = "GROUNDPLAN_NEW"  # set by the program that started this one: the command to start it again
 
 
@@ -42,6 +43,10 @@ class Interview:
     def run(self) -> dict[str, Any]:
         """Ask until nothing is open, and return the answers. `KeyboardInterrupt` and `EOFError`: the user has left."""
         screens = self._screens()
+        if shutil.get_terminal_size().columns < COLUMNS:
+            questionary.print(
+                f"This terminal is too narrow for the questions. Widen it to {COLUMNS} columns to read them."
+            )
         for number, screen in enumerate(screens, 1):
             self._progress = f"[{number} of {len(screens)}]"
             screen()

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from groundplan.errors import ExitCode, Stop
 from groundplan.git import check_version, forget_hook
+from groundplan.project import check_directory
 
 # The keys that `decide --format json` prints. They are an interface; the recorded decision may have more.
 DECISION_KEYS = (
@@ -68,7 +69,9 @@ class DecisionFormat(StrEnum):
     markdown = "markdown"
 
 
-Preset = Annotated[str | None, typer.Option(help="Start with the answers of a preset.", show_default=False)]
+Preset = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Start with the answers of a preset.", show_default=False)
+]
 Data = Annotated[
     list[str] | None,
     typer.Option(metavar="KEY=VALUE", help="Answer one question. Can be repeated.", show_default=False),
@@ -91,7 +94,9 @@ def _not_empty(ref: str | None) -> str | None:
 Ref = Annotated[
     str | None,
     typer.Option(
-        help="A tag, branch or commit of the template. Default: the newest tag, or HEAD.", callback=_not_empty
+        metavar="REF",
+        help="A tag, branch or commit of the template. Default: the newest tag, or HEAD.",
+        callback=_not_empty,
     ),
 ]
 
@@ -245,7 +250,7 @@ def decide(
 
 @app.command()
 def update(
-    dest: Annotated[Path, typer.Argument(help="The project's directory.")] = Path(),
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The project's directory.")] = Path(),
     ref: Ref = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing the project.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
@@ -345,7 +350,7 @@ def _confirmed(question: str) -> bool:
 
 @app.command()
 def check(
-    dest: Annotated[Path, typer.Argument(help="The project's directory.")] = Path(),
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The project's directory.")] = Path(),
     output: Annotated[Format, typer.Option("--format")] = Format.text,
 ) -> None:
     """Check whether a project is behind its template."""
@@ -374,11 +379,11 @@ def check(
 @app.command()
 def presets(template: TemplateOption = None, ref: Ref = None) -> None:
     """List the presets with their answers."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from groundplan.template import fetched
 
-    table = Table("preset", "example", box=None, padding=(0, 2, 0, 0))
+    table = Table(Column("preset", no_wrap=True), Column("example", overflow="fold"), box=None, padding=(0, 2, 0, 0))
     with fetched(_source(template, ref), to_render=False) as fetched_template:
         for name, preset in fetched_template.presets.items():
             answers = "\n".join(f"  {key}: {str(value).lower()}" for key, value in preset.answers.items())
@@ -420,6 +425,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # escape characters that the terminal cannot show
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        check_directory()
         check_version()
         forget_hook()
         app()
@@ -427,7 +433,8 @@ def main() -> None:
         print(stop, file=sys.stderr)  # noqa: T201
         sys.exit(stop.code)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}." if error.filename else error, file=sys.stderr)  # noqa: T201
+        reason = f"{error.strerror}." if error.strerror else str(error)
+        print(f"{error.filename}: {reason}" if error.filename else reason, file=sys.stderr)  # noqa: T201
         sys.exit(ExitCode.ERROR)
     except Exception as error:
         if os.environ.get("GROUNDPLAN_DEBUG"):

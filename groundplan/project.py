@@ -13,6 +13,14 @@ from pathlib import Path
 from groundplan.errors import ExitCode, Stop
 
 
+def check_directory() -> None:
+    """Stop if the current directory was deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise Stop("The current directory no longer exists. Change to another one, such as: cd ~") from None
+
+
 def located(place: Path) -> Path:
     """Return the absolute path of a directory without links. A `~` is the home directory, as in a shell."""
     try:

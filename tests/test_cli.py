@@ -632,6 +632,27 @@ def test_a_closed_stream_is_no_error(template: Path, stream: str) -> None:
     run("bash", "-c", f"PYTHONPATH={ROOT} {command}", code=0)
 
 
+def test_a_current_directory_that_was_deleted_is_explained(tmp_path: Path) -> None:
+    command = ["sh", "-c", f"rmdir {tmp_path}; {sys.executable} -m groundplan decide"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert (done.returncode, "current directory no longer exists" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_full_disk_behind_the_output_is_explained(template: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "groundplan", "decide", "--template", str(template)]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "No space left on device.")
+
+
+def test_the_names_of_presets_fit_a_narrow_terminal(template: Path) -> None:
+    command = [sys.executable, "-m", "groundplan", "presets", "--template", str(template)]
+    shown = subprocess.run(command, cwd=ROOT, env=os.environ | {"COLUMNS": "40"}, capture_output=True, text=True).stdout
+    assert set(PRESETS) <= {line.partition(" ")[0] for line in shown.splitlines()}
+
+
 def test_an_empty_ref_is_refused(template: Path) -> None:
     result = groundplan_here("presets", "--template", template, "--ref", "")
     assert (result.returncode, "empty" in result.stderr) == (2, True)
