@@ -7,7 +7,7 @@
 DEST is the directory of the project; the default is my-service, next to this clone. Run again, it continues.
 
 Options:
-    --framework NAME    django or fastapi, whatever is recommended
+    --framework NAME    django or fastapi, regardless of the recommendation
     --preset NAME       start with the answers of a preset, such as cms or rest_api (see presets/)
     --data KEY=VALUE    answer one question; can be repeated
     --answers FILE      read answers from a YAML file
@@ -150,7 +150,7 @@ def mark(environment: Path) -> Path:
 
 @contextlib.contextmanager
 def unfinished(environment: Path) -> Iterator[None]:
-    """Mark a virtual environment until the block ends: if uv is killed, it takes half a package for a whole one."""
+    """Mark a virtual environment until the block ends: a killed uv leaves half-installed packages."""
     mark(environment).touch()
     yield
     mark(environment).unlink()
@@ -171,9 +171,8 @@ def start_project(arguments: list[str]) -> int:
     else:
         say(f"Continuing with the project in {destination}")
         if options:
-            print(
-                f"It exists, so this has no effect: {shlex.join(options)}. For another project, name another directory."
-            )
+            print(f"It exists, so these options have no effect: {shlex.join(options)}.")
+            print("For a new project, choose another directory.")
     answers = recorded(destination)
 
     uv, poe = program(VENV, "uv"), program(destination / ".venv", "poe")
@@ -276,7 +275,7 @@ def create(destination: Path, options: list[str]) -> int:
 def commit(project: Path) -> str:
     """Commit the project as rendered, as a base for updates, and return where it is now.
 
-    A commit that exists is enough. In somebody's larger repository, it is theirs to commit.
+    A commit that exists is enough. In a larger repository, its owners commit it.
     """
 
     def succeeds(*arguments: str) -> bool:

@@ -86,7 +86,9 @@ NOISE = ("Cloning into", "Fetching ", "warning:", "hint:", "Please make sure", "
 def reason(text: str) -> str:
     """Return what git says about its failure, on one line and without secrets."""
     lines = [line.strip() for line in text.splitlines()]
-    said = [line.removeprefix("fatal: ") for line in lines if line and not line.startswith(NOISE)]
+    said = [
+        line.removeprefix("fatal: ").removeprefix("error: ") for line in lines if line and not line.startswith(NOISE)
+    ]
     return redact(" ".join(said[-WORDS:])) or "it printed no message"
 
 

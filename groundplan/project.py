@@ -39,7 +39,7 @@ def check_destination(destination: Path, *, overwrite: bool) -> None:
     if re.search(r"[\x00-\x1f\x7f]", str(destination)):
         raise Stop(f"{str(destination)!r} has a line break or control character.", ExitCode.USAGE)
     if destination.exists() and not destination.is_dir():
-        raise Stop(f"{destination} is a file.")
+        raise Stop(f"{destination} is a file. Choose another directory.")
     if not is_empty(destination) and not overwrite:
         raise Stop(f"{destination} is not empty. Choose another directory, or add --overwrite.")
 

@@ -122,8 +122,11 @@ def _refuse_bare(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def errors_in_one_line(source: str) -> Iterator[None]:
-    """Convert exceptions of Copier and git that a user can cause into one line."""
+def errors_in_one_line(source: str, unreachable: str = "") -> Iterator[None]:
+    """Convert exceptions of Copier and git that a user can cause into one line.
+
+    `unreachable` is more advice for when the template cannot be fetched.
+    """
     try:
         yield
     except KeyboardInterrupt:  # Copier's own subclass is also a CopierError
@@ -132,7 +135,7 @@ def errors_in_one_line(source: str) -> Iterator[None]:
         message = "There is no terminal for questions: add --defaults, or answer every question with --data."
         raise Stop(message, ExitCode.USAGE) from error
     except ProcessExecutionError as error:
-        raise _failure(source, error) from error
+        raise _failure(source, error, unreachable) from error
     except InvalidConfigFileError as error:
         raise Stop(f"copier.yml of the template {source} is not valid: {_line(error.__cause__ or error)}") from error
     except (CopierError, ValueError, yaml.YAMLError) as error:
@@ -154,7 +157,7 @@ def _unknown(source: str, ref: str) -> Stop:
     return Stop(f"The template {source} has no version {ref}.", ExitCode.USAGE)
 
 
-def _failure(source: str, error: ProcessExecutionError) -> Stop:
+def _failure(source: str, error: ProcessExecutionError, unreachable: str) -> Stop:
     """Explain why a git command of Copier failed, and what to do."""
     said = reason(error.stderr)
     if "worktree" in error.argv and "invalid reference" in said:
@@ -164,8 +167,8 @@ def _failure(source: str, error: ProcessExecutionError) -> Stop:
     if any(words in said for words in ("Authentication failed", "could not read Username", "could not read Password")):
         advice = CREDENTIALS
     else:
-        advice = f"To try again: git ls-remote {shlex.quote(get_repo(source) or source)}"
-    return Stop(f"The template {source} cannot be fetched: {said.rstrip('.')}.\n{advice}")
+        advice = f"Check its address and your access: git ls-remote {shlex.quote(get_repo(source) or source)}"
+    return Stop(f"The template {source} cannot be fetched: {said.rstrip('.')}.\n{advice}\n{unreachable}".rstrip())
 
 
 @dataclass(frozen=True)
@@ -392,7 +395,7 @@ def _plain(message: str) -> str:
     """Return Copier's message about an answer as `question: reason`."""
     message = re.sub(r"^(?:Validation error for question|Invalid choice for) '(\w+)':", r"\1:", message)
     if found := re.fullmatch(r"(.*) is not in (\[.*\])", message, re.DOTALL):
-        with contextlib.suppress(ValueError, SyntaxError):  # then the values are no literals
+        with contextlib.suppress(ValueError, SyntaxError):  # then the values are not literals
             allowed = ", ".join(str(value) for value in ast.literal_eval(found[2]))
             message = f"{found[1]} is not one of {allowed}."
     return message
@@ -440,10 +443,14 @@ def _answers(project: Path) -> dict[str, Any]:
         raise Stop(f"{file} is not valid YAML: {_line(error)}") from error
     named = {name: answers.get(name) for name in ("_src_path", "_commit")} if isinstance(answers, dict) else {}
     if not named or not all(isinstance(value, str) and value.strip() not in NULL for value in named.values()):
-        raise Stop(f"{file} does not name the project's template (_src_path) and its version (_commit).")
+        raise Stop(
+            f"{file} does not name the project's template (_src_path) and its version (_commit).\n"
+            f"Restore these lines: git log --patch -- {ANSWERS_FILE}"
+        )
     return dict(answers)
 
 
+MOVED = f"If the template has moved, set _src_path in {ANSWERS_FILE} to its new address, and commit the file."
 NULL = ("", "~", "null", "Null", "NULL")  # in YAML
 
 
@@ -453,7 +460,7 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
     source, former = address.public, str(_answers(project)["_commit"])
     options = {"src_path": source, "dst_path": project, "vcs_ref": resolve(source, ref).ref, "quiet": True, **options}
     with internals.temporary_files(), known_settings(address.settings), Worker(**options) as worker:
-        with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
+        with errors_in_one_line(source, MOVED), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
             worker.subproject.last_answers.update(_src_path=source, _commit=former)  # Copier reads the old version here
             _check_former(project, worker.template.local_abspath, source, former)
@@ -476,7 +483,7 @@ def _check_former(project: Path, clone: Path, source: str, former: str) -> None:
     if Path(source).is_dir() and git(Path(source), "rev-parse", "--is-shallow-repository") == "true":
         raise Stop(f"{missing} It is a shallow clone. Run: git -C {shlex.quote(source)} fetch --unshallow --tags")
     raise Stop(
-        f"{missing} A tag or branch was deleted, or the history rewritten.\nFind the version with the same files "
+        f"{missing} A tag or branch was deleted, or the history was rewritten.\nFind the version with the same files "
         f"(git log --all in a clone), set _commit in {project / ANSWERS_FILE} to it, commit the file, and try again."
     )
 

@@ -161,7 +161,7 @@ class Copy:
             former, owners, new = (entries.get(path) for entries in (self._former, self._owners, updated))
             if owners == new or new == former or (owners and owners[0] == SUBMODULE):
                 continue
-            if owners == former:  # not edited, or not there
+            if owners == former:  # not edited, or absent
                 merged = new
             else:
                 merged, is_conflict = self._merged(former, owners, new)

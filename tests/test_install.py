@@ -238,7 +238,7 @@ def test_quickstart_goes_on_after_an_interruption_of_each_step(quickstart: Quick
             assert "Traceback" not in err
     printed = quickstart.run("../resumed", "--preset", "microservice", "--data", "name=Other")
     assert "Continuing with the project" in printed
-    assert "this has no effect: --preset microservice --data name=Other." in printed
+    assert "these options have no effect: --preset microservice --data name=Other." in printed
     assert f"==> It works: Django, by {points('cms')}\n" in printed
     assert "  .venv/bin/poe manage createsuperuser " in printed
     assert f"{quickstart.variables['PORT']}/admin/ " in printed

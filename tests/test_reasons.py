@@ -43,7 +43,7 @@ def refused(project: Path, *words: str, command: str = "check", code: int = 1) -
     for word in words:
         assert word in result.stderr
     assert "Errno" not in result.stderr
-    assert result.stderr.count("\n") <= 2
+    assert result.stderr.count("\n") <= 3
     assert tree(project) == before
     return result.stderr
 
