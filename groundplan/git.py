@@ -24,9 +24,11 @@ SETTINGS = {
     "core.fileMode": "true",
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
+    "core.quotePath": "true",
     "core.symlinks": "false",  # a link becomes a file, so that nothing is written through it
     "diff.mnemonicPrefix": "false",
     "diff.noprefix": "false",
+    "diff.orderFile": os.devnull,
     "gc.auto": "0",
     "init.templateDir": "",
     "maintenance.auto": "false",

@@ -71,9 +71,9 @@ def staged(destination: Path) -> Iterator[Path]:
     """Yield a directory that becomes `destination` at the end of the block, or is removed if the block fails.
 
     `destination` must be absolute. The directory is next to it, on the same file system, so that the last step is a
-    rename. An existing destination keeps its other files.
+    rename. An existing destination keeps its other files; the directory is in it, since its parent may be read-only.
     """
-    beside = next(parent for parent in destination.parents if parent.is_dir())
+    beside = next(place for place in (destination, *destination.parents) if place.is_dir())
     staging = beside / f".groundplan-{secrets.token_hex(8)}"
     try:
         staging.mkdir()

@@ -389,9 +389,9 @@ def put_back(project: Path, plan: Plan, kept: dict[str, Path]) -> None:
     for change in sorted(plan.changed, key=lambda change: change.path in kept):  # new files first, for the space
         place, copy = project / change.path, kept.get(change.path)
         try:
-            if copy is None:
+            if copy is None and is_there(place):
                 remove(project, change.path)
-            elif not is_same(place, copy):
+            elif copy and not is_same(place, copy):
                 place.unlink(missing_ok=True)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(copy, place)

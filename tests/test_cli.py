@@ -15,7 +15,7 @@ import pexpect
 import pytest
 import yaml
 
-from groundplan.project import in_repository
+from groundplan.project import in_repository, staged
 from tests.decision.engine import WEB_PRODUCTS
 from tests.tools import FRAMEWORKS, QUESTIONNAIRE, ROOT, commit_all, groundplan, groundplan_here, render, run, tree
 
@@ -346,6 +346,15 @@ def test_new_writes_into_a_directory_when_it_is_told_to(template: Path, tmp_path
     assert groundplan_here("new", ".", "--template", template, *NEW, "--overwrite", cwd=tmp_path).returncode == 0
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert (tmp_path / "pyproject.toml").is_file()
+
+
+def test_an_existing_directory_is_prepared_within_it(tmp_path: Path) -> None:
+    """Its parent may be read-only, as with a volume of a container."""
+    with staged(tmp_path) as project:
+        project.mkdir()
+        (project / "file").touch()
+        assert project.is_relative_to(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_new_where_nothing_can_be_written(template: Path, tmp_path: Path) -> None:

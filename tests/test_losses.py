@@ -124,7 +124,8 @@ SETTINGS = {
     "color.ui": "always",
     "core.abbrev": "4",
     "core.fileMode": "false",
-    "core.quotePath": "true",
+    "core.quotePath": "false",
+    "diff.orderFile": "/nowhere",
     "core.hooksPath": "/nowhere",
     "commit.gpgSign": "true",
     "gpg.program": "false",
@@ -136,6 +137,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings_of_git_do_not_change_an_update(name: str, project: Path) -> None:
+    (project / "größe.txt").write_text("mine\n")
     conflict(project)
     git(project, "config", name, SETTINGS[name])
     result = groundplan_here("update", project)
@@ -143,7 +145,8 @@ def test_settings_of_git_do_not_change_an_update(name: str, project: Path) -> No
     text = (project / "changed.txt").read_text()
     assert "<<<<<<< before updating\nmine\n" in text
     assert not list(project.rglob("*.rej"))
-    assert "UU changed.txt" in git(project, "-c", "color.ui=never", "status", "--porcelain")
+    git(project, "config", "--unset", name)
+    assert "UU changed.txt" in git(project, "status", "--porcelain")
     assert is_updated(project)
     assert os.access(project / "run.sh", os.X_OK)
 
@@ -426,6 +429,20 @@ def test_a_filter_that_fails_leaves_nothing_half_done(project: Path) -> None:
     assert (result.returncode, "Nothing was changed." in result.stderr) == (1, True)
     assert tree(project) == before
     assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_disk_that_is_read_only_is_no_loss(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was written, so nothing has to be put back."""
+    before = tree(project)
+
+    def refusing(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(updating.Copy, "_write", refusing)
+    monkeypatch.setattr(updating, "remove", refusing)
+    with pytest.raises(OSError, match="Read-only"):
+        update(project)
+    assert tree(project) == before
 
 
 def test_files_that_cannot_be_put_back_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
