@@ -137,7 +137,6 @@ SETTINGS = {
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings_of_git_do_not_change_an_update(name: str, project: Path) -> None:
-    (project / "größe.txt").write_text("mine\n")
     conflict(project)
     git(project, "config", name, SETTINGS[name])
     result = groundplan_here("update", project)
@@ -149,6 +148,20 @@ def test_settings_of_git_do_not_change_an_update(name: str, project: Path) -> No
     assert "UU changed.txt" in git(project, "status", "--porcelain")
     assert is_updated(project)
     assert os.access(project / "run.sh", os.X_OK)
+
+
+@pytest.mark.parametrize("name", ["core.quotePath", "diff.orderFile"])
+def test_settings_of_a_user_do_not_change_an_update(
+    name: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They reach the copy as well, where Copier runs git."""
+    (project / "größe.txt").write_text("mine\n")
+    conflict(project)
+    run("git", "config", "--file", tmp_path / "config", name, SETTINGS[name])
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    result = groundplan_here("update", project)
+    assert (result.returncode, "changed.txt" in result.stderr) == (4, True), result.stderr
+    assert is_updated(project)
 
 
 def test_hooks_do_not_run(project: Path) -> None:
