@@ -159,7 +159,7 @@ def test_settings_of_a_user_do_not_change_an_update(
     conflict(project)
     run("git", "config", "--file", tmp_path / "config", name, SETTINGS[name])
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
-    result = groundplan_here("update", project)
+    result = groundplan("update", project)
     assert (result.returncode, "changed.txt" in result.stderr) == (4, True), result.stderr
     assert is_updated(project)
 
