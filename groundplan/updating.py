@@ -268,7 +268,7 @@ def copied(project: Path) -> Iterator[Copy]:
         yield Copy(project, Path(directory).resolve())
 
 
-# What a command of git leaves in its directory while it waits for the user, and while it runs.
+# Files in the git directory while a command waits for the user, and while one changes the index.
 WAITING = {
     "MERGE_HEAD": "merge",
     "rebase-merge": "rebase",
