@@ -268,7 +268,7 @@ def copied(project: Path) -> Iterator[Copy]:
         yield Copy(project, Path(directory).resolve())
 
 
-# Files in the git directory while a command waits for the user, and while one changes the index.
+# Files in the git directory while a command waits for the user.
 WAITING = {
     "MERGE_HEAD": "merge",
     "rebase-merge": "rebase",
@@ -277,21 +277,17 @@ WAITING = {
     "REVERT_HEAD": "revert",
     "BISECT_LOG": "bisect",
 }
-LOCK = "index.lock"
 
 
 def refuse_work(project: Path) -> None:
     """Stop if something is not committed, or git is in the middle of something."""
-    asked = [part for name in (LOCK, *WAITING) for part in ("--git-path", name)]
-    places = dict(
-        zip((LOCK, *WAITING), git(project, "rev-parse", "--path-format=absolute", *asked).splitlines(), strict=True)
-    )
-    if is_there(Path(places[LOCK])):
+    directory = Path(git(project, "rev-parse", "--absolute-git-dir"))
+    if is_there(lock := directory / "index.lock"):
         raise Stop(
             f"Another git command is running in {project}, or one has crashed. Wait until it has ended, then update.\n"
-            f"If none is running: rm {shlex.quote(places[LOCK])}"
+            f"If none is running: rm {shlex.quote(str(lock))}"
         )
-    if begun := [kind for name, kind in WAITING.items() if is_there(Path(places[name]))]:
+    if begun := [kind for name, kind in WAITING.items() if is_there(directory / name)]:
         raise Stop(f"A {begun[0]} is in progress in {project}. Finish or abort it (git status says how), then update.")
     if files := [line[3:] for line in changes(project)]:
         raise Stop(
