@@ -1,8 +1,21 @@
 #!/usr/bin/env python3
 """Create a running service from a fresh clone, or run the tests. Needs git and Python 3.11 or newer.
 
-    python3 quickstart.py [DEST] [options of `groundplan new`]   create a project, start it, show a response
-    python3 quickstart.py test [options of pytest]               run Groundplan's tests
+    python3 quickstart.py [DEST] [OPTIONS]        create a project, start it, show a response
+    python3 quickstart.py test [PYTEST OPTIONS]   run Groundplan's tests
+
+DEST is the directory of the project; the default is my-service, next to this clone. Run again, it continues.
+
+Options:
+    --framework NAME    django or fastapi, regardless of the recommendation
+    --preset NAME       start with the answers of a preset, such as cms or rest_api (see presets/)
+    --data KEY=VALUE    answer one question; can be repeated
+    --answers FILE      read answers from a YAML file
+    --defaults          ask nothing, and use defaults
+    --template SRC      use this git URL or clone of the template
+    --ref REF           a tag, branch or commit of the template
+    --overwrite         write into a directory that is not empty, and overwrite files
+    --verbose           print the name of each file
 
 Packages are installed into `.venv` here, `.venv` in the project, and uv's cache. Standard library only.
 """
@@ -41,6 +54,10 @@ FRAMEWORKS = {"django": "Django", "fastapi": "FastAPI", "neither": "neither of t
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy would look for the service elsewhere
 CREATING = "Creating the project"
+PYTHON_MISSING = (
+    "Install Python 3.12 to 3.14, for instance from https://www.python.org/downloads/ or with your package manager,\n"
+    "or set UV_PYTHON to the path of one. Then run this again."
+)
 STEPS: list[str] = []  # the last one is not finished
 
 
@@ -77,7 +94,7 @@ def main() -> int:
         print(f"\nStopped during this step: {current}.", file=sys.stderr)
         if done:
             print(f"Finished before: {', '.join(done)}.", file=sys.stderr)
-        how = "go on" if current != CREATING else "start again, or to go on once the project is written"
+        how = "continue" if current != CREATING else "start again, or to continue once the project is written"
         print(f"To {how}, run: {shlex.join(['python3', *sys.argv])}", file=sys.stderr)
         return stop.code
 
@@ -133,14 +150,14 @@ def mark(environment: Path) -> Path:
 
 @contextlib.contextmanager
 def unfinished(environment: Path) -> Iterator[None]:
-    """Mark a virtual environment until the block ends: if uv is killed, it takes half a package for a whole one."""
+    """Mark a virtual environment until the block ends: a killed uv leaves half-installed packages."""
     mark(environment).touch()
     yield
     mark(environment).unlink()
 
 
 def start_project(arguments: list[str]) -> int:
-    """Create a project, set it up, start it once and show a response. What is done already is not done again."""
+    """Create a project, set it up, start it once and show a response. Skips what is already done."""
     destination, options = DEFAULT_DESTINATION, arguments
     if arguments and not arguments[0].startswith("-"):
         destination, options = Path(os.path.realpath(arguments[0])), arguments[1:]
@@ -154,9 +171,8 @@ def start_project(arguments: list[str]) -> int:
     else:
         say(f"Continuing with the project in {destination}")
         if options:
-            print(
-                f"It exists, so this has no effect: {shlex.join(options)}. For another project, name another directory."
-            )
+            print(f"It exists, so these options have no effect: {shlex.join(options)}.")
+            print("For a new project, choose another directory.")
     answers = recorded(destination)
 
     uv, poe = program(VENV, "uv"), program(destination / ".venv", "poe")
@@ -183,7 +199,8 @@ def install_project(project: Path, uv: str) -> None:
         print("No Python 3.12 to 3.14 was found, so uv downloads one. To use your own, set UV_PYTHON and try again.")
     variables = python | os.environ
     if mark(environment).exists() or not works(program(environment, "python"), "-c", ""):
-        run([uv, "venv", "--clear", "--quiet"], cwd=project, env=variables)
+        advice = "" if python else PYTHON_MISSING
+        run([uv, "venv", "--clear", "--quiet"], cwd=project, env=variables, advice=advice)
     with unfinished(environment):
         run([uv, "sync", "--locked", "--quiet"], cwd=project, env=variables)
 
@@ -250,7 +267,7 @@ def create(destination: Path, options: list[str]) -> int:
             options = ["--preset", "rest_api", *options]
         options = ["--defaults", *options]
     command = [program(VENV, "groundplan"), "new", "--quiet", *options, "--", str(destination)]
-    again = os.environ | {"GROUNDPLAN_NEW": shlex.join(["python3", sys.argv[0]])}  # how to go on after Ctrl+C
+    again = os.environ | {"GROUNDPLAN_NEW": shlex.join(["python3", sys.argv[0]])}  # how to continue after Ctrl+C
     with running(command, env=again, alone=False) as new:
         return new.wait()
 
@@ -258,7 +275,7 @@ def create(destination: Path, options: list[str]) -> int:
 def commit(project: Path) -> str:
     """Commit the project as rendered, as a base for updates, and return where it is now.
 
-    A commit that exists is enough. In somebody's larger repository, it is theirs to commit.
+    A commit that exists is enough. In a larger repository, its owners commit it.
     """
 
     def succeeds(*arguments: str) -> bool:
@@ -398,11 +415,11 @@ def works(*command: str) -> bool:
         return False
 
 
-def run(command: list[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> None:
-    """Run one step of the setup. If it fails, show its output, which explains why."""
+def run(command: list[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None, advice: str = "") -> None:
+    """Run one step of the setup. If it fails, show its output, which explains why, and the advice."""
     with tempfile.TemporaryFile("a+b") as log, running(command, cwd=cwd, env=env, output=log) as process:
         if process.wait():
-            raise SystemExit(f"{text_of(log)}This step failed: {shlex.join(command)}")
+            raise SystemExit("\n".join([f"{text_of(log)}This step failed: {shlex.join(command)}", advice]).rstrip())
 
 
 def text_of(log: Any) -> str:

@@ -1,4 +1,4 @@
-"""Addresses of templates. A secret in one serves to fetch the template; it is neither recorded nor printed."""
+"""Addresses of templates. A secret in an address is used to fetch the template, but neither recorded nor printed."""
 
 import re
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ def without_secrets(address: str) -> Address:
     user, at, host = found["authority"].rpartition("@")
     scheme, rest = found["scheme"].lower(), found["rest"]
     if not re.fullmatch(r"(\[.*\]|[^:]*)(:[0-9]*)?", host):
-        problem = "write special characters in a user name or password in percent-encoding, such as / as %2F"
+        problem = "use percent-encoding for special characters in the user name or password, such as %2F for /"
     elif scheme != "file" and re.search("[?#]", rest):
-        problem = "git needs the part before ? or #. It takes a token from a credential helper (git help credentials)"
+        problem = "remove the part from ? or # on. A credential helper of git can supply a token (git help credentials)"
     else:
         kept = user.partition(":")[0] + at if scheme == "ssh" else ""
         public = f"{scheme}://{kept}{host}{rest}"

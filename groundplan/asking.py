@@ -22,8 +22,9 @@ import yaml
 from groundplan.errors import Stop
 from groundplan.template import NEITHER, Outcome, Template
 
-GO_ON, BACK = "go on", "back"  # values of choices that are no answers
-NEW = "GROUNDPLAN_NEW"  # the variable of a program that has started this one: the command that does so again
+CONTINUE, BACK = "continue", "back"  # values of choices that are not answers
+COLUMNS = 80  # that the questions need
+NEW = "GROUNDPLAN_NEW"  # set by the program that started this one: the command to start it again
 
 
 class Interview:
@@ -42,6 +43,10 @@ class Interview:
     def run(self) -> dict[str, Any]:
         """Ask until nothing is open, and return the answers. `KeyboardInterrupt` and `EOFError`: the user has left."""
         screens = self._screens()
+        if shutil.get_terminal_size().columns < COLUMNS:
+            questionary.print(
+                f"This terminal is too narrow for the questions. Widen it to {COLUMNS} columns to read them."
+            )
         for number, screen in enumerate(screens, 1):
             self._progress = f"[{number} of {len(screens)}]"
             screen()
@@ -100,7 +105,7 @@ class Interview:
     def _change_criteria(self) -> None:
         if "framework" not in self._given:  # it follows from these answers again
             self.answers.pop("framework", None)
-        self._change("These follow from your answers. Change any?", "No, go on", self._criteria)
+        self._change("These follow from your answers. Change any?", "No, continue", self._criteria)
 
     def _review(self) -> None:
         more = {"Look at the other answers again": BACK} if self._criteria else {}
@@ -109,12 +114,12 @@ class Interview:
             self._change_criteria()
             self._choose_framework()
 
-    def _change(self, message: str, go_on: str, names: list[str], more: dict[str, str] | None = None) -> str:
+    def _change(self, message: str, accept: str, names: list[str], more: dict[str, str] | None = None) -> str:
         """Show a list of answers and let the user change them, until another choice is taken: return its value."""
-        chosen = GO_ON
+        chosen = CONTINUE
         while True:
             rows = {row: name for name, row in self._outcome().rows(names).items()}
-            choices = {go_on: GO_ON} | rows | (more or {})
+            choices = {accept: CONTINUE} | rows | (more or {})
             listed = [questionary.Choice(title, value) for title, value in choices.items()]
             menu = questionary.select(message, listed, chosen, qmark=self._progress, erase_when_done=True)
             chosen = str(menu.unsafe_ask())
@@ -128,7 +133,7 @@ class Interview:
 
 @contextlib.contextmanager
 def kept(interview: Interview, destination: Path, options: list[str]) -> Iterator[None]:
-    """Keep the answers if the block does not end well, and say how to go on. `options` are those of `new`."""
+    """Keep the answers if the block fails, and say how to continue. `options` are those of `new`."""
     try:
         yield
     except (KeyboardInterrupt, EOFError) as error:
@@ -156,4 +161,4 @@ def _keep(interview: Interview, destination: Path, options: list[str]) -> str:
     except OSError as error:
         return f"Nothing was written, and the answers are lost: {file} cannot be written ({error.strerror})."
     command = f"{new} {shlex.join([str(destination), *options, '--answers', str(file)])}"
-    return f"Nothing was written. Your answers are kept; to go on with them:\n  {command}"
+    return f"Nothing was written. Your answers are kept. To continue with them:\n  {command}"

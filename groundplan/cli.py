@@ -1,6 +1,7 @@
 """The command line: parses arguments and prints results. All rules are in the template."""
 
 import contextlib
+import gc
 import json
 import math
 import os
@@ -16,10 +17,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from groundplan.errors import ExitCode, Stop
 from groundplan.git import check_version, forget_hook
+from groundplan.project import check_directory
 
 # The keys that `decide --format json` prints. They are an interface; the recorded decision may have more.
 DECISION_KEYS = (
@@ -68,7 +69,9 @@ class DecisionFormat(StrEnum):
     markdown = "markdown"
 
 
-Preset = Annotated[str | None, typer.Option(help="Start with the answers of a preset.", show_default=False)]
+Preset = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Start with the answers of a preset.", show_default=False)
+]
 Data = Annotated[
     list[str] | None,
     typer.Option(metavar="KEY=VALUE", help="Answer one question. Can be repeated.", show_default=False),
@@ -91,7 +94,9 @@ def _not_empty(ref: str | None) -> str | None:
 Ref = Annotated[
     str | None,
     typer.Option(
-        help="A tag, branch or commit of the template. Default: the newest tag, or HEAD.", callback=_not_empty
+        metavar="REF",
+        help="A tag, branch or commit of the template. Default: the newest tag, or HEAD.",
+        callback=_not_empty,
     ),
 ]
 
@@ -119,7 +124,7 @@ def groundplan(
 
 @app.command()
 def new(
-    dest: Annotated[Path, typer.Argument(help="The directory of the new project.", parser=_directory)],
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The directory of the new project.", parser=_directory)],
     framework: Annotated[
         str | None, typer.Option(metavar="NAME", help="Short for --data framework=NAME.", show_default=False)
     ] = None,
@@ -187,14 +192,14 @@ def questions(
 ) -> None:
     """List the questions with their texts, values and defaults, as an answers file to edit.
 
-    Answers that are given stand in it; the others are comments, so that they follow from what you answer.
+    Only given answers are active. The others are comments, because they depend on the given ones.
     """
     import yaml
 
     from groundplan.answers import collect
     from groundplan.template import fetched
 
-    with fetched(_source(template, ref)) as fetched_template:
+    with fetched(_source(template, ref), to_render=False) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or ())
         outcome = fetched_template.decide(given)
         facts = [outcome.facts(name) for name in fetched_template.questions]
@@ -229,7 +234,7 @@ def decide(
     from groundplan.answers import collect
     from groundplan.template import fetched
 
-    with fetched(_source(template, ref)) as fetched_template:
+    with fetched(_source(template, ref), to_render=False) as fetched_template:
         given = collect(fetched_template, preset=preset, file=answers, data=data or ())
         outcome = fetched_template.decide(given)
         fetched_template.check_asked(given, outcome)
@@ -245,7 +250,7 @@ def decide(
 
 @app.command()
 def update(
-    dest: Annotated[Path, typer.Argument(help="The project's directory.")] = Path(),
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The project's directory.")] = Path(),
     ref: Ref = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing the project.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
@@ -324,7 +329,7 @@ def _warn_of_secret(project: Path) -> None:
 
 @contextlib.contextmanager
 def _or(nothing: str) -> Iterator[None]:
-    """Say that nothing has happened if Ctrl-C ends the block."""
+    """Say that nothing was changed or written if Ctrl+C ends the block."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -335,17 +340,17 @@ def _confirmed(question: str) -> bool:
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no termios
         import termios
 
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is not an answer
     try:
         return typer.confirm(question, default=True)
-    except typer.Abort as error:  # Ctrl-C, or the end of the input
+    except typer.Abort as error:  # Ctrl+C, or the end of the input
         err.print("\nNothing was changed.")
         raise typer.Exit(130) from error
 
 
 @app.command()
 def check(
-    dest: Annotated[Path, typer.Argument(help="The project's directory.")] = Path(),
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="The project's directory.")] = Path(),
     output: Annotated[Format, typer.Option("--format")] = Format.text,
 ) -> None:
     """Check whether a project is behind its template."""
@@ -374,10 +379,12 @@ def check(
 @app.command()
 def presets(template: TemplateOption = None, ref: Ref = None) -> None:
     """List the presets with their answers."""
+    from rich.table import Column, Table
+
     from groundplan.template import fetched
 
-    table = Table("preset", "example", box=None, padding=(0, 2, 0, 0))
-    with fetched(_source(template, ref)) as fetched_template:
+    table = Table(Column("preset", no_wrap=True), Column("example", overflow="fold"), box=None, padding=(0, 2, 0, 0))
+    with fetched(_source(template, ref), to_render=False) as fetched_template:
         for name, preset in fetched_template.presets.items():
             answers = "\n".join(f"  {key}: {str(value).lower()}" for key, value in preset.answers.items())
             table.add_row(name, f"{preset.summary}\n{answers}")
@@ -408,6 +415,7 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Run the command and exit with one of `ExitCode`."""
+    gc.set_threshold(100_000)  # a command ends soon; without this, it would collect garbage for a tenth of its time
     for name in ("SIGTERM", "SIGHUP"):  # so that cleanup runs; Windows has no SIGHUP
         if number := getattr(signal, name, None):
             signal.signal(number, lambda received, _: sys.exit(128 + received))
@@ -417,6 +425,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # escape characters that the terminal cannot show
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        check_directory()
         check_version()
         forget_hook()
         app()
@@ -424,7 +433,8 @@ def main() -> None:
         print(stop, file=sys.stderr)  # noqa: T201
         sys.exit(stop.code)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}." if error.filename else error, file=sys.stderr)  # noqa: T201
+        reason = f"{error.strerror}." if error.strerror else str(error)
+        print(f"{error.filename}: {reason}" if error.filename else reason, file=sys.stderr)  # noqa: T201
         sys.exit(ExitCode.ERROR)
     except Exception as error:
         if os.environ.get("GROUNDPLAN_DEBUG"):

@@ -24,9 +24,11 @@ SETTINGS = {
     "core.fileMode": "true",
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
+    "core.quotePath": "true",
     "core.symlinks": "false",  # a link becomes a file, so that nothing is written through it
     "diff.mnemonicPrefix": "false",
     "diff.noprefix": "false",
+    "diff.orderFile": os.devnull,
     "gc.auto": "0",
     "init.templateDir": "",
     "maintenance.auto": "false",
@@ -39,6 +41,7 @@ SETTINGS = {
 }
 
 
+INSTALL = "Install it: https://git-scm.com/downloads"
 OLDEST = (2, 31)  # it reads settings from GIT_CONFIG_COUNT
 WORDS = 5  # lines of a message of git that are shown
 ENGLISH = {"LC_ALL": "C"}  # the language of git's messages, like that of all others
@@ -85,20 +88,22 @@ NOISE = ("Cloning into", "Fetching ", "warning:", "hint:", "Please make sure", "
 def reason(text: str) -> str:
     """Return what git says about its failure, on one line and without secrets."""
     lines = [line.strip() for line in text.splitlines()]
-    said = [line.removeprefix("fatal: ") for line in lines if line and not line.startswith(NOISE)]
+    said = [
+        line.removeprefix("fatal: ").removeprefix("error: ") for line in lines if line and not line.startswith(NOISE)
+    ]
     return redact(" ".join(said[-WORDS:])) or "it printed no message"
 
 
 def check_version() -> None:
-    """Stop if git is not there, or too old."""
+    """Stop if git is missing or too old."""
     try:
         printed = subprocess.run(["git", "version"], capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:
-        raise Stop("Groundplan needs git, which was not found on PATH.") from None
+        raise Stop(f"Groundplan needs git, which was not found on PATH. {INSTALL}") from None
     found = re.match(r"git version (\d+)\.(\d+)", printed)
     if found is None or (int(found[1]), int(found[2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise Stop(f"Groundplan needs git {oldest} or newer, and this is {printed or 'another program'}.")
+        raise Stop(f"Groundplan needs git {oldest} or newer, and this is {printed or 'another program'}. {INSTALL}")
 
 
 def forget_hook() -> None:
@@ -148,6 +153,18 @@ def known_settings(more: Mapping[str, str] | None = None, **variables: str) -> I
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def without(patterns: Iterable[str], directory: Path) -> dict[str, str]:
+    """Return settings with which a new clone leaves out some files. An empty `directory` has to exist meanwhile."""
+    file = directory / "info" / "sparse-checkout"
+    file.parent.mkdir()
+    file.write_text("".join(f"{line}\n" for line in ["/*", *(f"!{pattern}" for pattern in patterns)]), encoding="utf-8")
+    return {
+        "core.sparseCheckout": "true",
+        "core.sparseCheckoutCone": "false",
+        "init.templateDir": str(directory),  # git copies the list from there into the clone
+    }
 
 
 def changes(project: Path) -> list[str]:

@@ -37,9 +37,9 @@ __all__ = [
 
 
 def another(worker: Worker, **options: Any) -> Worker:
-    """Return a worker with other options for the template that `worker` has fetched."""
+    """Return a worker with other options for the template that `worker` has fetched, and has compiled in part."""
     new = replace(worker, **options)
-    new.template = worker.template
+    new.template, new.jinja_env = worker.template, worker.jinja_env
     return new
 
 
@@ -106,7 +106,7 @@ def render(worker: Worker, text: str, **variables: Any) -> str:
 
 
 def render_former(worker: Worker, destination: Path) -> None:
-    """Render the version of the template that a project was made from, with the project's answers."""
+    """Render the old version of the template, which a project was made from, with the project's answers."""
     former = worker.subproject.template
     if former is None:  # Copier updates no such project
         raise ValueError("The project does not name its template.")
@@ -124,14 +124,14 @@ def render_former(worker: Worker, destination: Path) -> None:
 
 
 @contextlib.contextmanager
-def temporary_files() -> Iterator[None]:
+def temporary_files() -> Iterator[Path]:
     """Let Copier write its temporary files into a directory that is removed afterwards, also after an interruption."""
     before = tempfile.gettempdir()
     directory = Path(before, f"groundplan-{secrets.token_hex(8)}")
     try:
         directory.mkdir(mode=0o700)
         tempfile.tempdir = str(directory)
-        yield
+        yield directory
     finally:
         tempfile.tempdir = before
         for _ in range(100):

@@ -13,6 +13,14 @@ from pathlib import Path
 from groundplan.errors import ExitCode, Stop
 
 
+def check_directory() -> None:
+    """Stop if the current directory was deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise Stop("The current directory no longer exists. Change to another one, such as: cd ~") from None
+
+
 def located(place: Path) -> Path:
     """Return the absolute path of a directory without links. A `~` is the home directory, as in a shell."""
     try:
@@ -31,7 +39,7 @@ def check_destination(destination: Path, *, overwrite: bool) -> None:
     if re.search(r"[\x00-\x1f\x7f]", str(destination)):
         raise Stop(f"{str(destination)!r} has a line break or control character.", ExitCode.USAGE)
     if destination.exists() and not destination.is_dir():
-        raise Stop(f"{destination} is a file.")
+        raise Stop(f"{destination} is a file. Choose another directory.")
     if not is_empty(destination) and not overwrite:
         raise Stop(f"{destination} is not empty. Choose another directory, or add --overwrite.")
 
@@ -50,7 +58,7 @@ def in_repository(directory: Path) -> bool:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C until the block ends, which must be soon: half of it would be worse than the wait."""
+    """Ignore Ctrl+C until the block ends, which must be soon, so that no work is left half done."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -63,9 +71,9 @@ def staged(destination: Path) -> Iterator[Path]:
     """Yield a directory that becomes `destination` at the end of the block, or is removed if the block fails.
 
     `destination` must be absolute. The directory is next to it, on the same file system, so that the last step is a
-    rename. An existing destination keeps its other files.
+    rename. An existing destination keeps its other files; the directory is in it, since its parent may be read-only.
     """
-    beside = next(parent for parent in destination.parents if parent.is_dir())
+    beside = next(place for place in (destination, *destination.parents) if place.is_dir())
     staging = beside / f".groundplan-{secrets.token_hex(8)}"
     try:
         staging.mkdir()

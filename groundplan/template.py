@@ -26,7 +26,7 @@ from plumbum.commands.processes import ProcessExecutionError
 from groundplan import internals, preview
 from groundplan.addresses import without_secrets
 from groundplan.errors import ExitCode, Stop
-from groundplan.git import git, known_settings, reason
+from groundplan.git import git, known_settings, reason, without
 from groundplan.internals import Worker, get_latest_tag, get_repo
 from groundplan.updating import Copy, Plan, copied
 
@@ -36,6 +36,7 @@ CREDENTIALS = "A credential helper of git can supply the user name and password:
 NEITHER = "neither"
 LABEL_WIDTH = 18
 PACKAGE = Path(__file__).parent
+RENDERED = ("/template_*/", "/tests/", "/docs/")  # not needed by any question
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,12 @@ class Preset:
     """An answers file of the template, with a summary."""
 
     summary: str
-    answers: dict[str, Any]
+    _text: str
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The answers."""
+        return dict(yaml.safe_load(self._text))
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,7 @@ def resolve(template: str | None, ref: str | None) -> Source:
     if (path / ".git").exists():
         git(path, "rev-parse", "--show-toplevel")  # fails with the reason if git does not trust the directory
     if not (path / "copier.yml").is_file() or get_repo(str(path.resolve())) is None:
+        _refuse_bare(path)
         raise Stop(
             f"{location} is not a git repository with a copier.yml; a project made from it could not be updated."
         )
@@ -109,9 +116,17 @@ def resolve(template: str | None, ref: str | None) -> Source:
     return Source(str(path), found)
 
 
+def _refuse_bare(path: Path) -> None:
+    if path.is_dir() and git(path, "rev-parse", "--is-bare-repository", check=False) == "true":
+        raise Stop(f"{path} is a bare repository. Use its URL instead: git+{path.resolve().as_uri()}")
+
+
 @contextlib.contextmanager
-def errors_in_one_line(source: str) -> Iterator[None]:
-    """Convert exceptions of Copier and git that a user can cause into one line."""
+def errors_in_one_line(source: str, unreachable: str = "") -> Iterator[None]:
+    """Convert exceptions of Copier and git that a user can cause into one line.
+
+    `unreachable` is more advice for when the template cannot be fetched.
+    """
     try:
         yield
     except KeyboardInterrupt:  # Copier's own subclass is also a CopierError
@@ -120,7 +135,7 @@ def errors_in_one_line(source: str) -> Iterator[None]:
         message = "There is no terminal for questions: add --defaults, or answer every question with --data."
         raise Stop(message, ExitCode.USAGE) from error
     except ProcessExecutionError as error:
-        raise _failure(source, error) from error
+        raise _failure(source, error, unreachable) from error
     except InvalidConfigFileError as error:
         raise Stop(f"copier.yml of the template {source} is not valid: {_line(error.__cause__ or error)}") from error
     except (CopierError, ValueError, yaml.YAMLError) as error:
@@ -142,7 +157,7 @@ def _unknown(source: str, ref: str) -> Stop:
     return Stop(f"The template {source} has no version {ref}.", ExitCode.USAGE)
 
 
-def _failure(source: str, error: ProcessExecutionError) -> Stop:
+def _failure(source: str, error: ProcessExecutionError, unreachable: str) -> Stop:
     """Explain why a git command of Copier failed, and what to do."""
     said = reason(error.stderr)
     if "worktree" in error.argv and "invalid reference" in said:
@@ -152,8 +167,8 @@ def _failure(source: str, error: ProcessExecutionError) -> Stop:
     if any(words in said for words in ("Authentication failed", "could not read Username", "could not read Password")):
         advice = CREDENTIALS
     else:
-        advice = f"To try again: git ls-remote {shlex.quote(get_repo(source) or source)}"
-    return Stop(f"The template {source} cannot be fetched: {said.rstrip('.')}.\n{advice}")
+        advice = f"Check its address and your access: git ls-remote {shlex.quote(get_repo(source) or source)}"
+    return Stop(f"The template {source} cannot be fetched: {said.rstrip('.')}.\n{advice}\n{unreachable}".rstrip())
 
 
 @dataclass(frozen=True)
@@ -189,7 +204,7 @@ class Outcome:
 
     def _words(self, name: str) -> str:
         answer = self.answers[name]
-        words = {True: "yes", False: "no"} | internals.texts(self._worker, name)[1]
+        words = {True: "Yes", False: "No"} | internals.texts(self._worker, name)[1]
         values = answer if isinstance(answer, list) else [answer]
         return ", ".join(str(words.get(value, value)) for value in values) or "none"
 
@@ -243,10 +258,7 @@ class Template:
         """All presets, by name."""
         files = sorted((self._worker.template.local_abspath / "presets").glob("*.yml"))
         texts = {file.stem: file.read_text(encoding="utf-8") for file in files}
-        return {
-            name: Preset(text.partition("\n")[0].removeprefix("# "), yaml.safe_load(text))
-            for name, text in texts.items()
-        }
+        return {name: Preset(text.partition("\n")[0].removeprefix("# "), text) for name, text in texts.items()}
 
     def check(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answers in the types of their questions, or reject them.
@@ -294,7 +306,7 @@ class Template:
             value = [part for pair in value.items() for part in pair]
         if isinstance(value, list):
             return {name for part in value for name in self._variables(part)}
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "{" not in value:
             return set()
         tree = self._worker.jinja_env.parse(value)
         names = meta.find_undeclared_variables(tree) - self._worker.jinja_env.globals.keys()
@@ -383,20 +395,23 @@ def _plain(message: str) -> str:
     """Return Copier's message about an answer as `question: reason`."""
     message = re.sub(r"^(?:Validation error for question|Invalid choice for) '(\w+)':", r"\1:", message)
     if found := re.fullmatch(r"(.*) is not in (\[.*\])", message, re.DOTALL):
-        with contextlib.suppress(ValueError, SyntaxError):  # then the values are no literals
+        with contextlib.suppress(ValueError, SyntaxError):  # then the values are not literals
             allowed = ", ".join(str(value) for value in ast.literal_eval(found[2]))
             message = f"{found[1]} is not one of {allowed}."
     return message
 
 
 @contextlib.contextmanager
-def fetched(source: Source) -> Iterator[Template]:
-    """Yield the template, and remove temporary files afterwards."""
-    with (
-        internals.temporary_files(),
-        known_settings(source.settings),
-        Worker(src_path=source.location, vcs_ref=source.ref, quiet=True) as worker,
-    ):
+def fetched(source: Source, *, to_render: bool = True) -> Iterator[Template]:
+    """Yield the template, and remove temporary files afterwards.
+
+    Without `to_render`, it has no files of projects, which take longer to write than the decision.
+    """
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(internals.temporary_files())
+        settings = {} if to_render else without(RENDERED, Path(tempfile.mkdtemp(dir=directory)))
+        stack.enter_context(known_settings({**source.settings, **settings}))
+        worker = stack.enter_context(Worker(src_path=source.location, vcs_ref=source.ref, quiet=True))
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
             template = Template(source, worker)
         yield template
@@ -428,10 +443,14 @@ def _answers(project: Path) -> dict[str, Any]:
         raise Stop(f"{file} is not valid YAML: {_line(error)}") from error
     named = {name: answers.get(name) for name in ("_src_path", "_commit")} if isinstance(answers, dict) else {}
     if not named or not all(isinstance(value, str) and value.strip() not in NULL for value in named.values()):
-        raise Stop(f"{file} does not name the project's template (_src_path) and its version (_commit).")
+        raise Stop(
+            f"{file} does not name the project's template (_src_path) and its version (_commit).\n"
+            f"Restore these lines: git log --patch -- {ANSWERS_FILE}"
+        )
     return dict(answers)
 
 
+MOVED = f"If the template has moved, set _src_path in {ANSWERS_FILE} to its new address, and commit the file."
 NULL = ("", "~", "null", "Null", "NULL")  # in YAML
 
 
@@ -441,7 +460,7 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
     source, former = address.public, str(_answers(project)["_commit"])
     options = {"src_path": source, "dst_path": project, "vcs_ref": resolve(source, ref).ref, "quiet": True, **options}
     with internals.temporary_files(), known_settings(address.settings), Worker(**options) as worker:
-        with errors_in_one_line(source), contextlib.redirect_stderr(io.StringIO()):
+        with errors_in_one_line(source, MOVED), contextlib.redirect_stderr(io.StringIO()):
             latest = worker.template.commit
             worker.subproject.last_answers.update(_src_path=source, _commit=former)  # Copier reads the old version here
             _check_former(project, worker.template.local_abspath, source, former)
@@ -452,6 +471,11 @@ def _of_project(project: Path, ref: str | None, **options: Any) -> Iterator[tupl
 
 def _check_former(project: Path, clone: Path, source: str, former: str) -> None:
     """Stop if the template does not have the version that the project was made from."""
+    if former == "HEAD":  # of any clone
+        raise Stop(
+            f"_commit in {project / ANSWERS_FILE} is HEAD, which is not a version. Set it to the tag or commit that "
+            "the project was made from, commit the file, and try again."
+        )
     names = [f"{former}^{{commit}}", f"refs/remotes/origin/{former}^{{commit}}"]
     if any(git(clone, "rev-parse", "--verify", "--quiet", "--end-of-options", name, check=False) for name in names):
         return
@@ -459,7 +483,7 @@ def _check_former(project: Path, clone: Path, source: str, former: str) -> None:
     if Path(source).is_dir() and git(Path(source), "rev-parse", "--is-shallow-repository") == "true":
         raise Stop(f"{missing} It is a shallow clone. Run: git -C {shlex.quote(source)} fetch --unshallow --tags")
     raise Stop(
-        f"{missing} A tag or branch was deleted, or the history rewritten.\nFind the version with the same files "
+        f"{missing} A tag or branch was deleted, or the history was rewritten.\nFind the version with the same files "
         f"(git log --all in a clone), set _commit in {project / ANSWERS_FILE} to it, commit the file, and try again."
     )
 
@@ -482,6 +506,7 @@ def _location(project: Path) -> str:
     if Path(public).name == BUNDLE and not Path(public).exists():
         return installed_source().location  # the project was made by another installation
     if get_repo(public) is None:
+        _refuse_bare(Path(public).expanduser())
         raise Stop(
             f"The project's template is no longer at {public}. Set _src_path in {project / ANSWERS_FILE} to "
             "the path of a clone or to a git URL, commit the file, and try again."
@@ -541,6 +566,8 @@ def prepared(project: Path, ref: str | None, *, ask: bool) -> Iterator[Update | 
     New questions are asked if `ask` is true; otherwise they take their defaults. Existing answers do not change.
     """
     options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": not ask}
+    if (project / ANSWERS_FILE).is_symlink():
+        raise Stop(f"{project / ANSWERS_FILE} is a link. Replace it with the file itself, commit that, and try again.")
     with copied(project) as copy:
         with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
             newer = _is_behind(worker) or ref is not None
@@ -571,7 +598,7 @@ def _answers_accepted(project: Path) -> Iterator[None]:
             raise
         name = str(stop).partition(":")[0]
         raise Stop(
-            f"The template does not accept the project's answer to {stop}\nAnswer it again, then run the update: "
+            f"The template does not accept the project's answer to {stop}\nChange the answer, then run the update:\n  "
             f'uvx --from "copier>=9.19" copier update --defaults --data {name}=VALUE {shlex.quote(str(project))}'
         ) from stop
 

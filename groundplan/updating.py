@@ -2,11 +2,13 @@
 
 Copier's update works in a project's own directory, where it would overwrite and delete files that git ignores or does
 not look at, and where it merges with `git apply`, which drops the owner's change of a binary file without a word. Here,
-Copier updates a copy that has only what is committed, as the former version of the template made it. Then each file is
-merged: the former version, the owner's and the new one.
+Copier updates a copy that has only what is committed, as the old version of the template made it. Then each file is
+merged: the old version, the owner's and the new one.
 """
 
+import filecmp
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -92,17 +94,20 @@ class Copy:
         attributes = self.path / ".git" / "info" / "attributes"
         attributes.parent.mkdir(exist_ok=True)
         attributes.write_text(ATTRIBUTES, encoding="utf-8")
-        self._git("read-tree", tree)
-        self._git("checkout-index", "--all")
         self._owners = self._entries(tree)
+        self._git("read-tree", tree)
+        # Copier cannot read a name that is not UTF-8, and needs only the files that the template may have.
+        other = encoded("".join(f"{path}\0" for path in self._owners if not path.isprintable()))
+        run(self.path, "update-index", "--force-remove", "-z", "--stdin", given=other)
+        self._git("checkout-index", "--all")
 
     def _git(self, *arguments: str) -> str:
         return git(self.path, *arguments)
 
     def undo_edits(self, render: Callable[[Path], object], answers: str) -> None:
-        """Give the files of the template the content that its former version has, and commit the copy.
+        """Give the files of the template the content that its old version has, and commit the copy.
 
-        `render` writes a project of the former version into a directory. The answers file stays.
+        `render` writes a project of the old version into a directory. The answers file stays.
         """
         former = self._directory / "former"
         render(former)
@@ -139,12 +144,13 @@ class Copy:
             place = Path(str(error.filename))
             named = place.relative_to(self.path) if place.is_relative_to(self.path) else place
             raise Stop(
-                f"{named}: the template has a directory where the project has a file or a link. Nothing was changed."
+                f"{named}: the template has a directory where the project has a file or a link. Rename yours, commit "
+                "that, and try again. Nothing was changed."
             ) from error
         except AssertionError as error:  # Copier gives no reason
             raise Stop(
-                "Copier cannot apply the update, perhaps because the new version of the template has a file where the "
-                "project has a directory. Report it to the template's maintainers. Nothing was changed."
+                "Copier cannot apply the update. The new version of the template probably has a file where the project "
+                "has a directory: rename the directory, commit that, and try again. Nothing was changed."
             ) from error
 
     def merged(self) -> Plan:
@@ -155,7 +161,7 @@ class Copy:
             former, owners, new = (entries.get(path) for entries in (self._former, self._owners, updated))
             if owners == new or new == former or (owners and owners[0] == SUBMODULE):
                 continue
-            if owners == former:  # not edited, or not there
+            if owners == former:  # not edited, or absent
                 merged = new
             else:
                 merged, is_conflict = self._merged(former, owners, new)
@@ -199,10 +205,34 @@ class Copy:
         return parts(done.stdout)
 
     def apply(self, plan: Plan) -> None:
-        """Change the project as planned, or nothing if something would be lost."""
+        """Change the project as planned, or nothing if something would be lost or cannot be written."""
         refuse_work(self.project)  # there may be some since the copy was made
         refuse_losses(self.project, plan.changed)
-        changed = plan.changed
+        kept = keep(self.project, plan.changed, self._directory / "kept")
+        try:
+            # The index comes first: if another program of git has locked it, nothing has changed yet.
+            self._mark(plan.conflicts)
+            self._write(plan.changed)
+        except BaseException as error:
+            put_back(self.project, plan, kept)
+            if isinstance(error, Stop):
+                raise Stop(f"{error}\nNothing was changed.") from error
+            raise
+
+    def _mark(self, conflicts: dict[str, Sides]) -> None:
+        """Record the conflicts in the project's index."""
+        top, prefix = root(self.project)
+        entries = ""
+        for path, sides in conflicts.items():
+            for _, name, _ in sides:
+                content = run(self.path, "cat-file", "blob", name)
+                run(top, "hash-object", "-w", "--stdin", "--no-filters", given=content)
+            lines = [f"0 {'0' * len(sides[0][1])}", *(f"{mode} {name} {stage}" for mode, name, stage in sides)]
+            entries += "".join(f"{line}\t{prefix}{path}\0" for line in lines)
+        if entries:
+            run(top, "update-index", "-z", "--index-info", given=encoded(entries))
+
+    def _write(self, changed: list[Change]) -> None:
         top, prefix = root(self.project)
         variables = {
             "GIT_INDEX_FILE": str(self._directory / "written"),
@@ -210,21 +240,12 @@ class Copy:
         }
         written = [change for change in changed if change.mode != GONE]
         entries = "".join(f"{change.mode} {change.name}\t{prefix}{change.path}\0" for change in written)
-        try:
-            run(top, "update-index", "-z", "--index-info", given=encoded(entries), variables=variables)
-            for change in changed:
-                if change.mode == GONE:
-                    remove(self.project, change.path)
-            if written:  # git writes them, with the line endings that the owner's settings ask for
-                run(top, "checkout-index", "--all", "--force", variables=variables)
-            for path, sides in plan.conflicts.items():
-                for _, name, _ in sides:
-                    content = run(self.path, "cat-file", "blob", name)
-                    run(top, "hash-object", "-w", "--stdin", "--no-filters", given=content)
-                mark(top, prefix + path, sides)
-        except BaseException:
-            revert(self.project, changed)
-            raise
+        run(top, "update-index", "-z", "--index-info", given=encoded(entries), variables=variables)
+        for change in changed:
+            if change.mode == GONE:
+                remove(self.project, change.path)
+        if written:  # git writes them, with the line endings that the owner's settings ask for
+            run(top, "checkout-index", "--all", "--force", variables=variables)
 
 
 @contextmanager
@@ -247,12 +268,31 @@ def copied(project: Path) -> Iterator[Copy]:
         yield Copy(project, Path(directory).resolve())
 
 
+# Files in the git directory while a command waits for the user.
+WAITING = {
+    "MERGE_HEAD": "merge",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "BISECT_LOG": "bisect",
+}
+
+
 def refuse_work(project: Path) -> None:
-    """Stop if something is not committed."""
+    """Stop if something is not committed, or git is in the middle of something."""
+    directory = Path(git(project, "rev-parse", "--absolute-git-dir"))
+    if is_there(lock := directory / "index.lock"):
+        raise Stop(
+            f"Another git command is running in {project}, or one has crashed. Wait until it has ended, then update.\n"
+            f"If none is running: rm {shlex.quote(str(lock))}"
+        )
+    if begun := [kind for name, kind in WAITING.items() if is_there(directory / name)]:
+        raise Stop(f"A {begun[0]} is in progress in {project}. Finish or abort it (git status says how), then update.")
     if files := [line[3:] for line in changes(project)]:
         raise Stop(
             f"{project} has changes that are not committed:\n{_listed(files)}\n"
-            "Commit them, or put them aside (git stash --include-untracked), then update."
+            "Commit or stash them (git stash --include-untracked), then update."
         )
 
 
@@ -269,19 +309,19 @@ def refuse_losses(project: Path, changed: list[Change]) -> None:
     for change in changed:
         place = project / change.path
         if change.path in hidden:
-            lost.append(f"{change.path}: git was told not to look at it (git update-index, git sparse-checkout)")
+            lost.append(f"{change.path}: git ignores changes of it (see git update-index, git sparse-checkout)")
         elif any(parent.is_symlink() or parent.is_file() for parent in between(project, place)):
             lost.append(f"{change.path}: its directory is a file or a link")
         elif any(is_there(parent / ".git") for parent in between(project, place)):
             lost.append(f"{change.path}: its directory is another repository")
         elif change.old_mode == GONE and is_there(place):
-            lost.append(f"{change.path}: a new file of the template, and git does not have yours")
+            lost.append(f"{change.path}: the template adds this file, and yours is not in git")
         elif change.old_mode != GONE and is_there(place) and held[change.path] != change.old_name:
-            lost.append(f"{change.path}: it differs from what git has")
+            lost.append(f"{change.path}: it differs from the version in git")
     if lost:
         raise Stop(
             f"Nothing was changed, because the update cannot write or delete these files safely:\n{_listed(lost)}\n"
-            "Commit them, move them away, or put back what the template had, then update."
+            "Commit them, move them elsewhere, or restore the template's version, then update."
         )
 
 
@@ -291,7 +331,7 @@ def _listed(lines: list[str]) -> str:
 
 
 def names(project: Path, tracked: list[Change]) -> dict[str, str]:
-    """Return the name that git would give to the content of each file, by path; "" for what is no file."""
+    """Return the name that git would give to the content of each file, by path; "" for anything but a file."""
     found = {change.path: "" for change in tracked}
     files = [path for path in found if (project / path).is_file() and not (project / path).is_symlink()]
     if files:  # this command takes paths from the top
@@ -313,7 +353,7 @@ def between(project: Path, place: Path) -> list[Path]:
 
 
 def is_there(place: Path) -> bool:
-    """Return whether a path exists, be it as a broken link."""
+    """Return whether a path exists, even as a broken link."""
     return os.path.lexists(place)
 
 
@@ -328,24 +368,46 @@ def remove(project: Path, path: str) -> None:
             break
 
 
-def mark(repository: Path, path: str, sides: Sides) -> None:
-    """Record a conflict in the index; `path` is relative to the repository."""
-    zero = "0" * len(sides[0][1])
-    lines = [f"0 {zero}\t{path}\0", *(f"{mode} {name} {stage}\t{path}\0" for mode, name, stage in sides)]
-    run(repository, "update-index", "-z", "--index-info", given=encoded("".join(lines)))
-
-
-def revert(project: Path, changed: list[Change]) -> None:
-    """Put back what `apply` has changed."""
+def keep(project: Path, changed: list[Change], directory: Path) -> dict[str, Path]:
+    """Copy the files that the update writes or deletes, and return the copies by path."""
+    directory.mkdir()
+    copies: dict[str, Path] = {}
     for change in changed:
-        if change.old_mode == GONE:
-            remove(project, change.path)
-    paths = encoded("".join(f"{change.path}\0" for change in changed if change.old_mode != GONE))
-    given = ["--pathspec-from-file=-", "--pathspec-file-nul"]
-    if paths:
+        if is_there(project / change.path):
+            copies[change.path] = directory / str(len(copies))
+            shutil.copy2(project / change.path, copies[change.path])
+    return copies
+
+
+def put_back(project: Path, plan: Plan, kept: dict[str, Path]) -> None:
+    """Undo what `apply` has changed, without help from git, which may be why it failed."""
+    failed = []
+    for change in sorted(plan.changed, key=lambda change: change.path in kept):  # new files first, for the space
+        place, copy = project / change.path, kept.get(change.path)
+        try:
+            if copy is None and is_there(place):
+                remove(project, change.path)
+            elif copy and not is_same(place, copy):
+                place.unlink(missing_ok=True)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(copy, place)
+        except OSError as error:
+            failed.append(f"{change.path}: {error.strerror}")
+    if plan.conflicts:
+        paths = encoded("".join(f"{path}\0" for path in plan.conflicts))
+        given = ["--pathspec-from-file=-", "--pathspec-file-nul"]
         literal = {"GIT_LITERAL_PATHSPECS": "1"}
-        run(project, "reset", "--quiet", *given, given=paths, check=False, variables=literal)
-        run(project, "checkout", "--quiet", "HEAD", *given, given=paths, check=False, variables=literal)
+        run(project, "reset", "--quiet", *given, check=False, given=paths, variables=literal)
+    if failed:
+        raise Stop(
+            f"The update failed, and these files could not be put back:\n{_listed(failed)}\n"
+            "They are in git. Once they can be written: git restore --source=HEAD --staged --worktree ."
+        )
+
+
+def is_same(place: Path, copy: Path) -> bool:
+    """Return whether a file has the content and mode of its copy."""
+    return is_there(place) and place.lstat().st_mode == copy.stat().st_mode and filecmp.cmp(place, copy, shallow=False)
 
 
 def encoded(text: str) -> bytes:

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ def start(template: Path, tmp_path: Path) -> Iterator[Start]:
     """Starts `groundplan new service` in a directory of its own."""
     started = []
 
-    def begin(*options: str) -> Terminal:
+    def begin(*options: str, variables: Mapping[str, str] | None = None) -> Terminal:
         command: list[str | Path] = [
             sys.executable,
             "-m",
@@ -36,7 +36,7 @@ def start(template: Path, tmp_path: Path) -> Iterator[Start]:
             template,
             *options,
         ]
-        started.append(Terminal(command, tmp_path, {"XDG_STATE_HOME": str(tmp_path / "state")}))
+        started.append(Terminal(command, tmp_path, {"XDG_STATE_HOME": str(tmp_path / "state"), **(variables or {})}))
         return started[-1]
 
     yield begin
@@ -49,7 +49,7 @@ def test_five_screens_lead_to_a_project(start: Start, tmp_path: Path, product: s
     terminal = start()
     terminal.until("[1 of 5] What kind of service is it?", "A data pipeline")
     terminal.press(*[UP, DOWN] if product == "web_app" else [DOWN, DOWN], ENTER)
-    terminal.until("[2 of 5] These follow from your answers", "» No, go on", "ASGI operations   Yes")
+    terminal.until("[2 of 5] These follow from your answers", "» No, continue", "ASGI operations   Yes")
     terminal.press(ENTER)
     shown = terminal.until("[3 of 5] Which framework do you want?", "Neither: stop", "Look at the answers again")
     for text in (f"Recommended: {framework}", "other answer", "For it", "If wrong", "Know first", f"» {framework}"):
@@ -65,6 +65,10 @@ def test_five_screens_lead_to_a_project(start: Start, tmp_path: Path, product: s
         assert text in terminal.output
     assert ("createsuperuser" in terminal.output) is (framework == "Django")
     assert recorded(tmp_path / "service")["product"] == product
+
+
+def test_a_narrow_terminal_is_named(start: Start) -> None:
+    start(variables={"COLUMNS": "40"}).until("too narrow", "Widen it to 80 columns", "[1 of 5]")
 
 
 def test_an_answer_can_be_changed_and_the_later_ones_follow(start: Start, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pexpect
 import pytest
 import yaml
 
-from groundplan.project import in_repository
+from groundplan.project import in_repository, staged
 from tests.decision.engine import WEB_PRODUCTS
 from tests.tools import FRAMEWORKS, QUESTIONNAIRE, ROOT, commit_all, groundplan, groundplan_here, render, run, tree
 
@@ -348,6 +348,15 @@ def test_new_writes_into_a_directory_when_it_is_told_to(template: Path, tmp_path
     assert (tmp_path / "pyproject.toml").is_file()
 
 
+def test_an_existing_directory_is_prepared_within_it(tmp_path: Path) -> None:
+    """Its parent may be read-only, as with a volume of a container."""
+    with staged(tmp_path) as project:
+        project.mkdir()
+        (project / "file").touch()
+        assert project.is_relative_to(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_new_where_nothing_can_be_written(template: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = groundplan_here("new", tmp_path / "file" / "service", "--template", template, *NEW)
@@ -632,6 +641,27 @@ def test_a_closed_stream_is_no_error(template: Path, stream: str) -> None:
     run("bash", "-c", f"PYTHONPATH={ROOT} {command}", code=0)
 
 
+def test_a_current_directory_that_was_deleted_is_explained(tmp_path: Path) -> None:
+    command = ["sh", "-c", f"rmdir {tmp_path}; {sys.executable} -m groundplan decide"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert (done.returncode, "current directory no longer exists" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_full_disk_behind_the_output_is_explained(template: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "groundplan", "decide", "--template", str(template)]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "No space left on device.")
+
+
+def test_the_names_of_presets_fit_a_narrow_terminal(template: Path) -> None:
+    command = [sys.executable, "-m", "groundplan", "presets", "--template", str(template)]
+    shown = subprocess.run(command, cwd=ROOT, env=os.environ | {"COLUMNS": "40"}, capture_output=True, text=True).stdout
+    assert set(PRESETS) <= {line.partition(" ")[0] for line in shown.splitlines()}
+
+
 def test_an_empty_ref_is_refused(template: Path) -> None:
     result = groundplan_here("presets", "--template", template, "--ref", "")
     assert (result.returncode, "empty" in result.stderr) == (2, True)
@@ -661,7 +691,9 @@ def test_a_git_that_is_too_old(version: str, tmp_path: Path, monkeypatch: pytest
 
 def test_no_git_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert groundplan_here("check", tmp_path).stderr == "Groundplan needs git, which was not found on PATH.\n"
+    assert groundplan_here("check", tmp_path).stderr == (
+        "Groundplan needs git, which was not found on PATH. Install it: https://git-scm.com/downloads\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ import pexpect
 import pytest
 import yaml
 
+import quickstart as quickstart_module
 from quickstart import commit
 from tests.decision.engine import answers_for, decide
 from tests.processes import free_ports
-from tests.tools import ROOT, commit_all, run, tree
+from tests.tools import ROOT, commit_all, groundplan_here, run, tree
 
 pytestmark = pytest.mark.slow
 UV = Path(sys.executable).with_name("uv")
@@ -231,11 +232,13 @@ def test_quickstart_goes_on_after_an_interruption_of_each_step(quickstart: Quick
             assert {path.name for path in directory.iterdir()} == before
         if end != signal.SIGKILL:
             assert re.search(rf"^Stopped during this step: {step}", err, re.MULTILINE)
-            assert re.search(r"^To .*go on.*, run: python3 quickstart.py ../resumed --preset cms$", err, re.MULTILINE)
+            assert re.search(
+                r"^To .*continue.*, run: python3 quickstart.py ../resumed --preset cms$", err, re.MULTILINE
+            )
             assert "Traceback" not in err
     printed = quickstart.run("../resumed", "--preset", "microservice", "--data", "name=Other")
     assert "Continuing with the project" in printed
-    assert "this has no effect: --preset microservice --data name=Other." in printed
+    assert "these options have no effect: --preset microservice --data name=Other." in printed
     assert f"==> It works: Django, by {points('cms')}\n" in printed
     assert "  .venv/bin/poe manage createsuperuser " in printed
     assert f"{quickstart.variables['PORT']}/admin/ " in printed
@@ -319,6 +322,17 @@ def test_quickstart_goes_on_with_the_answers_that_are_kept(quickstart: Quickstar
     child.sendcontrol("c")
     child.expect(r"python3 quickstart.py \S+/service --answers \S+/service-\w+.yml")
     child.expect(pexpect.EOF)
+
+
+def test_quickstart_lists_the_options_of_new() -> None:
+    printed = run(sys.executable, ROOT / "quickstart.py", "--help")
+    options = set(re.findall(r"--[a-z]+", groundplan_here("new", "--help").stdout))
+    assert options - {"--help", "--quiet"} <= set(re.findall(r"--[a-z]+", printed))
+
+
+def test_a_step_of_the_quickstart_that_fails_gives_advice() -> None:
+    with pytest.raises(SystemExit, match=r"No Python\nThis step failed: .*\nInstall it"):
+        quickstart_module.run([sys.executable, "-c", "print('No Python'); exit(1)"], advice="Install it")
 
 
 def test_quickstart_says_which_python_it_needs() -> None:

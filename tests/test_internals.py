@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from groundplan import internals
+from groundplan.git import known_settings, without
 from tests.private_names import private_names
-from tests.tools import ROOT
+from tests.tools import ROOT, commit_all, run
 
 MODULES = sorted((ROOT / "groundplan").glob("*.py"))
 QUESTION = ("var_name", "answers", "context", "jinja_env", "choices", "multiselect", "default", "type", "when", "ask")
@@ -49,3 +50,16 @@ def test_they_take_what_is_given(made: object, parameters: tuple[str, ...]) -> N
 
 def test_answers_know_which_questions_were_not_asked() -> None:
     assert internals.AnswersMap().hidden == set()
+
+
+def test_a_clone_can_leave_out_files(tmp_path: Path) -> None:
+    origin, clone, settings = tmp_path / "origin", tmp_path / "clone", tmp_path / "settings"
+    for name in ("copier.yml", "extensions/criteria.yml", "template_shared/README.md"):
+        (origin / name).parent.mkdir(parents=True, exist_ok=True)
+        (origin / name).write_text(name)
+    commit_all(origin, "Start", init=True)
+    settings.mkdir()
+    with known_settings(without(["/template_*/"], settings)):
+        run("git", "clone", "--quiet", origin, clone)
+    files = {path.relative_to(clone).as_posix() for path in clone.rglob("*") if path.is_file()}
+    assert {name for name in files if not name.startswith(".git/")} == {"copier.yml", "extensions/criteria.yml"}

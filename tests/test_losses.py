@@ -14,6 +14,7 @@ import pytest
 
 from groundplan import git as git_module
 from groundplan import updating
+from groundplan.errors import Stop
 from groundplan.template import prepared
 from tests.small import LINES, make_template, start
 from tests.tools import ROOT, commit_all, groundplan, groundplan_here, run, tree
@@ -123,7 +124,8 @@ SETTINGS = {
     "color.ui": "always",
     "core.abbrev": "4",
     "core.fileMode": "false",
-    "core.quotePath": "true",
+    "core.quotePath": "false",
+    "diff.orderFile": "/nowhere",
     "core.hooksPath": "/nowhere",
     "commit.gpgSign": "true",
     "gpg.program": "false",
@@ -142,9 +144,24 @@ def test_settings_of_git_do_not_change_an_update(name: str, project: Path) -> No
     text = (project / "changed.txt").read_text()
     assert "<<<<<<< before updating\nmine\n" in text
     assert not list(project.rglob("*.rej"))
-    assert "UU changed.txt" in git(project, "-c", "color.ui=never", "status", "--porcelain")
+    git(project, "config", "--unset", name)
+    assert "UU changed.txt" in git(project, "status", "--porcelain")
     assert is_updated(project)
     assert os.access(project / "run.sh", os.X_OK)
+
+
+@pytest.mark.parametrize("name", ["core.quotePath", "diff.orderFile"])
+def test_settings_of_a_user_do_not_change_an_update(
+    name: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They reach the copy as well, where Copier runs git."""
+    (project / "größe.txt").write_text("mine\n")
+    conflict(project)
+    run("git", "config", "--file", tmp_path / "config", name, SETTINGS[name])
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    result = groundplan("update", project)
+    assert (result.returncode, "changed.txt" in result.stderr) == (4, True), result.stderr
+    assert is_updated(project)
 
 
 def test_hooks_do_not_run(project: Path) -> None:
@@ -357,6 +374,131 @@ def test_every_environment(variables: dict[str, str], project: Path, monkeypatch
     result = groundplan("update", project)
     assert result.returncode == 0, result.stderr
     assert is_updated(project)
+
+
+def test_a_locked_index_stops_an_update(project: Path) -> None:
+    conflict(project)
+    (project / ".git" / "index.lock").touch()
+    before = tree(project)
+    result = groundplan_here("update", project)
+    assert (result.returncode, f"rm {project}/.git/index.lock" in result.stderr) == (1, True)
+    assert tree(project) == before
+
+
+def test_an_index_that_is_locked_at_the_last_moment_stops_an_update(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by an editor that looks at the state of git."""
+    conflict(project)
+    before = tree(project)
+    monkeypatch.setattr(updating, "refuse_work", lambda project: (project / ".git" / "index.lock").touch())
+    with pytest.raises(Stop, match="Nothing was changed"):
+        update(project)
+    (project / ".git" / "index.lock").unlink()
+    assert tree(project) == before
+    assert git(project, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("kind", ["merge", "rebase", "bisect"])
+def test_an_update_waits_for_another_operation(kind: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is uncommitted in these, but the next commit would be theirs."""
+    commit_all(project, "One")
+    if kind == "merge":
+        git(project, "branch", "other")
+        commit_all(project, "Two")
+        git(project, "checkout", "--quiet", "other")
+        commit_all(project, "Three")
+        git(project, "merge", "--quiet", "--no-commit", "-")
+    elif kind == "rebase":
+        monkeypatch.setenv("GIT_SEQUENCE_EDITOR", "sed -i s/^pick/edit/")
+        git(project, "rebase", "--quiet", "--interactive", "--keep-empty", "HEAD~1")
+    else:
+        git(project, "bisect", "start")
+    assert git(project, "status", "--porcelain") == ""
+    before = tree(project)
+    result = groundplan_here("update", project)
+    assert (result.returncode, f"A {kind} is in progress" in result.stderr) == (1, True), result.stderr
+    assert tree(project) == before
+
+
+def test_files_whose_names_are_not_text_stay(project: Path) -> None:
+    strange = Path(os.fsdecode(bytes(project) + b"/\xff\n.txt"))
+    strange.write_text("mine\n")
+    commit_all(project, "Add a file")
+    result = groundplan_here("update", project)
+    assert result.returncode == 0, result.stderr
+    assert strange.read_text() == "mine\n"
+    assert is_updated(project)
+
+
+def test_a_filter_that_fails_leaves_nothing_half_done(project: Path) -> None:
+    conflict(project)
+    (project / ".gitattributes").write_text("new.txt filter=broken\n")
+    commit_all(project, "Filter")
+    for key, value in {"smudge": "false", "clean": "cat", "required": "true"}.items():
+        git(project, "config", f"filter.broken.{key}", value)
+    before = tree(project)
+    result = groundplan_here("update", project)
+    assert (result.returncode, "Nothing was changed." in result.stderr) == (1, True)
+    assert tree(project) == before
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_disk_that_is_read_only_is_no_loss(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was written, so nothing has to be put back."""
+    before = tree(project)
+
+    def refusing(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(updating.Copy, "_write", refusing)
+    monkeypatch.setattr(updating, "remove", refusing)
+    with pytest.raises(OSError, match="Read-only"):
+        update(project)
+    assert tree(project) == before
+
+
+def test_files_that_cannot_be_put_back_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def failing(copy: updating.Copy, _: object) -> None:
+        (copy.project / "changed.txt").write_text("half")
+        monkeypatch.setattr(updating, "remove", full)
+        monkeypatch.setattr(updating, "is_same", full)
+        full()
+
+    monkeypatch.setattr(updating.Copy, "_write", failing)
+    with pytest.raises(Stop, match=r"  changed\.txt: No space left on device\n(.|\n)*git restore"):
+        update(project)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("_commit: v1.0.0", "_commit: HEAD", "HEAD, which is not a version"),
+        ("{template}", "{bare}", "git+file://{bare}"),
+    ],
+)
+def test_an_answers_file_that_was_edited(
+    old: str, new: str, words: str, template: Path, project: Path, tmp_path: Path
+) -> None:
+    places = {"template": template, "bare": tmp_path / "bare"}
+    run("git", "clone", "--quiet", "--bare", template, places["bare"])
+    file = project / ".copier-answers.yml"
+    file.write_text(file.read_text().replace(old.format(**places), new.format(**places)))
+    commit_all(project, "Edit")
+    for command in ("check", "update"):
+        result = groundplan_here(command, project)
+        assert (result.returncode, words.format(**places) in result.stderr) == (1, True), result.stderr
+
+
+def test_an_answers_file_that_is_a_link(project: Path) -> None:
+    (project / ".copier-answers.yml").rename(project / "answers.yml")
+    (project / ".copier-answers.yml").symlink_to("answers.yml")
+    commit_all(project, "Link")
+    result = groundplan_here("update", project)
+    assert (result.returncode, "is a link" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("step", ["update-index", "checkout-index", "hash-object -w"])

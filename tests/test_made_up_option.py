@@ -163,7 +163,7 @@ def test_it_is_in_the_matrix(extended: Path) -> None:
 
 
 def test_it_can_be_chosen_later(extended: Path, tmp_path: Path) -> None:
-    """A project of the former version updates, without the option, and then chooses it."""
+    """A project of the old version updates, without the option, and then chooses it."""
     past = tmp_path / "template"
     run("git", "clone", "--quiet", extended, past)
     newest = run("git", "rev-parse", "HEAD", cwd=past).strip()

@@ -43,7 +43,7 @@ def refused(project: Path, *words: str, command: str = "check", code: int = 1) -
     for word in words:
         assert word in result.stderr
     assert "Errno" not in result.stderr
-    assert result.stderr.count("\n") <= 2
+    assert result.stderr.count("\n") <= 3
     assert tree(project) == before
     return result.stderr
 
@@ -175,7 +175,7 @@ def test_what_is_no_project(tmp_path: Path) -> None:
 )
 def test_a_template_that_cannot_be_fetched(address: str, words: str, project: Path) -> None:
     edit(project, "_src_path: .*", f"_src_path: {address}")
-    refused(project, "cannot be fetched", words, f"git ls-remote {address.removeprefix('git+')}")
+    refused(project, "cannot be fetched", words, f"git ls-remote {address.removeprefix('git+')}", "set _src_path")
 
 
 def test_other_commands_of_git_are_no_fetch(project: Path) -> None:
