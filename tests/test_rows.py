@@ -9,8 +9,19 @@ import yaml
 from tests.matrix import Row, model, title
 from tests.postgres import Server
 from tests.projects import QUICK, parse_all, set_up
-from tests.test_update import LANDED
-from tests.tools import ROOT, commit_all, copy_version, made_once, render, render_anew, rendered, run, shared, tree
+from tests.tools import (
+    LANDED,
+    ROOT,
+    commit_all,
+    copy_version,
+    made_once,
+    render,
+    render_anew,
+    rendered,
+    run,
+    shared,
+    tree,
+)
 
 pytestmark = pytest.mark.slow
 ROWS = model().rows()
