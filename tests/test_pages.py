@@ -151,6 +151,7 @@ def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: S
         expect(page.get_by_text("development")).to_have_count(0)
         fits_every_screen(page, tmp_path / "home")
         page.get_by_role("link", name="Browse the items").click()
+        expect(page.get_by_text("1 to 20 of 46")).to_be_visible()
         fits_every_screen(page, tmp_path / "list")
 
         documents = list[str]()
@@ -186,7 +187,11 @@ def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: S
         assert (missing.status, b"Page not found" in missing.body) == (404, True)
 
 
-ITEMS = "from {package}.items.models import Item; [Item.objects.create(name=f'Shelf {{n:02}}') for n in range(45)]"
+ITEMS = """
+from {package}.items.models import Item
+Item.objects.create(name="Chair")
+Item.objects.bulk_create(Item(name=f"Shelf {{number:02}}") for number in range(45))
+"""
 
 
 def fits_every_screen(page: Page, screenshot: Path) -> None:
