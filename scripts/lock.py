@@ -35,6 +35,7 @@ SLUG = "my_service"
 OWN_ENTRY = re.compile(
     r'name = "my-service"\nversion = "0\.1\.0"\nsource = { virtual = "\." }\n.*?(?=\n\[\[package\]\])', re.DOTALL
 )
+OWN_ENTRY_WITHOUT_PACKAGES = 'name = "my-service"\nversion = "0.1.0"\nsource = { virtual = "." }\n'
 OWN_ENTRY_TEMPLATE = """\
 name = "{{ slug | replace("_", "-") }}"
 version = "0.1.0"
@@ -154,8 +155,11 @@ def require_all(framework: str, project: Path) -> None:
 
 def locked(project: Path, *, upgrade: bool) -> str:
     """Lock a project and return the lock file as a template."""
+    file = project / "uv.lock"
+    # uv could not read an entry that names a new package.
+    file.write_text(OWN_ENTRY.sub(OWN_ENTRY_WITHOUT_PACKAGES, file.read_text()))
     run(project, UV, "lock", "--quiet", *(["--upgrade"] if upgrade else []))
-    lock = (project / "uv.lock").read_text()
+    lock = file.read_text()
     if strangers := set(re.findall(r'"\w+://([^/"]*)', lock)) - HOSTS:
         raise SystemExit(f"The lock file would contain {', '.join(strangers)}: lock without private indexes.")
     if re.search(r"{[{%#]", lock):

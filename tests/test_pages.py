@@ -71,7 +71,7 @@ def test_the_apis_page_can_be_used(
     framework: str, page: Page, template: Path, postgres: Server, tmp_path: Path
 ) -> None:
     with in_production(template, framework, tmp_path, postgres) as service:
-        policy = open_page(page, service, "/")  # redirects to it
+        policy = open_page(page, service, "/" if framework == "fastapi" else "/api/docs")  # FastAPI redirects to it
         assert urlsplit(page.url).path == "/api/docs"
         assert policy["script-src"]
         page.locator(".opblock-post").first.click()
@@ -93,7 +93,8 @@ SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_development_has_a_first_page(framework: str, page: Page, template: Path, tmp_path: Path) -> None:
     """It is styled under the policy of production, fits every screen, and links to what exists."""
-    project = set_up(render(template, tmp_path / "service", framework=framework, name="Süß & <Sauer>"))
+    answers = {"framework": framework, "name": "Süß & <Sauer>"} | ({"pages": False} if framework == "django" else {})
+    project = set_up(render(template, tmp_path / "service", **answers))
     variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
     project.poe("migrate", code=0, **variables)
     with served(project, "run", tmp_path / "log", **variables) as url:
@@ -132,6 +133,77 @@ def test_development_has_a_first_page(framework: str, page: Page, template: Path
         page.goto("about:blank")
     with served(project, "run", tmp_path / "log", API_DOCS="false", **variables) as url:
         assert b"api/docs" not in ask(f"{url}/").body
+
+
+@pytest.mark.option("pages")
+def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
+    """In production, on every screen; the list without another document, and everything without scripts."""
+    name = "Süß {{ 7 }} & <Sauer>"
+    with in_production(template, "django", tmp_path, postgres, name=name) as service:
+        shell = ("manage", "shell", "--no-imports", "--command")
+        service.project.poe(*shell, ITEMS.format(package=service.project.package.name), code=0, **service.variables)
+        create_superuser = ("manage", "createsuperuser", "--noinput", "--username=ada", "--email=")
+        service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
+
+        open_page(page, service, "/")
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        expect(page.locator("header .brand")).to_have_text(name)
+        expect(page.get_by_text("development")).to_have_count(0)
+        fits_every_screen(page, tmp_path / "home")
+        page.get_by_role("link", name="Browse the items").click()
+        expect(page.get_by_text("1 to 20 of 46")).to_be_visible()
+        fits_every_screen(page, tmp_path / "list")
+
+        documents = list[str]()
+        page.on("request", lambda request: documents.extend([request.url] * (request.resource_type == "document")))
+        page.get_by_label("Search").press_sequentially("shelf")
+        expect(page.get_by_text("1 to 20 of 45")).to_be_visible()
+        page.get_by_role("link", name="Next").click()
+        expect(page.get_by_text("21 to 40 of 45")).to_be_visible()
+        assert (documents, urlsplit(page.url).query) == ([], "q=shelf&page=2")
+        page.go_back()
+        expect(page.get_by_text("1 to 20 of 45")).to_be_visible()
+
+        page.get_by_role("link", name="Add an item").click()
+        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_label("Name").fill("Shelf 07")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".errorlist")).to_have_text("Item with this Name already exists.")
+        fits_every_screen(page, tmp_path / "form")
+        page.get_by_label("Name").fill("Lamp")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_have_text("Lamp was added.")
+        fits_every_screen(page, tmp_path / "item")
+        page.get_by_role("link", name="Delete").click()
+        page.get_by_role("button", name="Delete").click()
+        expect(page.get_by_role("status")).to_have_text("The item was deleted.")
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        page.goto("about:blank")
+
+        missing = ask(f"{service.url}/nothing")
+        assert (missing.status, b"Page not found" in missing.body) == (404, True)
+
+
+ITEMS = """
+from {package}.items.models import Item
+Item.objects.create(name="Chair")
+Item.objects.bulk_create(Item(name=f"Shelf {{number:02}}") for number in range(45))
+"""
+
+
+def fits_every_screen(page: Page, screenshot: Path) -> None:
+    """No text is cut off or hard to read, whether light or dark."""
+    for scheme, (width, height) in product(SCHEMES, SCREENS):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        texts = page.evaluate(CONTRASTS)
+        assert texts
+        assert {text: contrast for text, contrast in texts if contrast < 4.5} == {}
+        page.screenshot(path=screenshot.with_name(f"{screenshot.name}-{scheme}-{width}.png"), full_page=True)
 
 
 # The contrast of each text with its background, as WCAG defines it.

@@ -158,9 +158,12 @@ async def test_own(client: AsyncClient) -> None:
 }
 
 
-def test_the_first_page_can_be_replaced(framework: str, project: Project, tmp_path: Path) -> None:
+def test_the_first_page_can_be_replaced(framework: str, project: Project, template: Path, tmp_path: Path) -> None:
     """By a route of the owner's alone; afterwards, all that belongs to the page can be deleted as the README says."""
-    copy = project.copy(tmp_path / "service")
+    if framework == "django":
+        copy = set_up(render(template, tmp_path / "service", framework="django", pages=False))
+    else:
+        copy = project.copy(tmp_path / "service")
     (copy.path / "tests" / "test_home.py").write_text(f'"""An own page."""\n{OWN_PAGE[framework]}')
     package = copy.package
     if framework == "django":
@@ -200,6 +203,11 @@ def with_orders(project: Project, directory: Path, framework: str) -> Project:
     """A copy of a project with a package of orders, made from that of the items, whose schemas name an item."""
     copy = project.copy(directory / "service")
     orders = Path(shutil.copytree(copy.package / "items", copy.package / "orders"))
+    if framework == "django":
+        (orders / "templates" / "items").rename(orders / "templates" / "orders")
+        for file in (orders / "templates" / "orders").iterdir():
+            file.write_text(file.read_text().replace("item", "order"))
+            file.rename(file.with_name(file.name.replace("item", "order")))
     for file in orders.glob("*.py"):
         file.write_text(file.read_text().replace("Item", "Order").replace("item", "order"))
     replace(orders / "schemas.py", "schemas import Input", "schemas import Input, Reference")

@@ -1,6 +1,7 @@
 """Text: free text from answers as literals, and plain English in everything that this repository writes."""
 
 import ast
+import html
 import re
 import tomllib
 from collections.abc import Iterator
@@ -50,6 +51,14 @@ def test_markdown(context: str, text: str) -> None:
 def test_markdown_that_begins_like_something_else(text: str) -> None:
     tokens = MarkdownIt("commonmark").parse(markdown(text))
     assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
+
+
+@given(lines)
+def test_html(text: str) -> None:
+    """Neither a browser nor Django finds anything but text."""
+    escaped = str(TEXT.html(text))  # type: ignore[attr-defined]
+    assert html.unescape(escaped) == text
+    assert not re.search(r"[<>\"']|\{", escaped)
 
 
 # --- Plain English ---

@@ -10,14 +10,12 @@ import pexpect
 import pytest
 import yaml
 
+from tests.matrix import named
 from tests.owner import replace, work_for_a_year
-from tests.projects import QUICK, set_up_alone
-from tests.tools import FRAMEWORKS, ROOT, commit_all, copy_working_tree, groundplan, render, run, tree
+from tests.projects import QUICK, Project, set_up_alone
+from tests.tools import FRAMEWORKS, LANDED, OPTIONS, ROOT, commit_all, copy_working_tree, groundplan, render, run, tree
 
 pytestmark = pytest.mark.slow
-LANDED = [
-    line.split()[0] for line in (ROOT / "tests" / "landed.txt").read_text().splitlines() if line and line[0] != "#"
-]
 
 
 def answers(project: Path) -> dict[str, Any]:
@@ -344,6 +342,55 @@ def test_an_owners_file_of_an_option_that_came_later_stays_deleted(clone: Path, 
     assert (overlays / "staging" / "kustomization.yaml").exists()
 
 
+@pytest.mark.option("pages")
+def test_pages_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
+    """As docs/pages.md says. The files are the owner's from then on."""
+    project = render(clone, tmp_path / "service", framework="django", slug="desk", pages=False)
+    package, before = project / "desk", tree(project)
+    style = package / "static" / "style.css"
+    style.write_text("/* Mine. */\n")
+    commit_all(project, "Start", init=True)
+    improve_a_little(clone)
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", "--data", "pages=true", project)
+    after = tree(project)
+    assert style.read_text() == "/* Mine. */\n"
+    mine = [name for name in before if name.startswith(("desk/", "tests/")) and "/core/" not in name]
+    assert {name: after.get(name) for name in mine} == {name: before[name] for name in mine}
+
+    settings, urls = package / "settings.py", package / "urls.py"
+    replace(settings, '    "django.contrib.admin",\n', '    "django_htmx",\n    "django.contrib.admin",\n')
+    settings.write_text(settings.read_text() + 'LOGIN_URL = "admin:login"\n')
+    block = urls.read_text()
+    replace(urls, block[block.index("# Below your URLs") : block.index("# Problem details")], "")
+    replace(urls, "path\n", "include, path\n")
+    replace(urls, "] = [\n", '] = [\n    path("", include("desk.pages")),\n')
+    replace(urls, "core.errors.handler500", "pages.handler500")
+    replace(package / "pages.py", '    path("items/", include("desk.items.urls")),\n', "")
+    for name in ("desk/templates/home.html", "desk/static/home.css", "tests/test_home.py"):
+        (project / name).unlink()
+    used = Project(project, project / ".venv")
+    used.uv("sync", "--quiet")  # the lock is the owner's
+    used.poe("format")
+    used.poe("check", PYTEST_ADDOPTS=QUICK)
+    printed = used.run("python", "manage.py", "shell", "--no-imports", "--command", VISIT)
+    assert "VISITED 200 404" in printed
+
+    (package / "templates" / "brand.html").unlink()
+    commit_all(project, "Use pages")
+    before = tree_of_git(project)
+    improve_a_little(clone)
+    run(copier, "update", "--defaults", project)
+    assert {name for name, text in tree_of_git(project).items() if before.get(name) != text} == {".copier-answers.yml"}
+
+
+VISIT = """
+from django.test import Client
+client = Client(headers={"host": "localhost"})
+print("VISITED", client.get("/").status_code, client.get("/nothing").status_code)
+"""
+
+
 def improve_a_little(clone: Path) -> None:
     """One more version, so that there is something to update to."""
     commit_all(clone, "One more version")
@@ -418,6 +465,29 @@ def test_every_version_that_landed_updates_to_this_one(framework: str, version: 
     assert result.returncode == 0, result.stderr + result.stdout
     used.uv("sync", "--quiet")
     used.poe("check", PYTEST_ADDOPTS=QUICK)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("version", LANDED)
+def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_path: Path) -> None:
+    """Even if a new project with these answers would have it."""
+    past = tmp_path / "template"
+    run("git", "clone", "--quiet", "--no-local", ROOT, past)
+    run("git", "checkout", "--quiet", "-B", "main", version, cwd=past)
+    project = render(past, tmp_path / "service", framework=framework, product="web_app", rendering="server")
+    commit_all(project, "Start", init=True)
+    selected = answers(project)["built"].get("options")
+    run("git", "rm", "-r", "--quiet", ".", cwd=past)
+    copy_working_tree(past)
+    commit_all(past, "Today")
+    run(Path(sys.executable).with_name("copier"), "update", "--defaults", project)
+    after = answers(project)
+    asked = OPTIONS["before"].keys() & after.keys()
+    assert {name: after[name] for name in asked} == {name: OPTIONS["before"][name] for name in asked}
+    names = {name for name, *_ in named(OPTIONS["options"])}
+    assert (
+        selected is None or {*after["built"]["options"]} & names == {*selected} & names
+    )  # the first did not record them
 
 
 def test_a_project_that_git_ignores_is_not_touched(clone: Path, tmp_path: Path) -> None:

@@ -81,6 +81,9 @@ def remove_the_example(project: Project, framework: str) -> None:
         replace(package / "settings.py", f'    "{package.name}.items",\n', "")
         replace(package / "api.py", "from .items.api import router as items\n", "")
         replace(package / "api.py", 'api.add_router("/items", items)\n', "")
+        if (package / "pages.py").exists():
+            replace(package / "pages.py", f'    path("items/", include("{package.name}.items.urls")),\n', "")
+            project.poe("format")
 
 
 def add_a_setting(project: Project) -> None:

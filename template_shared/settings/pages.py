@@ -1,0 +1,3 @@
+# Pages
+
+LOGIN_URL = "admin:login"  # for pages that require a login
