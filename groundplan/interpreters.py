@@ -12,13 +12,12 @@ from pathlib import Path
 SUITABLE = ((3, 12), (3, 15))  # from, and below; see requires-python in pyproject.toml.jinja
 
 
-def find() -> str | None:
-    """Return the newest suitable interpreter of this machine, or None.
+def find(first: tuple[int, int] = SUITABLE[0], end: tuple[int, int] = SUITABLE[1]) -> str | None:
+    """Return the newest interpreter of this machine from version `first`, and below `end`, or None.
 
     uv finds only interpreters on PATH and its own. Version managers keep others in their own directories, and put
     shims on PATH that may fail, so each candidate is executed.
     """
-    first, end = SUITABLE
     if first <= sys.version_info < end:
         return sys.executable
     found = [(version, path) for path in _candidates() if first <= (version := _version(path)) < end]

@@ -9,10 +9,11 @@ from urllib.parse import urljoin
 
 import pytest
 
+from groundplan import interpreters
 from tests.conformance.subject import PRODUCTION
 from tests.owner import HERE, append, remove_the_example, replace
 from tests.postgres import Server
-from tests.projects import QUICK, Project, ask, served, set_up, set_up_alone
+from tests.projects import QUICK, UV, Project, ask, served, set_up, set_up_alone
 from tests.tools import FRAMEWORKS, commit_all, render, render_anew, run, tree
 
 pytestmark = [pytest.mark.slow, pytest.mark.option("django", "fastapi")]
@@ -64,6 +65,17 @@ def test_tests_pass_on_postgresql_and_leave_the_database_alone(project: Project,
     project.poe("test", DATABASE_URL=url)
     assert postgres.dump(url) == before
     assert not [name for name in postgres.databases() if name.startswith("test_")]
+
+
+FIRST = interpreters.SUITABLE[0]
+OLDEST = interpreters.find(FIRST, (FIRST[0], FIRST[1] + 1))
+
+
+@pytest.mark.skipif(OLDEST is None, reason="the oldest Python that projects support is not installed")
+def test_quick_tests_pass_on_the_oldest_python(project: Project, tmp_path: Path) -> None:
+    copy = project.copy(tmp_path / "service")
+    run(UV, "sync", "--locked", "--quiet", "--python", str(OLDEST), cwd=copy.path)
+    Project(copy.path, copy.path / ".venv").poe("test", PYTEST_ADDOPTS=QUICK)
 
 
 def test_verbs_are_the_same_in_both(project: Project) -> None:

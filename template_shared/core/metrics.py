@@ -4,6 +4,7 @@ Workers share PROMETHEUS_MULTIPROC_DIR: https://prometheus.github.io/client_pyth
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Histogram, generate_latest
@@ -12,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if DIRECTORY:
     Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
-    # A killed worker leaves its gauge files behind; on Linux, its replacement deletes them.
+    # On Linux, delete the gauge files of workers that were killed.
     for gauges in Path(DIRECTORY).glob("gauge_live*.db"):
         if Path("/proc/self").exists() and not Path("/proc", gauges.stem.split("_")[-1]).exists():
             gauges.unlink(missing_ok=True)
@@ -26,15 +27,10 @@ DURATION = Histogram(
     ["http_request_method", "http_route", "http_response_status_code"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10),
 )
-ACTIVE = Gauge(
-    "http_server_active_requests", "Requests without a response yet.", multiprocess_mode="livesum"
-)
-CONNECTIONS = Gauge(
-    "db_client_connection_count", "Database connections.", ["state"], multiprocess_mode="livesum"
-)
-MAX_CONNECTIONS = Gauge(
-    "db_client_connection_max", "Maximum database connections.", multiprocess_mode="livesum"
-)
+_gauge = partial(Gauge, multiprocess_mode="livesum")
+ACTIVE = _gauge("http_server_active_requests", "Requests whose response has not started.")
+CONNECTIONS = _gauge("db_client_connection_count", "Database connections.", ["state"])
+MAX_CONNECTIONS = _gauge("db_client_connection_max", "Maximum database connections.")
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:

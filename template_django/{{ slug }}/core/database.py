@@ -1,6 +1,6 @@
 """The database: settings, and translation of its errors."""
 
-import select
+import selectors
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +14,8 @@ from django.dispatch import receiver
 
 from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
+
+DUPLICATE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 
 
 def from_url(url: str, pool_size: int) -> dict[str, Any]:
@@ -44,11 +46,11 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
 
 def refuse_closed(idle: psycopg.Connection) -> None:
     """Reject a closed connection, and replace the others too: the server has probably restarted."""
-    poll = select.poll()  # nothing else arrives on an idle connection
-    poll.register(idle.fileno(), select.POLLIN)
-    if poll.poll(0):
-        renew_connections()
-        raise psycopg.OperationalError("the server has closed the connection")
+    with selectors.DefaultSelector() as selector:  # nothing else arrives on an idle connection
+        selector.register(idle.fileno(), selectors.EVENT_READ)
+        if selector.select(0):
+            renew_connections()
+            raise psycopg.OperationalError("the server has closed the connection")
 
 
 def renew_connections() -> None:
@@ -121,7 +123,7 @@ def constraints(*, duplicate: str = "", missing: str = "", referenced: str = "")
     except IntegrityError as error:
         cause = error.__cause__
         kind = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
-        if duplicate and kind in ("23505", "SQLITE_CONSTRAINT_UNIQUE"):
+        if duplicate and kind in DUPLICATE:
             raise ConflictError(duplicate) from error
         if (missing or referenced) and kind in ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY", None):
             raise InvalidError(missing) if missing else ConflictError(referenced) from error

@@ -63,13 +63,16 @@ handler403 = partial(_respond, 403, defaults.permission_denied)
 handler404 = partial(_respond, 404, defaults.page_not_found)
 
 
-def handler500(request: HttpRequest, **options: Any) -> HttpResponse:
+def handler500(request: HttpRequest) -> HttpResponse:
     """Return 500, or 400 or 503 for some database errors."""
     error = sys.exception()
     if is_unstorable(error) or (error and is_unstorable(error.__cause__)):
         return handler400(request, error)
     status = 503 if isinstance(error, Exception) and is_unavailable(error) else 500
-    return _respond(status, defaults.server_error, request, **options)
+    response = _respond(status, defaults.server_error, request, f"{status}.html")
+    if status == 503:
+        response.headers["Retry-After"] = "10"  # as nginx does
+    return response
 
 
 def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
