@@ -17,6 +17,7 @@ async def test_pages_load_and_run_only_what_the_service_has(client: AsyncClient,
         assert (await client.get(address)).status_code == 200
     policy = page.headers["content-security-policy"]
     assert "unsafe" not in policy
+    assert "connect-src 'self' https: http://localhost:*;" in policy  # identity providers
     [script] = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
     assert f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in policy
     # A login with OAuth 2 opens a window, which reports back.

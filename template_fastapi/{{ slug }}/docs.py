@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 router = APIRouter(include_in_schema=False)
 router.mount("/api/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]))
-home = APIRouter(include_in_schema=False, redirect_slashes=False)
+redirect = APIRouter(include_in_schema=False, redirect_slashes=False)
 
 
 @router.get("/api/docs")
@@ -35,18 +35,21 @@ async def oauth2_redirect() -> HTMLResponse:
     return with_policy(get_swagger_ui_oauth2_redirect_html(), opener="unsafe-none")
 
 
-@home.get("/")
-async def redirect(request: Request) -> RedirectResponse:
+@redirect.get("/")
+async def redirect_to_docs(request: Request) -> RedirectResponse:
     return RedirectResponse(request.url_for("swagger_ui").path)
 
 
 def with_policy(page: HTMLResponse, *, opener: str) -> HTMLResponse:
-    """Allow the page its own inline scripts, and no others."""
+    """Allow the page its own inline scripts, and no others.
+
+    It may connect to an identity provider, in development also to one on this machine.
+    """
     scripts = re.findall(rb"<script>(.*?)</script>", bytes(page.body), re.DOTALL)
     hashes = " ".join(f"'sha256-{b64encode(sha256(text).digest()).decode()}'" for text in scripts)
     page.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'self' {hashes}; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self' https:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "connect-src 'self' https: http://localhost:*; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     page.headers["Cross-Origin-Opener-Policy"] = opener
     return page

@@ -64,4 +64,4 @@ if environment.api_docs:
 if environment.environment == "development":
     app.router.default = home.router
 elif environment.api_docs:
-    app.router.default = docs.home
+    app.router.default = docs.redirect

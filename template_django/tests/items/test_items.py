@@ -19,7 +19,7 @@ def create(client: Client, **values: object) -> dict[str, Any]:
     return item
 
 
-def test_an_item_lives_at_its_location(client: Client) -> None:
+def test_location_points_to_the_new_item(client: Client) -> None:
     values = {"name": "Lamp", "description": "It shines.", "quantity": 3}
     created = client.post(ITEMS, values, JSON)
 

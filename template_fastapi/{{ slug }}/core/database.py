@@ -1,15 +1,15 @@
 """The database: an engine for each process, and a session for each request."""
 
-import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from select import POLLIN, poll
 from typing import Annotated, Any
 
 import psycopg
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
-from sqlalchemy import Connection, NullPool, event, exc
+from sqlalchemy import Connection, NullPool, event, exc, orm
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -18,8 +18,8 @@ from .problems import ConflictError, InvalidError
 
 UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 FOREIGN_KEY = {"23001", "23503", "SQLITE_CONSTRAINT_FOREIGNKEY"}
-# Without the second option, a session used after its request would keep a connection.
-SESSION: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
+# Without the second option, a session that is used after its request would hold a connection.
+OPTIONS: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
 
 
 def connect_arguments(url: str) -> tuple[URL, dict[str, Any]]:
@@ -37,7 +37,7 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": postgres.POOL_TIMEOUT}
     is_sqlite = address.drivername == "sqlite"
     if not pool_size and not is_sqlite:
-        arguments["connect_timeout"] = 2  # for each host: a probe must reach the second one in time
+        arguments["connect_timeout"] = 2  # a probe must have time to try the second host
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite") if is_sqlite else address,
         connect_args=arguments,
@@ -46,10 +46,12 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     )
     listen = partial(event.listen, engine.sync_engine)
     listen("before_cursor_execute", start_span)
-    listen("after_cursor_execute", lambda connection, *_: connection.info.pop("span").end())
+    listen("after_cursor_execute", lambda _, *query: query[3].span.end())
     listen("handle_error", handle_error)
     if is_sqlite:
-        listen("connect", enforce_foreign_keys)
+        # SQLite checks foreign keys only on request.
+        listen("connect", lambda driver, _: driver.execute("PRAGMA foreign_keys = ON").close())
+        listen("savepoint", begin)  # its driver waits for the first change
     else:
         listen("checkout", replace_closed)
         listen("commit", refuse_failed)
@@ -58,29 +60,28 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     return engine
 
 
-def enforce_foreign_keys(connection: Any, _: object) -> None:
-    """SQLite checks foreign keys only on request."""
-    connection.execute("PRAGMA foreign_keys = ON").close()
+def begin(connection: Connection, _: object) -> None:
+    if not getattr(connection.connection.driver_connection, "in_transaction", False):
+        connection.exec_driver_sql("BEGIN")
 
 
-def start_span(connection: Connection, _: object, statement: str, *__: object) -> None:
-    """Trace a query if its request is traced."""
-    connection.info["span"] = tracing.start_query(connection.dialect.name, statement)
+def start_span(connection: Connection, *query: Any) -> None:
+    """Trace a query if its request is traced: (cursor, statement, parameters, context, …)."""
+    query[3].span = tracing.start_query(connection.dialect.name, query[1])
 
 
 def replace_closed(_: object, entry: Any, __: object) -> None:
     """Replace an idle connection that the server has closed; a closed socket is readable."""
-    connection: psycopg.AsyncConnection = entry.driver_connection
-    poll = select.poll()
+    connection, poller = entry.driver_connection, poll()
     if not connection.closed:
-        poll.register(connection.fileno(), select.POLLIN)
-    if connection.closed or poll.poll(0):
+        poller.register(connection.fileno(), POLLIN)
+    if connection.closed or poller.poll(0):
         raise exc.DisconnectionError
 
 
 def handle_error(context: ExceptionContext) -> None:
     """End the query's span; close connections to a server that has become read-only."""
-    if context.connection and (span := context.connection.info.pop("span", None)):
+    if (span := getattr(context.execution_context, "span", None)) and span.is_recording():
         tracing.fail(span, context.original_exception)
         span.end()
     if getattr(context.original_exception, "sqlstate", None) == postgres.READ_ONLY:  # a failover
@@ -88,15 +89,29 @@ def handle_error(context: ExceptionContext) -> None:
 
 
 def refuse_failed(connection: Connection) -> None:
-    """Refuse to commit a failed transaction: PostgreSQL would roll it back without an error."""
+    """Refuse to commit a failed transaction: PostgreSQL would silently roll it back."""
     driver: Any = connection.connection.driver_connection
     if driver.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
         raise RuntimeError("a statement has failed, so there is nothing to commit")
 
 
+class ReadingSession(orm.Session):
+    """GET and HEAD have no transaction, which is faster, but half of their changes could stay."""
+
+
+@event.listens_for(ReadingSession, "before_flush")
+@event.listens_for(ReadingSession, "do_orm_execute")
+def refuse_changes(cause: Any, *_: object) -> None:
+    if isinstance(cause, orm.Session) or cause.is_insert or cause.is_update or cause.is_delete:
+        raise RuntimeError("GET and HEAD have no transaction: use another method to change rows")
+
+
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
-    async with AsyncSession(connection.state.engine, **SESSION) as session:
+    engine, kind = connection.state.engine, orm.Session
+    if connection.scope.get("method") in {"GET", "HEAD"}:
+        engine, kind = connection.state.read_engine, ReadingSession
+    async with AsyncSession(engine, sync_session_class=kind, **OPTIONS) as session:
         yield session
         try:
             await session.commit()
@@ -105,20 +120,9 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
             raise
 
 
-async def get_read_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """Give a request a session for reading, which is faster: every statement commits on its own."""
-    async with AsyncSession(connection.state.read_engine, **SESSION) as session:
-        event.listen(session.sync_session, "before_flush", refuse_changes)
-        yield session
-
-
-def refuse_changes(*_: object) -> None:
-    raise RuntimeError("to change rows, an endpoint needs Session instead of ReadSession")
-
-
-# Scope "function" commits before the response is sent: a failed commit must not become a 201.
+# Scope "function" commits before the response is sent: otherwise a failed commit could follow a 201.
 Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
-ReadSession = Annotated[AsyncSession, Depends(get_read_session, scope="function")]
+ReadSession = Session  # the endpoints of older projects import it
 
 
 @asynccontextmanager
@@ -127,8 +131,8 @@ async def constraints(
 ) -> AsyncIterator[None]:
     """Flush, and translate constraint violations into errors with the given messages.
 
-    `duplicate` (409): another row has the value. `missing` (422): the referenced row does not
-    exist. `referenced` (409): other rows refer to the deleted row.
+    409 if another row has the value (`duplicate`), or if rows refer to a deleted one (`referenced`);
+    422 if a referenced row does not exist (`missing`).
     """
     try:
         yield

@@ -56,7 +56,7 @@ async def http_exception(request: Request, error: HTTPException) -> Response:
         methods: dict[Match, set[str]] = {match: set() for match in Match}
         for route in iter_route_contexts(request.app.routes):
             methods[route.matches(request.scope)[0]].update(route.methods or ())
-        if methods[Match.PARTIAL] and not methods[Match.FULL]:  # otherwise an endpoint refuses
+        if methods[Match.PARTIAL] and not methods[Match.FULL]:  # otherwise the endpoint raised it
             response.headers["Allow"] = ", ".join(sorted(methods[Match.PARTIAL]))
         response.headers.setdefault("Allow", "GET, HEAD")  # of static files
     return response
@@ -66,11 +66,11 @@ async def invalid_request(request: Request, error: RequestValidationError) -> Re
     if isinstance(error.__cause__, JSONDecodeError):
         return ProblemResponse(problem(400, "There was an error parsing the body"))
     # If the Content-Type is not JSON, FastAPI leaves the body as bytes.
-    if isinstance(error.body, bytes) and any(found["loc"][0] == "body" for found in error.errors()):
-        field = request.scope["route"].body_field.field_info
-        if field.media_type == "application/json":  # otherwise, the endpoint wants something else
-            return ProblemResponse(problem(415))
-    return ProblemResponse(problem(422, errors=problems.field_errors(error.errors())))
+    errors, field = error.errors(), getattr(request.scope.get("route"), "body_field", None)
+    is_bytes = isinstance(error.body, bytes) and any("body" in found["loc"][:1] for found in errors)
+    if is_bytes and field and field.field_info.media_type == "application/json":
+        return ProblemResponse(problem(415))
+    return ProblemResponse(problem(422, errors=problems.field_errors(errors)))
 
 
 async def database_error(_: Request, error: Any) -> Response:
@@ -88,7 +88,7 @@ async def client_disconnect(_: Request, __: ClientDisconnect) -> Response:
 
 async def unhandled_exception(request: Request, _: Exception) -> Response:
     """Return 500. Starlette raises the exception again, and the server logs it."""
-    # Your own middleware may raise outside RequestContext, or run it in another task.
+    # Your own middleware may raise outside RequestContext, or may call it in another task.
     ids = {"request_id": getattr(request.state, "request_id", "") or request_id_from(None)}
     ids |= getattr(request.state, "log_context", {})
     structlog.contextvars.bind_contextvars(**ids)

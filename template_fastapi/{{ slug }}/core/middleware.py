@@ -19,7 +19,7 @@ from .errors import ProblemResponse
 from .logging import REQUEST_ID_HEADER, request_id_from
 from .problems import problem
 
-# Probes and Prometheus use an instance's IP address, and are too frequent to be recorded.
+# Probes and Prometheus use an instance's IP address, and their requests are too frequent to log.
 EXEMPT = frozenset({"/health/live", "/health/ready", "/metrics"})
 SECURITY_HEADERS: Mapping[str, str] = {  # change one with `headers=SECURITY_HEADERS | {…}`
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",  # not for pages
@@ -47,7 +47,7 @@ class RequestContext:
             return await self.app(scope, receive, send)
         headers, method, status = Headers(scope=scope), scope.get("method", "GET"), 500
         request_id, application = request_id_from(headers.get(REQUEST_ID_HEADER)), scope["app"]
-        # They stay bound afterwards, because the server logs unhandled exceptions later.
+        # They stay bound, because the server logs unhandled exceptions later.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         scope.setdefault("state", {})["request_id"] = request_id

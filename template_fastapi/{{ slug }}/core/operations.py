@@ -23,9 +23,8 @@ async def live() -> dict[str, str]:
 
 @router.api_route("/health/ready", methods=["GET", "HEAD"])
 async def ready(request: Request) -> JSONResponse:
-    engine = request.state.probe
     try:
-        async with asyncio.timeout(PROBE_TIMEOUT), engine.connect() as connection:
+        async with asyncio.timeout(PROBE_TIMEOUT), request.state.probe.connect() as connection:
             await connection.execute(text("SELECT 1"))
     except Exception:
         logger.exception("health check failed", check="database")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from ..core.database import ReadSession, Session
+from ..core.database import Session
 from ..pagination import PageQuery
 from ..schemas import Id, Page
 from . import service
@@ -16,7 +16,7 @@ ItemId = Annotated[Id, Path()]
 
 
 @router.get("")
-async def list_items(session: ReadSession, page: PageQuery) -> Page[ItemRead]:
+async def list_items(session: Session, page: PageQuery) -> Page[ItemRead]:
     """List the items, oldest first."""
     items, total = await service.list_items(session, page)
     return Page[ItemRead].model_validate(
@@ -35,7 +35,7 @@ async def create_item(
 
 
 @router.get("/{item_id}")
-async def get_item(item_id: ItemId, session: ReadSession) -> ItemRead:
+async def get_item(item_id: ItemId, session: Session) -> ItemRead:
     """Show an item."""
     return ItemRead.model_validate(await service.get_item(session, item_id))
 
