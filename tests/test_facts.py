@@ -41,6 +41,8 @@ Name = Annotated[str, of("[a-z][a-z0-9_]*"), PLAIN]
 Variable = Annotated[str, of("[A-Z][A-Z0-9_]*"), PLAIN]
 Image = Annotated[str, of(r"[a-z][\w./-]*:[\w.-]+"), PLAIN]
 Packages = dict[Text, Text]
+Module = Annotated[str, of(r"(\{slug\}\.)?[A-Za-z_][\w.]*")]
+Prefix = Annotated[str, StringConstraints(pattern="^([a-z-]+/)*$")]
 
 
 class Strict(BaseModel):
@@ -88,14 +90,17 @@ class Facts(Strict):
     variables: dict[Variable, Described] = {}
     settings: dict[Name, Annotated[str, of("[A-Z][A-Za-z]*")]] = {}
     services: dict[Name, Service] = {}
+    apps: list[Module] = []
+    middleware: list[Module] = []
+    urls: dict[Prefix, Module] = {}
     commands: dict[Name, Text] = {}
     includes: dict[Text, Included] = {}
     page: Page | None = None
 
 
 class Default(Strict):
-    value: Name | list[Name]
-    text: Text
+    value: Name | bool | list[Name]
+    text: Text | None = None  # without it, the list of features leaves it out
     framework: Name | None = None
     answers: dict[Name, list[Name]] = {}
     because: Text | None = None
@@ -112,6 +117,7 @@ class File(Strict):
     options: dict[Name, dict[Name | bool, Option]]
     combinations: dict[Name, list[list[Text]]]
     defaults: dict[Name, list[Default]]
+    before: dict[Name, Name | bool | list[Name]]
 
 
 def problems(facts: dict[str, Any]) -> list[str]:
@@ -134,6 +140,16 @@ def problems(facts: dict[str, Any]) -> list[str]:
             text = f"Not with {max(name, other, key=len)}: {why}"
             if len(text) > PROMPT:
                 found.append(f"{place}.excludes.{other}: a prompt shows {PROMPT} of its {len(text)} characters: {text}")
+    for question, answer in file.before.items():
+        if question not in file.options:
+            found.append(f"before.{question}: no question has this name")
+            continue
+        known = {*file.options[question], "none", False}
+        found += [
+            f"before.{question}: {each} is no answer"
+            for each in (answer if isinstance(answer, list) else [answer])
+            if each not in known
+        ]
     for combination, lists in file.combinations.items():
         unknown = {part.removeprefix("not ") for parts in lists for part in parts} - named.keys()
         found += [f"combinations.{combination}: no option has the name {part}" for part in sorted(unknown)]
@@ -175,6 +191,9 @@ cache:
     settings: {cache_settings: CacheSettings}
     services:
       valkey: {image: "valkey/valkey:8", port: 6379, ready: valkey-cli ping, variable: CACHE_URL, url: "valkey://{host}"}
+    apps: [valkey, "{slug}.cache"]
+    middleware: ["{slug}.cache.CacheMiddleware"]
+    urls: {"": valkey.urls, cache/: "{slug}.cache.urls"}
     page: {file: cache.md, title: Cache, about: what it keeps}
     excludes: {kubernetes: unproven}
 """)
@@ -200,6 +219,11 @@ cache:
         ("packages.valkey", ">six", "packages.valkey: must be a range such as"),
         ("packages.valkey", ">=6", "packages.valkey: must be a range such as"),
         ("packages.valkey", '>=6; python_version > "3"', "packages.valkey: use single quotes"),
+        ("apps", ["{package}.cache"], "apps.0: String should match"),
+        ("apps", "{slug}.cache", "apps: Input should be a valid list"),
+        ("middleware", ["cache/middleware"], "middleware.0: String should match"),
+        ("urls", {"/cache": "valkey.urls"}, "urls./cache.[key]: String should match"),
+        ("urls", {"cache/": None}, "urls.cache/: Input should be a valid string"),
         ("excludes", {"kubernets": "x"}, "excludes.kubernets: no option has this name"),
         ("excludes.kubernetes", "its manifests do not start one", "excludes.kubernetes: a prompt shows 38 of its 51"),
         ("exclude", {}, "exclude: Extra inputs are not permitted"),
@@ -223,6 +247,15 @@ def test_a_mistake_outside_an_option_is_named() -> None:
     assert problems(facts) == ["combinations.nginx: no option has the name djano"]
     facts["versions"]["python"] = 3.13
     assert problems(facts) == ["versions.python: Input should be a valid string"]
+
+
+def test_what_older_projects_get_is_named_by_question_and_answer() -> None:
+    facts = copy.deepcopy(OPTIONS)
+    facts["before"] = {"servers": "gunicorn", "server": "gunicron", "target": ["compose"], "ci": "none"}
+    assert problems(facts) == [
+        "before.servers: no question has this name",
+        "before.server: gunicron is no answer",
+    ]
 
 
 # --- Variables that production requires ---------------------------------------------------------------------------

@@ -44,6 +44,9 @@ FACTS = """
           default: none
           production: "required: a key"
           secret: {help: Opens the index., command: openssl rand -hex 32}
+      apps: ["{slug}.search"]
+      middleware: [django.middleware.gzip.GZipMiddleware, "{slug}.search.SearchMiddleware"]
+      urls: {search/: "{slug}.search.urls"}
       page: {file: search.md, title: Search, about: how to search}
   cache:
     valkey:
@@ -83,6 +86,9 @@ def extended(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     page = clone / "template_fastapi" / "{{ has.valkey }}" / PAGE
     page.parent.mkdir(parents=True)
     page.write_text("# Cache\n")
+    settings = clone / "template_shared" / "settings" / "search.py"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("# Search\n\nSEARCH_LANGUAGE = LANGUAGE_CODE\n")
     for name, text in SEARCH.items():
         file = clone / "template_django" / "{{ has.search }}" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +124,21 @@ def test_yes_brings_a_secret_and_files(extended: Path, tmp_path: Path) -> None:
     project = render_anew(extended, tmp_path / "service", slug="desk", **answers)
     for name, text in SEARCH.items():
         assert (project / name.replace("{{ slug }}", "desk")).read_text() == text
+    package = project / "desk"
+    settings, urls = (package / "settings.py").read_text(), (package / "urls.py").read_text()
+    assert '    "desk.search",\n    "django.contrib.admin",\n' in settings
+    assert (
+        """
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "desk.search.SearchMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+"""
+        in settings
+    )
+    assert settings.endswith("]\n\n# Search\n\nSEARCH_LANGUAGE = LANGUAGE_CODE\n")
+    assert "from django.urls import URLPattern, URLResolver, include, path\n" in urls
+    assert '    path("search/", include("desk.search.urls")),\n' in urls
     assert "- [Search](docs/search.md): how to search.\n" in (project / "README.md").read_text()
     assert "| `SEARCH_KEY` | none | required: a key |" in (project / "docs" / "operations.md").read_text()
     assert "# Opens the index.\nSEARCH_KEY=\n" in (project / "deploy" / "compose" / ".env.example").read_text()

@@ -10,14 +10,12 @@ import pexpect
 import pytest
 import yaml
 
+from tests.matrix import named
 from tests.owner import replace, work_for_a_year
 from tests.projects import QUICK, set_up_alone
-from tests.tools import FRAMEWORKS, ROOT, commit_all, copy_working_tree, groundplan, render, run, tree
+from tests.tools import FRAMEWORKS, LANDED, OPTIONS, ROOT, commit_all, copy_working_tree, groundplan, render, run, tree
 
 pytestmark = pytest.mark.slow
-LANDED = [
-    line.split()[0] for line in (ROOT / "tests" / "landed.txt").read_text().splitlines() if line and line[0] != "#"
-]
 
 
 def answers(project: Path) -> dict[str, Any]:
@@ -418,6 +416,27 @@ def test_every_version_that_landed_updates_to_this_one(framework: str, version: 
     assert result.returncode == 0, result.stderr + result.stdout
     used.uv("sync", "--quiet")
     used.poe("check", PYTEST_ADDOPTS=QUICK)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("version", LANDED)
+def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_path: Path) -> None:
+    """Even if a new project with these answers would have it."""
+    past = tmp_path / "template"
+    run("git", "clone", "--quiet", "--no-local", ROOT, past)
+    run("git", "checkout", "--quiet", "-B", "main", version, cwd=past)
+    project = render(past, tmp_path / "service", framework=framework, product="web_app", rendering="server")
+    commit_all(project, "Start", init=True)
+    selected = answers(project)["built"]["options"]
+    run("git", "rm", "-r", "--quiet", ".", cwd=past)
+    copy_working_tree(past)
+    commit_all(past, "Today")
+    run(Path(sys.executable).with_name("copier"), "update", "--defaults", project)
+    after = answers(project)
+    asked = OPTIONS["before"].keys() & after.keys()
+    assert {name: after[name] for name in asked} == {name: OPTIONS["before"][name] for name in asked}
+    names = {name for name, *_ in named(OPTIONS["options"])}
+    assert {*after["built"]["options"]} & names == {*selected} & names
 
 
 def test_a_project_that_git_ignores_is_not_touched(clone: Path, tmp_path: Path) -> None:

@@ -27,12 +27,20 @@ FRAMEWORKS = ("django", "fastapi")
 
 def questionnaire(template: Path) -> dict[str, Any]:
     """What copier.yml of a version of the template says, without the list of owners' files that it includes."""
-    text = (template / "copier.yml").read_text()
+    return questions_in((template / "copier.yml").read_text())
+
+
+def questions_in(text: str) -> dict[str, Any]:
+    """The same from the file's text."""
     parsed: dict[str, Any] = yaml.safe_load(text.partition("\n---\n")[2] if text.startswith("!include") else text)
     return parsed
 
 
 QUESTIONNAIRE = questionnaire(ROOT)
+# The versions from which projects exist.
+LANDED = [
+    line.split()[0] for line in (ROOT / "tests" / "landed.txt").read_text().splitlines() if line and line[0] != "#"
+]
 OPTIONS: dict[str, Any] = yaml.safe_load((ROOT / "extensions" / "options.yml").read_text())
 
 
