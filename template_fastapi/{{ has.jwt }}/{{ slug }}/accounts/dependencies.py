@@ -1,4 +1,4 @@
-"""Who calls, and what they may do: `CurrentUser`, and `requires("items:write")`.
+"""The caller and the caller's permissions: `CurrentUser`, and `requires("items:write")`.
 
 @router.post("", dependencies=[requires("orders:write")])
 @router.get("/mine")

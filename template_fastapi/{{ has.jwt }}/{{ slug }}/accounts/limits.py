@@ -23,7 +23,7 @@ class TooManyAttemptsError(ServiceError):
 
 
 async def count(session: AsyncSession, action: str, email: str, client: str) -> None:
-    """Count an attempt, whatever becomes of the request, and refuse it above the limit."""
+    """Count an attempt, even if the request fails later, and refuse it above the limit."""
     for key, most in (
         (address_key(action, email), PER_ADDRESS),
         (client_key(action, client), PER_CLIENT),

@@ -182,7 +182,7 @@ async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
 
 
 async def end_stolen(session: AsyncSession, digest: str) -> None:
-    """End the session of a token that was used before, whatever becomes of the request."""
+    """End the session of a token that was used before; it stays ended although the request fails."""
     statement = select(RefreshToken.session_id).where(RefreshToken.digest == digest)
     if session_id := await session.scalar(statement):
         statement_to_end = delete(AccountSession).where(AccountSession.id == session_id)

@@ -19,7 +19,7 @@ CLAIMS = ["iss", "aud", "sub", "sid", "scope", "iat", "exp", "jti"]
 
 @dataclass(frozen=True)
 class Claims:
-    """What an access token says."""
+    """The content of an access token."""
 
     account_id: int
     session_id: int
