@@ -38,7 +38,8 @@ async def send(to: str, subject: str, text: str) -> None:
 async def deliver(message: EmailMessage, url: str) -> None:
     """Give a message to the server, or print it."""
     if url == "console:":
-        sys.stdout.write(f"{message}\n")
+        head = "".join(f"{name}: {message[name]}\n" for name in ("From", "To", "Subject"))
+        sys.stdout.write(f"{head}\n{message.get_content()}\n")
         sys.stdout.flush()
         return
     parts = urlsplit(url)

@@ -19,7 +19,8 @@ from ..scopes import SCOPES
 from . import tokens
 from .models import Account, AccountSession, now
 
-bearer = OAuth2PasswordBearer("api/token", refreshUrl="api/token", scopes=SCOPES, auto_error=False)
+# Relative to the address of the schema, /api/openapi.json.
+bearer = OAuth2PasswordBearer("token", refreshUrl="token", scopes=SCOPES, auto_error=False)
 
 
 class UnauthenticatedError(ServiceError):
