@@ -9,8 +9,19 @@ import yaml
 from tests.matrix import Row, model, title
 from tests.postgres import Server
 from tests.projects import QUICK, parse_all, set_up
-from tests.test_update import LANDED
-from tests.tools import ROOT, commit_all, copy_version, made_once, render, render_anew, rendered, run, shared, tree
+from tests.tools import (
+    LANDED,
+    ROOT,
+    commit_all,
+    copy_version,
+    made_once,
+    render,
+    render_anew,
+    rendered,
+    run,
+    shared,
+    tree,
+)
 
 pytestmark = pytest.mark.slow
 ROWS = model().rows()
@@ -18,7 +29,10 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=title)
 
 # The slow tests of a project run in the first row with each combination of these answers, which is always checked.
 STACK = ("framework", "server")
-DJANGO_TAGS = {"endif", "if", "load", "static", "url"}
+DJANGO_TAGS = {
+    *("block", "csrf_token", "elif", "else", "endblock", "endfor", "endif", "extends", "for", "htmx_script", "if"),
+    *("include", "load", "querystring", "static", "url"),
+}
 # The files that say how a project is made, or run its updates.
 NAMES_THE_COMMAND = {
     ".copier-answers.yml",
