@@ -24,7 +24,9 @@ def upgrade() -> None:
     op.create_table(
         "account_sessions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("scopes", sa.String(length=1000), nullable=False),
         sa.Column("user_agent", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -42,7 +44,9 @@ def upgrade() -> None:
     op.create_table(
         "account_refresh_tokens",
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("session_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["session_id"],
