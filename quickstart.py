@@ -39,6 +39,7 @@ import tempfile
 import time
 import tomllib
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,6 +54,7 @@ DEFAULT_DESTINATION = ROOT.parent / "my-service"
 FRAMEWORKS = {"django": "Django", "fastapi": "FastAPI", "neither": "neither of them"}
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy would look for the service elsewhere
+ACCOUNT = ("dev@example.com", "for-development")  # which `poe seed` creates
 CREATING = "Creating the project"
 PYTHON_MISSING = (
     "Install Python 3.12 to 3.14, for instance from https://www.python.org/downloads/ or with your package manager,\n"
@@ -180,12 +182,15 @@ def start_project(arguments: list[str]) -> int:
     where = commit(destination)
     say("Preparing the database")
     run([poe, "--quiet", "migrate"], cwd=destination)
+    has_accounts = answers.get("auth") == "jwt"
+    if has_accounts:
+        run([poe, "--quiet", "seed"], cwd=destination)
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     say("Starting it, for one request", "about 5 s")
     with served(destination, poe, port):
-        show_response(url)
+        show_response(url, has_accounts)
     explain(destination, answers, where, url, uv, Path(poe).relative_to(destination))
     return 0
 
@@ -257,6 +262,8 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     pages = [("/", "first page"), ("/api/docs", "documentation of the API")]
     for path, about in [*pages, *([("/admin/", "admin, for the administrator")] if is_django else [])]:
         print(f"  {url + path:31}  {about}")
+    if answers.get("auth") == "jwt":
+        print(f"\nTo write, log in as {ACCOUNT[0]} with the password {ACCOUNT[1]}.")
 
 
 def create(destination: Path, options: list[str]) -> int:
@@ -369,17 +376,29 @@ def served(project: Path, poe: str, port: int) -> Iterator[None]:
             yield
 
 
-def show_response(url: str) -> None:
+def show_response(url: str, has_accounts: bool) -> None:
     """Create an example and delete it, and show what the API responds."""
-    created = show("POST", f"{url}/api/items", {"name": f"Example {os.getpid()}", "quantity": 3})
+    token = log_in(url) if has_accounts else ""
+    created = show("POST", f"{url}/api/items", {"name": f"Example {os.getpid()}", "quantity": 3}, token)
     if isinstance(created, dict) and "id" in created:
-        show("DELETE", f"{url}/api/items/{created['id']}")
+        show("DELETE", f"{url}/api/items/{created['id']}", token=token)
 
 
-def show(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+def log_in(url: str) -> str:
+    """Return a token of the account for development, or "" if its owners have changed it."""
+    form = {"grant_type": "password", "username": ACCOUNT[0], "password": ACCOUNT[1]}
+    try:
+        with LOCAL.open(f"{url}/api/token", urllib.parse.urlencode(form).encode(), timeout=10) as response:
+            return str(json.load(response)["access_token"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return ""
+
+
+def show(method: str, url: str, body: dict[str, Any] | None = None, token: str = "") -> Any:
     """Send a request, print it with its response, and return the response's JSON, or None."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, data, headers, method=method)
     print(f"\n  {method} {url}")
     if body is not None:
         print(f"  {json.dumps(body)}")

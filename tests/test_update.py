@@ -310,6 +310,36 @@ def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_pat
         replace(clone / "template_shared/deploy/kubernetes/overlays/surroundings.yaml.jinja", "/8 }", "/8}")
 
 
+@pytest.mark.option("jwt")
+def test_accounts_can_be_added_later(clone: Path, tmp_path: Path) -> None:
+    """As docs/accounts.md says; the scopes are the owner's from then on."""
+    project = set_up_alone(render(clone, tmp_path / "service", framework="fastapi", slug="service"))
+    commit_all(project.path, "Start", init=True)
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", "--data", "auth=jwt", project.path)
+    package = project.package
+    models = "from .accounts.models import Account, AccountSession, Attempt, Code, RefreshToken\n"
+    replace(package / "models.py", "from .base import Base\n", f"{models}from .base import Base\n")
+    names = '__all__ = ["Account", "AccountSession", "Attempt", "Base", "Code", "Item", "RefreshToken"]'
+    replace(package / "models.py", '__all__ = ["Base", "Item"]', names)
+    core = "from .core import database"
+    replace(package / "main.py", core, f"from .accounts import endpoints as accounts\n{core}")
+    items = "app.include_router(items.router)\n"
+    own = "app.include_router(accounts.router)\napp.include_router(accounts.registration)\n"
+    replace(package / "main.py", items, items + own)
+    project.uv("lock", "--quiet")
+    project.uv("sync", "--quiet")
+    project.poe("migrate")
+    project.poe("migrations", "add accounts")
+    project.poe("check", PYTEST_ADDOPTS=QUICK)
+    commit_all(project.path, "Add accounts")
+    (package / "scopes.py").write_text('"""Scopes."""\n')
+    commit_all(project.path, "Write scopes")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", project.path)
+    assert (package / "scopes.py").read_text() == '"""Scopes."""\n'
+    assert run("git", "status", "--porcelain", cwd=project.path) == ""
+
+
 def test_an_owners_file_of_an_option_that_came_later_stays_deleted(clone: Path, tmp_path: Path) -> None:
     """An option that is selected again adds missing files, and keeps existing ones."""
     project = render(clone, tmp_path / "service", framework="django", target=[])

@@ -1,0 +1,17 @@
+"""Everybody may read items. Writing needs the scope `items:write`."""
+
+import pytest
+from httpx2 import AsyncClient
+
+WRITES = [("POST", "/api/items"), ("PATCH", "/api/items/1"), ("DELETE", "/api/items/1")]
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+async def test_an_anonymous_caller_cannot_write(
+    client: AsyncClient, method: str, path: str
+) -> None:
+    del client.headers["Authorization"]
+    refused = await client.request(method, path, json={"name": "Lamp"})
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert (await client.get("/api/items")).json()["total"] == 0

@@ -1,0 +1,83 @@
+"""Accounts for administrators: `python -m <package>.accounts --help`."""
+
+import argparse
+import asyncio
+import getpass
+import sys
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..core.database import create_engine
+from ..core.problems import ServiceError
+from ..environment import environment
+from ..scopes import SCOPES
+from . import service
+from .schemas import Email, Password
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="accounts", description="Manage accounts.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("create", "create an account; asks for its password"),
+        ("grant", "permit more to an account"),
+        ("revoke", "permit less to an account"),
+        ("disable", "refuse logins, and end all sessions"),
+        ("enable", "accept logins again"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("email")
+        if name in {"create", "grant", "revoke"}:
+            command.add_argument("scopes", nargs="*" if name == "create" else "+")
+    return parser.parse_args(arguments)
+
+
+def ask_password() -> str:
+    """Ask for a password on the terminal, or read it from a pipe."""
+    if sys.stdin.isatty():
+        return getpass.getpass("Password: ")
+    return sys.stdin.readline().rstrip("\n")
+
+
+async def run(session: AsyncSession, given: argparse.Namespace) -> None:
+    """Carry out a command."""
+    email = TypeAdapter(Email).validate_python(given.email)
+    if unknown := set(getattr(given, "scopes", ())) - SCOPES.keys():
+        raise ServiceError(f"scopes.py does not list {', '.join(sorted(unknown))}.")
+    if given.command == "create":
+        password = TypeAdapter(Password).validate_python(ask_password())
+        await service.create(session, email, password, given.scopes)
+        return
+    account = await service.find(session, email)
+    if account is None:
+        raise ServiceError("There is no account with this address.")
+    held = set(account.scopes.split())
+    if given.command == "grant":
+        account.scopes = " ".join(sorted(held | set(given.scopes)))
+    elif given.command == "revoke":
+        account.scopes = " ".join(sorted(held - set(given.scopes)))
+    else:
+        account.is_active = given.command == "enable"
+        if given.command == "disable":
+            await service.end_sessions(session, account.id)
+
+
+async def main(arguments: list[str] | None = None) -> None:
+    """Carry out the command on the command line, or exit with the reason."""
+    given = parse(arguments)
+    engine = create_engine(environment.database_url)
+    try:
+        async with AsyncSession(engine) as session, session.begin():
+            await run(session, given)
+    except ServiceError as error:
+        sys.exit(str(error))
+    except ValidationError as error:
+        sys.exit("\n".join(str(each["msg"]) for each in error.errors()))
+    finally:
+        await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,71 @@
+"""Limits on guessing, which the database counts for all workers."""
+
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+
+from sqlalchemy import case, delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..core.problems import ServiceError
+from .models import Attempt, now
+from .tokens import digest
+
+WINDOW = timedelta(minutes=15)
+PER_ADDRESS = 10  # attempts with one email address
+PER_CLIENT = 100  # attempts of one client, also with many addresses
+
+
+class TooManyAttemptsError(ServiceError):
+    """The limit is reached."""
+
+    status = 429
+
+
+async def count(session: AsyncSession, action: str, email: str, client: str) -> None:
+    """Count an attempt, even if the request fails later, and refuse it above the limit."""
+    for key, most in (
+        (address_key(action, email), PER_ADDRESS),
+        (client_key(action, client), PER_CLIENT),
+    ):
+        attempts = await add(session, key)
+        await session.commit()
+        if attempts > most:
+            wait = {"Retry-After": str(int(WINDOW.total_seconds()))}
+            raise TooManyAttemptsError("Too many attempts. Try again later.", wait)
+
+
+async def add(session: AsyncSession, key: str) -> int:
+    """Add one, atomically, and return the number of attempts in this window."""
+    is_sqlite, moment = session.get_bind().dialect.name == "sqlite", now()
+    is_over = Attempt.started_at < moment - WINDOW
+    renewed = {
+        "count": case((is_over, 1), else_=Attempt.count + 1),
+        "started_at": case((is_over, moment), else_=Attempt.started_at),
+    }
+    values = {"key": key, "count": 1, "started_at": moment}
+    insert = (sqlite if is_sqlite else postgresql).insert(Attempt).values(values)
+    statement = insert.on_conflict_do_update(index_elements=[Attempt.key], set_=renewed)
+    return int(await session.scalar(statement.returning(Attempt.count)) or 0)
+
+
+async def forget(session: AsyncSession, action: str, email: str) -> None:
+    """Forget the attempts with an address, after a right password, and all that no longer count."""
+    key, oldest = address_key(action, email), now() - WINDOW
+    await session.execute(
+        delete(Attempt).where((Attempt.key == key) | (Attempt.started_at < oldest))
+    )
+
+
+def address_key(action: str, email: str) -> str:
+    return digest(f"{action} address {email}")
+
+
+def client_key(action: str, client: str) -> str:
+    """Return the key of a client. Those of an IPv6 network count as one: each has many addresses."""
+    try:
+        prefix = 64 if ip_address(client).version == 6 else 32
+        client = str(ip_network((client, prefix), strict=False))
+    except ValueError:
+        pass  # no IP address, but the name of a socket
+    return digest(f"{action} client {client}")

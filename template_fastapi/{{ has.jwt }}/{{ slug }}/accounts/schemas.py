@@ -1,0 +1,88 @@
+"""Request and response bodies."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from ..schemas import Input, Text
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+# Whether an address exists, only a mail can tell.
+Email = Annotated[
+    str,
+    StringConstraints(
+        max_length=254,
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+    ),
+    Field(examples=["ada@example.com"]),
+    BeforeValidator(_lower),
+]
+Password = Annotated[
+    Text,
+    StringConstraints(min_length=12, max_length=128),
+    Field(examples=["correct horse battery"]),
+]
+
+
+class EmailInput(Input):
+    """An email address, to which a code is sent."""
+
+    email: Email
+
+
+class PasswordInput(Input):
+    """A new password, and the code from the mail."""
+
+    code: Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+    password: Password
+
+
+class TokenForm(BaseModel):
+    """A token request of OAuth 2: a login, or a refresh."""
+
+    grant_type: Literal["password", "refresh_token"]
+    username: Annotated[Text, Field(max_length=254)] = ""  # the email address
+    password: Annotated[Text, Field(max_length=128)] = ""
+    scope: Annotated[Text, Field(max_length=1000)] = ""
+    refresh_token: Annotated[Text, Field(max_length=100)] = ""
+
+
+class RevocationForm(BaseModel):
+    """A revocation request of OAuth 2."""
+
+    token: Annotated[Text, Field(max_length=100)]
+
+
+class TokenRead(BaseModel):
+    """An access token, and the refresh token for the next one."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    expires_in: int
+    refresh_token: str
+    scope: str
+
+
+class AccountRead(BaseModel):
+    """The account of the caller."""
+
+    id: int
+    email: str
+    scopes: list[str]
+
+
+class SessionRead(BaseModel):
+    """A login on one device."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    user_agent: str
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
