@@ -124,8 +124,7 @@ SETTINGS = {
     "color.ui": "always",
     "core.abbrev": "4",
     "core.fileMode": "false",
-    "core.quotePath": "false",
-    "diff.orderFile": "/nowhere",
+    "core.quotePath": "true",
     "core.hooksPath": "/nowhere",
     "commit.gpgSign": "true",
     "gpg.program": "false",
@@ -150,14 +149,14 @@ def test_settings_of_git_do_not_change_an_update(name: str, project: Path) -> No
     assert os.access(project / "run.sh", os.X_OK)
 
 
-@pytest.mark.parametrize("name", ["core.quotePath", "diff.orderFile"])
+@pytest.mark.parametrize(("name", "value"), [("core.quotePath", "false"), ("diff.orderFile", "/nowhere")])
 def test_settings_of_a_user_do_not_change_an_update(
-    name: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They reach the copy as well, where Copier runs git."""
     (project / "größe.txt").write_text("mine\n")
     conflict(project)
-    run("git", "config", "--file", tmp_path / "config", name, SETTINGS[name])
+    run("git", "config", "--file", tmp_path / "config", name, value)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     result = groundplan("update", project)
     assert (result.returncode, "changed.txt" in result.stderr) == (4, True), result.stderr
