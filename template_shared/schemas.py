@@ -23,8 +23,8 @@ def _number(value: object) -> object:
     return value
 
 
-# Rejects `"7"` and `true`, which Pydantic would accept as integers. Put it last, or the schema loses
-# the limits: `Annotated[int, Field(ge=0), Unquoted]`.
+# Rejects `"7"` and `true`, which Pydantic would accept as integers. It must come last; otherwise the
+# OpenAPI schema omits the limits: `Annotated[int, Field(ge=0), Unquoted]`.
 Unquoted = BeforeValidator(_number)
 
 # A row's id in a body.
@@ -32,7 +32,7 @@ Reference = Annotated[Id, Unquoted]
 
 
 def without_defaults(schema: dict[str, Any]) -> None:
-    """Remove defaults from the schema of a partial update: generated clients would send them."""
+    """Remove defaults from the schema of a partial update; otherwise, generated clients would send them."""
     for field in schema["properties"].values():
         field.pop("default", None)
 

@@ -9,7 +9,7 @@ from ..schemas import Input, Text, Unquoted, without_defaults
 
 
 def _trimmed(name: object) -> object:
-    """Trim a name, unless it is too long: the limit in the schema also counts spaces at its ends."""
+    """Trim a name, unless it is too long: the schema's limit includes leading and trailing spaces."""
     return name.strip() if isinstance(name, str) and len(name) <= 100 else name
 
 

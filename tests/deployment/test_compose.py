@@ -110,6 +110,13 @@ def test_scripts_say_what_is_missing(project: Path) -> None:
         assert "copy .env.example to it" in run("bash", project / "deploy/compose" / script, code=1)
 
 
+@pytest.mark.parametrize("written", ["it's 7", '"it\'s 7"', "'it's 7'"])
+def test_scripts_read_values_with_and_without_quotes(copy: Path, written: str) -> None:
+    (copy / "deploy/compose/.env").write_text(f"BACKUPS_KEPT={written}\n")
+    read = run("bash", "-c", ". ./common.sh; recorded BACKUPS_KEPT", cwd=copy / "deploy/compose")
+    assert read == "it's 7\n"
+
+
 def test_every_variable_is_documented_and_read(project: Path) -> None:
     """What the compose file or a script asks for stands in the example, and what stands there is asked for."""
     directory = project / "deploy" / "compose"

@@ -655,6 +655,7 @@ def test_logins_are_few(limited: Nginx) -> None:
     assert log_in(50, "/admin/login/", "198.51.100.1", "GET") == {200: 50}
     assert log_in(50, "/admin/items/", "198.51.100.1") == {200: 50}
     assert log_in(1, "/admin/login/", "198.51.100.2") == {200: 1}
+    assert log_in(10, "/accounts/login/", "198.51.100.3") == {200: 6, 429: 4}
 
 
 def test_a_client_has_so_many_connections(limited: Nginx, upstream: Upstream) -> None:
@@ -770,6 +771,40 @@ def test_an_instance_with_a_flag_gets_nothing(project: Path, tmp_path: Path, fla
         assert asked() == {"a", "b"}
 
 
+# --- An instance is slow, or gone ---
+
+
+@pytest.fixture
+def impatient(project: Path, tmp_path: Path) -> Path:
+    """A project whose nginx waits for a second only."""
+    copy = tmp_path / "project"
+    shutil.copytree(project / "deploy", copy / "deploy")
+    replace(copy / "deploy/nginx/templates/server.conf.template", "proxy_read_timeout 20s;", "proxy_read_timeout 1s;")
+    return copy
+
+
+def test_requests_that_take_too_long_do_not_close_the_service(impatient: Path, tmp_path: Path) -> None:
+    with (
+        serving() as one,
+        serving() as two,
+        nginx.running(impatient, tmp_path / "nginx", [one.address, two.address]) as running,
+        ThreadPoolExecutor(4) as threads,
+    ):
+        slow = [threads.submit(get, running.url, "/hang", method="POST", body=b"x") for _ in range(4)]
+        for answer in slow:
+            check_problem(answer.result(), 504)
+        assert [get(running.url, "/x").status for _ in range(20)] == [200] * 20
+
+
+def test_an_instance_that_is_gone_is_not_noticed(project: Path, upstream: Upstream, tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        servers = [upstream.address, f"127.0.0.1:{nobody.getsockname()[1]}"]
+        with nginx.running(project, tmp_path, servers) as running:
+            statuses = [get(running.url, "/x", method=method).status for method in ["GET", "POST"] * 20]
+            assert statuses == [200] * 40
+
+
 # --- Where nobody answers ---
 
 
@@ -846,6 +881,28 @@ def test_what_nginx_refuses_is_a_problem(proxy: Nginx) -> None:
         assert b"application/problem+json" in head, request
         assert json.loads(body)["status"] == 400
         assert b"nginx/" not in head
+
+
+def test_a_browser_gets_a_page_that_says_what_nginx_refuses(proxy: Nginx, limited: Nginx, framework: str) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    check_refusal(get(proxy.url, "/metrics", **browser), 404, b"Not Found")
+    large = b"x" * (1024 * 1024 + 1)
+    check_refusal(get(proxy.url, "/api/items", method="POST", body=large, **browser), 413, b"Content Too Large")
+    if framework == "django":
+        check_refusal(get(proxy.url, "/media/none.png", **browser), 404, b"Not Found")
+        for _ in range(7):
+            answer = get(limited.url, "/admin/login/", method="POST", **browser)
+        check_refusal(answer, 429, b"Too Many Requests")
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def check_refusal(answer: Answer, status: int, title: bytes) -> None:
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "text/html"
+    assert answer.headers["X-Request-ID"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert b"<h1>%s</h1>" % title in answer.body
 
 
 def test_the_service_decides_about_host_names(proxy: Nginx) -> None:

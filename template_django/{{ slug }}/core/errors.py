@@ -23,7 +23,7 @@ _strict = csp_override({"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE]
 
 
 def json_response(content: bytes = b"", **options: Any) -> HttpResponse:
-    """Return a response whose policy forbids loading any resource, unless SECURE_CSP is empty."""
+    """Return a JSON response with a CSP that blocks all resources, unless SECURE_CSP is empty."""
     kind = _strict if settings.SECURE_CSP else HttpResponse
     return kind(content, **options)
 

@@ -12,7 +12,7 @@ from .errors import problem_response
 TIMEOUT = 2  # seconds; probes wait longer
 
 log = structlog.get_logger(__name__)
-_thread = ThreadPoolExecutor(1)  # if a check never returns, later ones wait behind it and time out
+_thread = ThreadPoolExecutor(1)  # if one check hangs, later ones queue behind it and time out
 
 
 def live(_: HttpRequest) -> HttpResponse:

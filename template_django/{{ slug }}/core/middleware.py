@@ -43,7 +43,7 @@ class RequestIdMiddleware(Middleware):
         return response
 
 
-# Middleware would be too early: it returns before a response is streamed.
+# When the response is closed: a streamed body is sent after the middleware returns.
 request_finished.connect(lambda **_: clear_contextvars(), weak=False)
 
 

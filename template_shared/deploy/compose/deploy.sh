@@ -66,7 +66,7 @@ if [ -z "$rollback" ]; then
     docker compose run --rm --no-deps -T migrate || fail "the migrations failed; ${old:-no version} is running"
     record MIGRATED_VERSION "$version"
 fi
-files deploy || fail "the files could not be prepared"
+files deploy || fail "could not prepare the files"
 
 # nginx sends nothing to an instance with a flag file (pool.conf). It keeps idle connections for 4 seconds, so after 5
 # the instance can stop. If the new one does not become healthy, the flag stays. Unchanged containers need no flag.
