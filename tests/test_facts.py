@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from tests.matrix import Row, model, selects, title
 from tests.owner import replace
 from tests.projects import Project, set_up
-from tests.tools import FRAMEWORKS, OPTIONS, commit_all, render, render_anew, run
+from tests.tools import FRAMEWORKS, LANDED, OPTIONS, ROOT, commit_all, questions_in, render, render_anew, run
 
 PROMPT = 38  # characters of a message that a prompt of 80 columns shows
 
@@ -247,6 +247,13 @@ def test_a_mistake_outside_an_option_is_named() -> None:
     assert problems(facts) == ["combinations.nginx: no option has the name djano"]
     facts["versions"]["python"] = 3.13
     assert problems(facts) == ["versions.python: Input should be a valid string"]
+
+
+def test_every_new_question_says_what_older_projects_get() -> None:
+    """Those of versions that had not asked it: an update brings no option by itself."""
+    past = questions_in(run("git", "show", f"{LANDED[0]}:copier.yml", cwd=ROOT))
+    new = {*OPTIONS["options"]} - past.keys()
+    assert {*OPTIONS["before"]} == new, "see CONTRIBUTING.md, Add an option, step 2"
 
 
 def test_what_older_projects_get_is_named_by_question_and_answer() -> None:

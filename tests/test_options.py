@@ -11,7 +11,7 @@ import pytest
 
 from tests.matrix import choices, model, named, options
 from tests.test_template import rendered
-from tests.tools import FRAMEWORKS, LANDED, OPTIONS, QUESTIONNAIRE, ROOT, questions_in, run
+from tests.tools import FRAMEWORKS, OPTIONS, QUESTIONNAIRE, ROOT
 
 NAMED = named(OPTIONS["options"])
 NAMES = [name for name, *_ in NAMED]
@@ -59,13 +59,6 @@ def test_every_question_refuses_what_cannot_be_combined(question: str) -> None:
     call = f"refused('{question}', {question}, _copier_answers)"
     validator = QUESTIONNAIRE.get(question, {}).get("validator", "")
     assert call in validator, step(1, f"{question}: its validator in copier.yml does not call {call}")
-
-
-def test_every_new_question_says_what_older_projects_get() -> None:
-    """Those of versions that had not asked it: an update brings no option by itself."""
-    past = questions_in(run("git", "show", f"{LANDED[0]}:copier.yml", cwd=ROOT))
-    new = {*OPTIONS["options"]} - past.keys()
-    assert {*OPTIONS["before"]} == new, step(2, f"`before` in extensions/options.yml must have {sorted(new)}")
 
 
 def test_every_settings_file_belongs_to_an_option() -> None:
