@@ -133,6 +133,7 @@ def in_production(
     project.poe("migrate", DATABASE_URL=variables["DATABASE_URL"])
     variables |= {"ENVIRONMENT": "production", "API_DOCS": "true", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
     variables |= {"SECRET_KEY": secrets.token_urlsafe(50), "WEB_CONCURRENCY": "2"}
+    variables |= {"MAIL_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "service@example.com"}  # nobody listens there
     variables["PROMETHEUS_MULTIPROC_DIR"] = str(directory / "metrics")  # as in the image
     with served(project, "serve", directory / "log", **variables) as url:
         yield Service(project, variables, url)

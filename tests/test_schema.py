@@ -5,15 +5,18 @@ The runs are bounded and deterministic. For more and random examples:
     GROUNDPLAN_EXAMPLES=3000 uv run pytest tests/test_schema.py
 """
 
+import json
 import os
 import sys
+import urllib.parse
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.postgres import Server
-from tests.projects import ask, in_production
+from tests.projects import Service, ask, in_production
 from tests.tools import FRAMEWORKS, run
 
 pytestmark = [pytest.mark.slow]
@@ -24,23 +27,35 @@ EXAMPLES = os.environ.get("GROUNDPLAN_EXAMPLES")
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_schemathesis_finds_nothing(framework: str, template: Path, postgres: Server, tmp_path: Path) -> None:
     """Examples, limits, fuzzing and sequences of calls, valid and invalid, with all checks."""
-    bounds = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "50", "--seed", "1"]
     with in_production(template, framework, tmp_path, postgres) as service:
-        printed = run(
-            Path(sys.executable).with_name("schemathesis"),
-            *(
-                "run",
-                f"{service.url}/api/openapi.json",
-                "--checks",
-                "all",
-                "--phases",
-                "examples,coverage,fuzzing,stateful",
-            ),
-            *("--no-color", "--request-timeout", "10", *bounds),
-            cwd=tmp_path,
-        )
+        printed = schemathesis(service, tmp_path)
     assert "5 selected / 5 total" in printed  # operations
     assert "No issues found" in printed
+
+
+@pytest.mark.option("jwt")
+def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server, tmp_path: Path) -> None:
+    """With a token. It cannot know a password or a code, so valid requests are refused."""
+    with in_production(template, "fastapi", tmp_path, postgres, auth="jwt") as service:
+        service.project.poe("seed", DATABASE_URL=service.variables["DATABASE_URL"])
+        form = {"grant_type": "password", "username": "dev@example.com", "password": "for-development"}
+        with urllib.request.urlopen(f"{service.url}/api/token", urllib.parse.urlencode(form).encode()) as response:
+            token = json.load(response)["access_token"]
+        header = ("--header", f"Authorization: Bearer {token}")
+        printed = schemathesis(service, tmp_path, "--exclude-checks", "positive_data_acceptance", *header)
+    assert "14 selected / 14 total" in printed
+
+
+def schemathesis(service: Service, directory: Path, *options: str) -> str:
+    """Run it, which must find nothing, and return what it prints."""
+    bounds = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "50", "--seed", "1"]
+    return run(
+        Path(sys.executable).with_name("schemathesis"),
+        *("run", f"{service.url}/api/openapi.json", "--checks", "all"),
+        *("--phases", "examples,coverage,fuzzing,stateful"),
+        *("--no-color", "--request-timeout", "10", *bounds, *options),
+        cwd=directory,
+    )
 
 
 def test_both_schemas_describe_the_same_api(template: Path, postgres: Server, tmp_path: Path) -> None:

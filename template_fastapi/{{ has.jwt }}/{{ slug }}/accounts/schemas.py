@@ -55,7 +55,7 @@ class TokenForm(BaseModel):
 class RevocationForm(BaseModel):
     """A revocation request of OAuth 2."""
 
-    token: Annotated[Text, Field(max_length=100)]
+    token: Annotated[Text, Field(min_length=1, max_length=100)]
 
 
 class TokenRead(BaseModel):
