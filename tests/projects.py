@@ -125,9 +125,9 @@ class Service:
 
 @contextlib.contextmanager
 def in_production(
-    template: Path, framework: str, directory: Path, postgres: Server, **answers: str
+    template: Path, framework: str, directory: Path, postgres: Server, **answers: object
 ) -> Iterator[Service]:
-    """A project, from default answers to other questions, served as in production but with its API's page."""
+    """A project from the default answers and these, served as in production but with its API's page."""
     project = set_up(render(template, directory / "service", framework=framework, **answers))
     variables = {"DATABASE_URL": postgres.create(re.sub(r"\W", "_", f"production_{directory.name}").lower())}
     project.poe("migrate", DATABASE_URL=variables["DATABASE_URL"])
