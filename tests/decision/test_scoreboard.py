@@ -194,7 +194,8 @@ def test_the_record_is_markdown_that_holds_everything(product: str, framework: s
     assert names[:4] == [
         f"1. Build on {NAMES[framework]}", "Context and problem statement", "Considered options", "Decision outcome"
     ]  # fmt: skip
-    scores = [f"{NAMES[each]}: {decision['scores'][each]} points" for each in ("django", "fastapi")]
+    points = [(NAMES[each], decision["scores"][each]) for each in ("django", "fastapi")]
+    scores = [f"{name}: {score} point{'s' if score != 1 else ''}" for name, score in points]
     assert names[4:] == [
         "Consequences", "Confirmation", "Pros and cons of the options", *scores, "No points", "More information"
     ]  # fmt: skip
