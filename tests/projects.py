@@ -114,6 +114,10 @@ def set_up_alone(path: Path) -> Project:
     return project
 
 
+# Variables that production requires of a service with a login. Nothing listens there.
+MAIL = {"MAIL_URL": "smtp+tls://user:password@127.0.0.1:9", "MAIL_FROM": "service@example.com"}
+
+
 @dataclass(frozen=True)
 class Service:
     """A project that is being served, with which variables, and where."""
@@ -132,8 +136,7 @@ def in_production(
     variables = {"DATABASE_URL": postgres.create(re.sub(r"\W", "_", f"production_{directory.name}").lower())}
     project.poe("migrate", DATABASE_URL=variables["DATABASE_URL"])
     variables |= {"ENVIRONMENT": "production", "API_DOCS": "true", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
-    variables |= {"SECRET_KEY": secrets.token_urlsafe(50), "WEB_CONCURRENCY": "2"}
-    variables |= {"MAIL_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "service@example.com"}  # nobody listens there
+    variables |= {"SECRET_KEY": secrets.token_urlsafe(50), "WEB_CONCURRENCY": "2"} | MAIL
     variables["PROMETHEUS_MULTIPROC_DIR"] = str(directory / "metrics")  # as in the image
     with served(project, "serve", directory / "log", **variables) as url:
         yield Service(project, variables, url)

@@ -53,7 +53,8 @@ class Strict(BaseModel):
 
 class Secret(Strict):
     help: Text
-    command: Text
+    command: Text | None = None
+    example: Value | None = None
 
 
 class Described(Strict):
@@ -88,7 +89,7 @@ class Facts(Strict):
     packages: Packages = {}
     tools: Packages = {}
     variables: dict[Variable, Described] = {}
-    settings: dict[Name, Annotated[str, of("[A-Z][A-Za-z]*")]] = {}
+    settings: dict[Annotated[str, of(r"\.?[a-z][a-z0-9_]*")], Annotated[str, of("[A-Z][A-Za-z]*")]] = {}
     services: dict[Name, Service] = {}
     apps: list[Module] = []
     middleware: list[Module] = []

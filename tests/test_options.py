@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import chain, combinations, product, starmap
 from pathlib import Path
 from typing import Any
 
@@ -143,10 +144,36 @@ def test_the_lock_pins_what_every_option_asks_for(framework: str) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_no_two_folders_bring_the_same_file(framework: str) -> None:
+    """Unless a project can only have one of them."""
     root = ROOT / f"template_{framework}"
-    places = Counter(rendered(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
-    repeated = [place for place, count in places.items() if count > 1]
+    places = defaultdict[str, list[Path]](list)
+    for path in root.rglob("*"):
+        if path.is_file():
+            places[rendered(path.relative_to(root))].append(path)
+    repeated = [place for place, paths in places.items() if any(starmap(go_together, combinations(paths, 2)))]
     assert not repeated, step(3, f"several folders of template_{framework} bring {', '.join(repeated)}")
+
+
+def go_together(one: Path, two: Path) -> bool:
+    """Whether a project can have the folders of two files."""
+    return any(
+        not any(refused(part, other) or refused(other, part) for part in parts for other in others)
+        for parts in alternatives(one)
+        for others in alternatives(two)
+    )
+
+
+def alternatives(path: Path) -> Iterator[list[str]]:
+    """The options that select a file's folders, one list of them after the other."""
+    names = re.findall(r"{{ has\.(\w+) }}", path.as_posix())
+    return ([*chain(*chosen)] for chosen in product(*(COMBINATIONS.get(name, [[name]]) for name in names)))
+
+
+def refused(part: str, other: str) -> bool:
+    """Whether a part of a combination and another one are never true together."""
+    questions = {name: question for name, question, _ in NAMED if not QUESTIONNAIRE[question].get("multiselect")}
+    alone = part != other and part in questions and questions[part] == questions.get(other)
+    return part == f"not {other}" or alone
 
 
 def test_one_version_of_everything() -> None:

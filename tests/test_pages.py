@@ -1,8 +1,13 @@
 """Pages in a real browser, with the service's security headers: nothing is blocked, and no other host is asked."""
 
+import base64
+import hmac
+import quopri
 import re
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -93,7 +98,9 @@ SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_development_has_a_first_page(framework: str, page: Page, template: Path, tmp_path: Path) -> None:
     """It is styled under the policy of production, fits every screen, and links to what exists."""
-    answers = {"framework": framework, "name": "Süß & <Sauer>"} | ({"pages": False} if framework == "django" else {})
+    answers: dict[str, object] = {"framework": framework, "name": "Süß & <Sauer>"}
+    if framework == "django":
+        answers |= {"pages": False, "login": "none"}
     project = set_up(render(template, tmp_path / "service", **answers))
     variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
     project.poe("migrate", code=0, **variables)
@@ -139,10 +146,10 @@ def test_development_has_a_first_page(framework: str, page: Page, template: Path
 def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
     """In production, on every screen; the list without another document, and everything without scripts."""
     name = "Süß {{ 7 }} & <Sauer>"
-    with in_production(template, "django", tmp_path, postgres, name=name) as service:
+    with in_production(template, "django", tmp_path, postgres, name=name, login="none") as service:
         shell = ("manage", "shell", "--no-imports", "--command")
         service.project.poe(*shell, ITEMS.format(package=service.project.package.name), code=0, **service.variables)
-        create_superuser = ("manage", "createsuperuser", "--noinput", "--username=ada", "--email=")
+        create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
         service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
 
         open_page(page, service, "/")
@@ -165,7 +172,7 @@ def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: S
         expect(page.get_by_text("1 to 20 of 45")).to_be_visible()
 
         page.get_by_role("link", name="Add an item").click()
-        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Email address").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         page.get_by_label("Name").fill("Shelf 07")
@@ -225,12 +232,12 @@ CONTRASTS = """() => {
 
 
 def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
-    with in_production(template, "django", tmp_path, postgres) as service:
-        create_superuser = ("manage", "createsuperuser", "--noinput", "--username=ada", "--email=")
+    with in_production(template, "django", tmp_path, postgres, login="none") as service:
+        create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
         service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
 
         open_page(page, service, "/admin/")
-        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Email address").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
@@ -262,6 +269,119 @@ def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp
         expect(page.locator(".success")).to_contain_text("was changed successfully")
         expect(page.locator("#id_user_permissions_to option")).to_have_count(1)
         page.goto("about:blank")
+
+
+@pytest.mark.option("allauth")
+def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_path: Path) -> None:
+    with in_development(template, tmp_path, login="allauth") as service:
+        open_page(page, service, "/account/")
+        fits_every_screen(page, tmp_path / "login")
+        page.get_by_role("link", name="sign up").click()
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign Up").click()
+        page.get_by_label("Code").fill(mailed(tmp_path / "log", r"^(\w{4}-\w{4})$"))
+        page.get_by_role("button", name="Confirm").click()
+        expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+        fits_every_screen(page, tmp_path / "account")
+
+        page.get_by_role("link", name="Passkeys").click()
+        page.get_by_role("link", name="Activate").click()
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Confirm").click()
+        fits_every_screen(page, tmp_path / "app")
+        secret = page.locator("#authenticator_secret").input_value()
+        page.get_by_label("Authenticator code").fill(one_time_code(secret))
+        page.get_by_role("button", name="Activate").click()
+        expect(page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+
+        device = page.context.new_cdp_session(page)
+        device.send("WebAuthn.enable")
+        device.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+        open_page(page, service, "/account/2fa/webauthn/add/")
+        page.get_by_label("Passwordless").check()
+        page.get_by_role("button", name="Add").click()
+        expect(page.get_by_role("status")).to_have_text("Security key added.")
+        fits_every_screen(page, tmp_path / "factors")
+        page.get_by_role("button", name="Log out").click()
+        open_page(page, service, "/account/login/")
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+
+        page.get_by_role("button", name="Log out").click()
+        open_page(page, service, "/account/login/")
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign In", exact=True).click()
+        page.get_by_role("button", name="Use a security key").click()
+        expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+        page.get_by_role("link", name="Where you are").click()
+        expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
+        fits_every_screen(page, tmp_path / "sessions")
+        page.goto("about:blank")
+
+
+@pytest.mark.option("django_login")
+@pytest.mark.parametrize("pages", [True, False])
+def test_people_set_a_new_password_by_mail(page: Page, template: Path, tmp_path: Path, pages: bool) -> None:
+    with in_development(template, tmp_path, login="django", pages=pages) as service:
+        create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
+        service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
+        open_page(page, service, "/account/")
+        page.get_by_label("Email address").fill("ada@example.com")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        fits_every_screen(page, tmp_path / "login")
+        page.get_by_role("link", name="Forgotten").click()
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("heading", name="Password reset sent")).to_be_visible()
+        page.goto(mailed(tmp_path / "log", r"^(http://\S+/account/reset/\S+)$"))
+        new = PASSWORD[::-1]
+        page.get_by_label("New password:").fill(new)
+        page.get_by_label("New password confirmation").fill(new)
+        fits_every_screen(page, tmp_path / "password")
+        page.get_by_role("button", name="Save").click()
+        page.get_by_role("main").get_by_role("link", name="Log in").click()
+        page.get_by_label("Email address").fill("ada@example.com")
+        page.get_by_label("Password").fill(new)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+        fits_every_screen(page, tmp_path / "account")
+        page.goto("about:blank")
+
+
+# A device with a fingerprint reader, for example, whose owner always agrees.
+DEVICE = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+}
+
+
+@contextmanager
+def in_development(template: Path, directory: Path, **answers: object) -> Iterator[Service]:
+    """A project of Django, which prints its mails into a file `log`."""
+    project = set_up(render(template, directory / "service", framework="django", **answers))
+    variables = {"DATABASE_URL": f"sqlite:///{directory}/db.sqlite3"}
+    project.poe("migrate", code=0, **variables)
+    with served(project, "run", directory / "log", **variables) as url:
+        yield Service(project, variables, url)
+
+
+def mailed(log: Path, pattern: str) -> str:
+    """What a mail contains, of which the service has just printed the last one, with its long lines broken."""
+    text = quopri.decodestring(log.read_bytes()).decode()
+    return str(re.findall(pattern, text, re.MULTILINE)[-1])
+
+
+def one_time_code(secret: str) -> str:
+    """What an authenticator app shows: https://www.rfc-editor.org/rfc/rfc6238."""
+    digest = hmac.digest(base64.b32decode(secret), int(time.time() // 30).to_bytes(8, "big"), "sha1")
+    start = digest[-1] & 15
+    return f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
 
 
 def open_page(page: Page, service: Service, path: str) -> dict[str, str]:

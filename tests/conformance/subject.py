@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.owner import replace
 from tests.processes import CLEAN, answers, free_port
-from tests.projects import Answer, Project, ask
+from tests.projects import MAIL, Answer, Project, ask
 
 HERE = Path(__file__).parent
 PASSWORD = "hunter2-of-the-database"  # noqa: S105
@@ -21,6 +21,7 @@ PRODUCTION = {
     "ENVIRONMENT": "production",
     "ALLOWED_HOSTS": "127.0.0.1,service.example.com",
     "SECRET_KEY": "no-secret-this-one-only-passes-the-check-0123456789",  # where the framework has one
+    **MAIL,
 }
 
 # What the contract is tested on, and the answers that render it.

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from tests.projects import MAIL
+
 Object = dict[str, Any]
 
 NAME = "app.kubernetes.io/name"
@@ -41,7 +43,7 @@ class Promises:
         nginx = "".join(path.read_text() for path in self.project.glob("deploy/nginx/templates/*"))
         found = {name.upper() for name in re.findall(r"^    ([a-z_]+): ", text, re.MULTILINE)}
         found |= set(re.findall(r"\$\{([A-Z_]+)\}", nginx))
-        return found | {"FORWARDED_ALLOW_IPS", *(["SECRET_KEY"] if self.django else [])}
+        return found | {"FORWARDED_ALLOW_IPS", *(["SECRET_KEY", *MAIL] if self.django else [])}
 
     @property
     def django(self) -> bool:

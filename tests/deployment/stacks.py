@@ -16,7 +16,7 @@ import yaml
 from tests.deployment.engine import Container, Engine, docker
 from tests.owner import replace
 from tests.processes import free_ports
-from tests.projects import Answer, ask
+from tests.projects import MAIL, Answer, ask
 from tests.tools import run
 
 # Answers by which the version shows that gave them.
@@ -135,6 +135,7 @@ def configure(project: Path, framework: str, image: str) -> Stack:
         "ALLOWED_HOSTS": "127.0.0.1",
         "DATABASE_PASSWORD": secrets.token_hex(32),
         **({"SECRET_KEY": secrets.token_hex(32)} if framework == "django" else {}),
+        **MAIL,
         "HTTP": f"127.0.0.1:{http}",
         "HTTPS": f"127.0.0.1:{https}",
         "NETWORK": network,

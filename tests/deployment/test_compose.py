@@ -25,7 +25,7 @@ from tests.deployment.stacks import Stack, read_or_write, services, until
 from tests.load import load
 from tests.owner import replace
 from tests.processes import free_port
-from tests.projects import ask
+from tests.projects import MAIL, ask
 from tests.tools import FRAMEWORKS, render, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.option("compose")]
@@ -129,7 +129,7 @@ def test_every_variable_is_documented_and_read(project: Path) -> None:
     written = {"VERSION", "PREVIOUS_VERSION", "MIGRATED_VERSION", "NGINX_FILES"}  # by deploy.sh
     assert all(name in example for name in written)
     environment = "".join(path.read_text() for path in project.glob("service/core/environment.py"))
-    own = {name for name in documented if name.lower() in environment} | {"SECRET_KEY"}
+    own = {name for name in documented if name.lower() in environment} | {"SECRET_KEY", *MAIL}
     assert asked - written == documented - (own - asked)
     # The defaults that it tells are those that hold.
     for name, default in re.findall(r"^#([A-Z_]+)=(\S+)", example, re.MULTILINE):

@@ -19,14 +19,17 @@ import pytest
 from tests.deployment.conftest import Image
 from tests.deployment.engine import HARDENED, Container, Engine, docker
 from tests.postgres import Server
-from tests.projects import ask
+from tests.projects import MAIL, ask
 from tests.tools import FRAMEWORKS, render, run
 
 pytestmark = [pytest.mark.slow]
 
 BUDGET = {"django": 130, "fastapi": 120}  # MB more than the base image
 MIGRATE = {"django": ["python", "manage.py", "migrate"], "fastapi": ["alembic", "upgrade", "head"]}
-REFUSED = {"django": {"ALLOWED_HOSTS", "DATABASE_URL", "SECRET_KEY"}, "fastapi": {"ALLOWED_HOSTS", "DATABASE_URL"}}
+REFUSED = {
+    "django": {"ALLOWED_HOSTS", "DATABASE_URL", "SECRET_KEY", *MAIL},
+    "fastapi": {"ALLOWED_HOSTS", "DATABASE_URL"},
+}
 # Lines that stand for secrets, in files that a project's folder has and its image must not have.
 LITTER = {
     ".env": "SECRET_KEY=marker-of-variables",
@@ -45,7 +48,7 @@ LITTER = {
 def variables(url: str, **more: str) -> list[str]:
     """The options that give a container the variables of production."""
     given = {"DATABASE_URL": url, "ALLOWED_HOSTS": "service.example.com", "SECRET_KEY": secrets.token_urlsafe(50)}
-    return [f"--env={name}={value}" for name, value in (given | more).items()]
+    return [f"--env={name}={value}" for name, value in (given | MAIL | more).items()]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from tests.deployment.engine import Engine
 from tests.owner import replace
 from tests.postgres import Server
 from tests.processes import free_port
-from tests.projects import ask, set_up
+from tests.projects import MAIL, ask, set_up
 from tests.tools import FRAMEWORKS, commit_all, groundplan, render, run, tree
 
 HERE = Path(__file__).parent
@@ -517,7 +517,8 @@ def test_the_image_does_as_a_pod(
     config = environment(objects)
     port = free_port()
     url = postgres.create(f"pod_{framework}")
-    variables = (f"DATABASE_URL={url}", f"SECRET_KEY={secrets.token_urlsafe(50)}", f"PORT={port}")
+    mail = (f"{name}={value}" for name, value in MAIL.items())
+    variables = (f"DATABASE_URL={url}", f"SECRET_KEY={secrets.token_urlsafe(50)}", f"PORT={port}", *mail)
     tag = images(framework).tag
 
     (container,) = migration.containers

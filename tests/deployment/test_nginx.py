@@ -983,7 +983,8 @@ def service(
 ) -> Iterator[tuple[Project, str]]:
     """A project's own service in production; its address."""
     directory = tmp_path_factory.mktemp(f"{framework}-whole")
-    path = render(template, directory / "service", framework=framework)
+    answers = {"login": "none"} if framework == "django" else {}  # so staff log in on the admin's own page
+    path = render(template, directory / "service", framework=framework, **answers)
     main = next(path.glob("*/api.py" if framework == "django" else "*/main.py"))
     replace(main, "\nfrom ", f"\n{IMPORTS[framework]}from ")
     main.write_text(main.read_text() + WHO[framework])
@@ -1031,6 +1032,6 @@ def test_staff_log_in_on_any_port_and_find_their_styles(service: tuple[Project, 
         post = ("--data", form, "-H", f"Origin: {running.tls}", "--write-out", "\n%{http_code}")
         pages = [curl(*browser, *post).rpartition("\n") for _ in range(7)]
         assert [status for *_, status in pages] == ["200"] * 6 + ["429"]
-        assert "Please enter the correct username and password" in pages[0][0]
+        assert "Please enter the correct email address and password" in pages[0][0]
         # No volume is mounted: the service has the files.
         assert "--primary" in curl("--insecure", f"{running.tls}/static/admin/css/base.css")

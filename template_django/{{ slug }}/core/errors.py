@@ -85,7 +85,6 @@ def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
     raise error  # Django's signals, loggers and handler500 see it, as for any view
 
 
-# Exception handlers for Django Ninja.
 EXCEPTION_HANDLERS: dict[type[Any], Callable[[HttpRequest, Any], HttpResponse]] = {
     ServiceError: lambda _, e: problem_response(e.status, str(e), headers=e.headers),
     ValidationError: lambda _, e: problem_response(422, errors=field_errors(e.errors)),

@@ -10,7 +10,6 @@ from . import database, metrics
 from .errors import problem_response
 
 TIMEOUT = 2  # seconds; probes wait longer
-
 log = structlog.get_logger(__name__)
 _thread = ThreadPoolExecutor(1)  # if one check hangs, later ones queue behind it and time out
 

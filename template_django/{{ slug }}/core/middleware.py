@@ -65,8 +65,7 @@ class TelemetryMiddleware(Middleware):
     """Trace, log and measure every request, until its response starts."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        start = perf_counter()
-        method = request.method or ""
+        start, method = perf_counter(), request.method or ""
         attributes = {"http.request.method": method, "url.path": request.path}
         with (
             metrics.ACTIVE.track_inprogress(),
