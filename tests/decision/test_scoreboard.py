@@ -149,11 +149,11 @@ def test_third_ways_are_named_for_both_frameworks() -> None:
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (answers_for("web_app"), "Features pages, Gunicorn, Docker Compose, GitHub Actions"),
-        (answers_for("serverless"), "Features an image alone (the platform runs it), GitHub Actions"),
+        (answers_for("web_app"), "Features pages, sign-up and second factors, Docker Compose Sources"),
+        (answers_for("serverless"), "Features an image alone (the platform runs it) Sources"),
         (
             answers_for("rest_api", horizon="enterprise", team="async_python"),
-            "Features Docker Compose and Kubernetes (an organisation depends on it), GitHub Actions",
+            "Features accounts, Docker Compose and Kubernetes (an organisation depends on it) Sources",
         ),
     ],
 )
