@@ -395,7 +395,6 @@ def test_pages_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
     replace(urls, block[block.index("# Below your URLs") : block.index("# Problem details")], "")
     replace(urls, "path\n", "include, path\n")
     replace(urls, "] = [\n", '] = [\n    path("", include("desk.pages")),\n')
-    replace(urls, "core.errors.handler500", "pages.handler500")
     replace(package / "pages.py", '    path("items/", include("desk.items.urls")),\n', "")
     for name in ("desk/templates/home.html", "desk/static/home.css", "tests/test_home.py"):
         (project / name).unlink()
