@@ -337,8 +337,8 @@ def test_it_serves_files(stack: Stack, framework: str) -> None:
         stack.container("web-a").execute("sh", "-c", "echo picture > /srv/media/picture.png")
         answer = stack.get("/media/picture.png")
         assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, "image/png", b"picture\n")
-        page = stack.get("/admin/login/").body.decode()
-        (path,) = re.findall(r'href="(/static/admin/css/base\.\w+\.css)"', page)
+        page = stack.get("/").body.decode()
+        (path,) = re.findall(r'href="(/static/style\.\w+\.css)"', page)
         answer = stack.get(path)
         assert (answer.status, answer.headers["Content-Type"]) == (200, "text/css")
         assert "immutable" in answer.headers["Cache-Control"]
