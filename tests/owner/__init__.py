@@ -57,6 +57,7 @@ def add_a_domain(project: Project, framework: str) -> None:
         )
         (package / "notes" / "migrations").mkdir()
         (package / "notes" / "migrations" / "__init__.py").touch()
+        project.poe("format")  # the imports
         project.poe("migrations")
 
 
