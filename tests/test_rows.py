@@ -30,6 +30,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=title)
 # The slow tests of a project run in the first row with each combination of these answers, which is always checked.
 STACK = ("framework", "server")
 DJANGO_TAGS = {
+    *("autoescape", "endautoescape", "endslot", "slot"),
     *("block", "csrf_token", "elif", "else", "endblock", "endfor", "endif", "extends", "for", "htmx_script", "if"),
     *("include", "load", "querystring", "static", "url"),
 }
