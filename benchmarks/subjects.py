@@ -48,7 +48,9 @@ def subjects(options: argparse.Namespace, scratch: Path) -> Iterator[Subject]:
     for framework in FRAMEWORKS:
         if framework in (options.framework or FRAMEWORKS):
             say(f"{framework}: rendering the working tree")
-            project = render_anew(ROOT, scratch / "rendered" / framework, framework=framework)
+            # Only what every project has. FastAPI's has no accounts either: see `render_anew`.
+            answers = {"pages": False, "login": "none"} if framework == "django" else {}
+            project = render_anew(ROOT, scratch / "rendered" / framework, framework=framework, **answers)
             set_up_alone(project)
             yield prepare(project, scratch / framework)
 

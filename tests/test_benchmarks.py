@@ -66,7 +66,7 @@ def test_tells_what_each_part_adds(framework: str) -> None:
     command = [sys.executable, str(ROOT / "benchmarks/breakdown.py"), "--framework", framework, "--batches", "2"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     parts = dict(re.findall(r"^\| (?:and )?(.+?) \| (\d+) µs \|", printed, re.MULTILINE))
-    lists = {"django": "{{ slug }}/settings.py.jinja", "fastapi": "{{ slug }}/main.py"}
+    lists = {"django": "{{ slug }}/settings.py.jinja", "fastapi": "{{ slug }}/main.py.jinja"}
     listed = (ROOT / f"template_{framework}" / lists[framework]).read_text()
     name = {"django": r"}}\.core\.middleware\.(\w+)", "fastapi": r"add_middleware\(middleware\.(\w+)"}[framework]
     ours = set(re.findall(name, listed))

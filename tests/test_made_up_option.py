@@ -121,7 +121,8 @@ def test_it_is_in_a_new_project(extended: Path, tmp_path: Path, ci: str) -> None
 
 def test_yes_brings_a_secret_and_files(extended: Path, tmp_path: Path) -> None:
     answers = {"framework": "django", "target": ["compose", "kubernetes"], "search": True}
-    project = render_anew(extended, tmp_path / "service", slug="desk", **answers)
+    others = {"pages": False, "login": "none"}
+    project = render_anew(extended, tmp_path / "service", slug="desk", **answers, **others)
     for name, text in SEARCH.items():
         assert (project / name.replace("{{ slug }}", "desk")).read_text() == text
     package = project / "desk"

@@ -22,12 +22,13 @@ from tests.tools import FRAMEWORKS, run
 pytestmark = [pytest.mark.slow]
 
 EXAMPLES = os.environ.get("GROUNDPLAN_EXAMPLES")
+WITHOUT_LOGIN = {"django": {"login": "none"}, "fastapi": {"auth": "none"}}
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_schemathesis_finds_nothing(framework: str, template: Path, postgres: Server, tmp_path: Path) -> None:
     """Examples, limits, fuzzing and sequences of calls, valid and invalid, with all checks."""
-    with in_production(template, framework, tmp_path, postgres) as service:
+    with in_production(template, framework, tmp_path, postgres, **WITHOUT_LOGIN[framework]) as service:
         printed = schemathesis(service, tmp_path)
     assert "5 selected / 5 total" in printed  # operations
     assert "No issues found" in printed
@@ -62,7 +63,7 @@ def test_both_schemas_describe_the_same_api(template: Path, postgres: Server, tm
     schemas = {}
     for framework in FRAMEWORKS:
         (tmp_path / framework).mkdir()
-        with in_production(template, framework, tmp_path / framework, postgres) as service:
+        with in_production(template, framework, tmp_path / framework, postgres, **WITHOUT_LOGIN[framework]) as service:
             schemas[framework] = comparable(ask(f"{service.url}/api/openapi.json").json)
     assert schemas["django"] == schemas["fastapi"]
 
