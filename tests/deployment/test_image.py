@@ -24,7 +24,7 @@ from tests.tools import FRAMEWORKS, render, run
 
 pytestmark = [pytest.mark.slow]
 
-# MB more than the base image. Of Django's, django-allauth and what its second factors need take about 25.
+# MB more than the base image. For Django, django-allauth and what its second factors need take about 25.
 BUDGET = {"django": 140, "fastapi": 120}
 MIGRATE = {"django": ["python", "manage.py", "migrate"], "fastapi": ["alembic", "upgrade", "head"]}
 REFUSED = {
