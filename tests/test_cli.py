@@ -214,7 +214,7 @@ def test_the_answers_of_a_project_must_suit_another_framework(template: Path, tm
     render(template, tmp_path / "one", product="cms")
     answers = ("--answers", tmp_path / "one" / ".copier-answers.yml", "--framework", "fastapi", "--defaults")
     result = groundplan_here("new", tmp_path / "two", "--template", template, *answers)
-    assert (result.returncode, "` is not asked" in result.stderr) == (2, True)
+    assert (result.returncode, "`pages` is not asked" in result.stderr) == (2, True)
     assert not (tmp_path / "two").exists()
 
 
