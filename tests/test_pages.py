@@ -203,6 +203,7 @@ Item.objects.bulk_create(Item(name=f"Shelf {{number:02}}") for number in range(4
 
 def fits_every_screen(page: Page, screenshot: Path) -> None:
     """No text is cut off or hard to read, whether light or dark."""
+    page.wait_for_load_state()  # after a click, a heading is visible before its style sheet has arrived
     for scheme, (width, height) in product(SCHEMES, SCREENS):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
