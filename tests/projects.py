@@ -187,10 +187,9 @@ def ask(url: str, method: str = "GET", body: object = None, **headers: str) -> A
 
 @contextlib.contextmanager
 def served(project: Project, verb: str, log: Path, **variables: str) -> Iterator[str]:
-    """The project's server on a free port until the block ends, which must be a clean end; gives its URL."""
-    port = processes.free_port()
-    url = f"http://127.0.0.1:{port}"
+    """The project's server, by default on a free port, until the block ends, which must be a clean end; gives its URL."""
+    environment = {"PORT": str(processes.free_port()), **variables}
+    url = f"http://127.0.0.1:{environment['PORT']}"
     command = [*project.poe_command, "--quiet", verb]
-    environment = {"PORT": str(port), **variables}
     with project.running(command, environment, log, lambda: processes.answers(f"{url}/health/live")):
         yield url

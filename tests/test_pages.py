@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect, sync_playwright
 
+from tests.identity import identity
 from tests.postgres import Server
+from tests.processes import free_port
 from tests.projects import Service, ask, in_production, served, set_up
 from tests.tools import FRAMEWORKS, render
 
@@ -140,6 +142,40 @@ def test_development_has_a_first_page(framework: str, page: Page, template: Path
         page.goto("about:blank")
     with served(project, "run", tmp_path / "log", API_DOCS="false", **variables) as url:
         assert b"api/docs" not in ask(f"{url}/").body
+
+
+@pytest.mark.option("oidc")
+def test_the_apis_page_logs_in_at_a_provider(page: Page, template: Path, tmp_path: Path) -> None:
+    """With the authorization code flow and PKCE, in a window that the provider opens and this service closes."""
+    project = set_up(render(template, tmp_path / "service", framework="fastapi", auth="oidc"))
+    port = free_port()
+    redirect = f"http://{HOST}:{port}/api/docs/oauth2-redirect"
+    with identity(tmp_path / "provider.log", redirect) as provider:
+        variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3", **provider.variables()}
+        project.poe("migrate", code=0, **variables)
+        with served(project, "serve", tmp_path / "log", PORT=str(port), **variables):
+            service = Service(project, variables, f"http://{HOST}:{port}")
+            open_page(page, service, "/api/docs")
+            page.get_by_role("button", name="Authorize").first.click()
+            form = page.locator(".auth-container").filter(has_text="authorization_code")
+            with page.expect_popup() as popup:
+                form.get_by_role("button", name="Authorize").click()
+            login = popup.value
+            login.locator("[name=login]").fill("ada")
+            login.locator("[name=password]").fill("any")
+            login.get_by_role("button", name="Sign-in").click()
+            with login.expect_event("close"):
+                login.get_by_role("button", name="Continue").click()
+            form.get_by_role("button", name="Logout").wait_for()
+            page.get_by_role("button", name="Close").first.click()
+            page.locator(".opblock", has_text="/api/me").click()
+            page.get_by_role("button", name="Try it out").click()
+            page.get_by_role("button", name="Execute").click()
+            answer = page.locator(".live-responses-table")
+            expect(answer.locator("tbody .response-col_status").first).to_contain_text("200")
+            expect(answer).to_contain_text('"id": "ada"')
+            expect(answer).to_contain_text('"items:write"')
+            page.goto("about:blank")
 
 
 @pytest.mark.option("pages")
