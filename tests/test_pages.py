@@ -159,14 +159,14 @@ def test_the_apis_page_logs_in_at_a_provider(page: Page, template: Path, tmp_pat
             page.get_by_role("button", name="Authorize").first.click()
             form = page.locator(".auth-container").filter(has_text="authorization_code")
             with page.expect_popup() as popup:
-                form.get_by_role("button", name="Authorize").click()
+                form.locator("button.authorize").click()
             login = popup.value
             login.locator("[name=login]").fill("ada")
             login.locator("[name=password]").fill("any")
             login.get_by_role("button", name="Sign-in").click()
             with login.expect_event("close"):
                 login.get_by_role("button", name="Continue").click()
-            form.get_by_role("button", name="Logout").wait_for()
+            expect(form.get_by_text("Logout")).to_be_visible()
             page.get_by_role("button", name="Close").first.click()
             page.locator(".opblock", has_text="/api/me").click()
             page.get_by_role("button", name="Try it out").click()
