@@ -187,7 +187,7 @@ def ask(url: str, method: str = "GET", body: object = None, **headers: str) -> A
 
 @contextlib.contextmanager
 def served(project: Project, verb: str, log: Path, **variables: str) -> Iterator[str]:
-    """The project's server, by default on a free port, until the block ends, which must be a clean end; gives its URL."""
+    """The project's server until the block ends, which must be a clean end; gives its URL. PORT may be given."""
     environment = {"PORT": str(processes.free_port()), **variables}
     url = f"http://127.0.0.1:{environment['PORT']}"
     command = [*project.poe_command, "--quiet", verb]

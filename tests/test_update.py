@@ -340,6 +340,29 @@ def test_accounts_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
 
 
+@pytest.mark.option("oidc")
+def test_a_provider_can_be_added_later(clone: Path, tmp_path: Path) -> None:
+    """As docs/accounts.md says; the scopes are the owner's from then on."""
+    project = set_up_alone(render(clone, tmp_path / "service", framework="fastapi", slug="service"))
+    commit_all(project.path, "Start", init=True)
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", "--data", "auth=oidc", project.path)
+    main, core, items = project.package / "main.py", "from .core import database", "app.include_router(items.router)\n"
+    replace(main, core, f"from .accounts import endpoints as accounts\n{core}")
+    replace(main, items, f"{items}app.include_router(accounts.router)\n")
+    project.uv("lock", "--quiet")
+    project.uv("sync", "--quiet")
+    project.poe("lint")
+    project.poe("types")
+    project.run("pytest", "-q", "tests/core/test_tokens.py")
+    commit_all(project.path, "Accept tokens")
+    (project.package / "scopes.py").write_text('"""Scopes."""\n')
+    commit_all(project.path, "Write scopes")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", project.path)
+    assert (project.package / "scopes.py").read_text() == '"""Scopes."""\n'
+    assert run("git", "status", "--porcelain", cwd=project.path) == ""
+
+
 def test_an_owners_file_of_an_option_that_came_later_stays_deleted(clone: Path, tmp_path: Path) -> None:
     """An option that is selected again adds missing files, and keeps existing ones."""
     project = render(clone, tmp_path / "service", framework="django", target=[])
