@@ -56,6 +56,6 @@ def identity(log: Path, redirect: str = "http://localhost/callback") -> Iterator
     port = processes.free_port()
     issuer = f"http://localhost:{port}"
     configuration = f"http://127.0.0.1:{port}/.well-known/openid-configuration"
-    command = [BIN / "node", program, str(port), AUDIENCE, redirect]
+    command: list[str | Path] = [BIN / "node", program, str(port), AUDIENCE, redirect]
     with processes.running(command, log, lambda: processes.answers(configuration)):
         yield Identity(issuer)
