@@ -68,7 +68,7 @@ def _fits(file: File[bytes], kind: str | bytes) -> bool:
     file.seek(0)
     try:
         if isinstance(kind, bytes):
-            return file.read(len(kind)) == kind
+            return bool(file.read(len(kind)) == kind)
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=[kind]) as image:
