@@ -115,7 +115,7 @@ def check_stored() -> None:
         assert response.read().startswith(b"\\x89PNG")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(url.partition("?")[0])
-    document.full_clean()  # its stored file is read again
+    document.full_clean()
 
 
 def test_api(user: Client) -> None:

@@ -46,6 +46,8 @@ class FileValidator:
 
     def __call__(self, file: File[bytes]) -> None:
         """Raise ValidationError if the file must not be stored."""
+        if file.closed:  # it is stored already: a form changes another field
+            return
         if file.size > self.megabytes * 1024 * 1024:
             message = f"The file is larger than {self.megabytes} MB."
             raise ValidationError(message, code="too_large")

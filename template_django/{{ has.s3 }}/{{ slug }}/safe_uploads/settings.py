@@ -42,11 +42,7 @@ class MediaSettings(BaseModel):
         return secret
 
     def storage(self) -> dict[str, Any]:
-        """Return the entry of STORAGES. Its files are private: their URLs are signed, and expire.
-
-        Browsers download a file that a user opens, and still show images in pages.
-        https://django-storages.readthedocs.io/en/latest/backends/amazon-S3.html
-        """
+        """Return the entry of STORAGES. URLs of files are signed, and expire."""
         if not self.s3_bucket:
             return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
         options = {
@@ -60,10 +56,9 @@ class MediaSettings(BaseModel):
             "default_acl": None,  # the bucket's: private
             "querystring_expire": 3600,  # seconds
             "file_overwrite": False,
-            "object_parameters": {"ContentDisposition": "attachment"},
             "custom_domain": self.media_domain or None,
         }
-        return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        return {"BACKEND": f"{__package__}.storage.BucketStorage", "OPTIONS": options}
 
     def sources_of_uploads(self) -> list[str]:
         """Return where browsers may load images from, for the setting SECURE_CSP."""
