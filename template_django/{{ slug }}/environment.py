@@ -15,7 +15,6 @@ class Environment(CoreEnvironment):
 
     secret_key: str = Field(default=KEY_OF_DEVELOPMENT, repr=False)
     static_root: str | None = Field(default=None, pattern="^/")  # directory of collectstatic
-    media_root: str | None = Field(default=None, pattern="^/")  # directory of uploaded files
 
     @field_validator("secret_key")
     @classmethod

@@ -97,6 +97,22 @@ def test_a_feature_follows_from_the_criteria_unless_it_is_answered(
     assert copy(tiny, tmp_path / "service", **answers)["target"] == target
 
 
+@pytest.mark.parametrize(
+    ("answers", "media"),
+    [
+        ({"product": "web_app"}, "local"),
+        ({"product": "cms", "target": ["kubernetes"]}, "s3"),
+        ({"product": "cms", "target": ["compose", "kubernetes"]}, "s3"),
+        ({"product": "internal_tool", "horizon": "enterprise"}, "s3"),
+        ({"product": "data_platform", "rendering": "api", "target": ["kubernetes"], "framework": "django"}, "none"),
+        ({"product": "web_app", "media": "none"}, "none"),
+    ],
+)
+def test_a_feature_follows_from_an_earlier_one(tiny: Path, tmp_path: Path, answers: dict[str, Any], media: str) -> None:
+    """Pods share no disk."""
+    assert copy(tiny, tmp_path / "service", **answers)["media"] == media
+
+
 def test_every_default_of_a_feature_is_one_of_its_choices() -> None:
     for question, entries in FACTS["defaults"].items():
         details = QUESTIONNAIRE[question]

@@ -568,21 +568,25 @@ def test_a_body_has_the_size_that_the_service_takes(proxy: Nginx, framework: str
 
 @pytest.fixture
 def uploads(project: Path, tmp_path: Path) -> Path:
-    """A project whose owner allows larger uploads, as the example in its file does."""
+    """A project whose owner allows larger uploads, as the example in its file does, and Django's docs/media.md."""
     copy = tmp_path / "project"
     shutil.copytree(project / "deploy", copy / "deploy")
     example = copy / "deploy/nginx/locations/service.conf"
     text, uncommented = example.read_text(), re.compile(r"^# ?((?:location|    |\}).*)$", re.MULTILINE)
-    example.write_text(uncommented.sub(r"\1", text))
+    page = project / "docs/media.md"
+    blocks = re.findall(r"```nginx\n(.*?)```", page.read_text(), re.DOTALL) if page.exists() else []
+    example.write_text("\n".join([uncommented.sub(r"\1", text), *blocks]))
     return copy
 
 
 def test_an_owner_allows_larger_uploads_in_a_file_of_their_own(
-    uploads: Path, upstream: Upstream, tmp_path: Path
+    uploads: Path, upstream: Upstream, tmp_path: Path, framework: str
 ) -> None:
     body = b"x" * 2 * 1024 * 1024
+    paths = ["/api/uploads/1", *(["/api/documents"] if framework == "django" else [])]
     with nginx.running(uploads, tmp_path / "nginx", [upstream.address]) as running:
-        assert get(running.url, "/api/uploads/1", method="POST", body=body).json["body"] == len(body)
+        for path in paths:
+            assert get(running.url, path, method="POST", body=body).json["body"] == len(body)
         check_problem(get(running.url, "/api/items", method="POST", body=body), 413)
 
 
