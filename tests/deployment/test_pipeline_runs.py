@@ -50,6 +50,14 @@ def attempt(
 # --- The template's update ----------------------------------------------------------------------------------------
 
 
+def propose(project: Path, *subjects: str) -> None:
+    """Gives the branch of the pull request these commits, as a checkout of all branches has it."""
+    commit = "HEAD"
+    for subject in subjects:
+        commit = run("git", "commit-tree", "-p", commit, "-m", subject, "HEAD^{tree}", cwd=project).strip()
+    run("git", "update-ref", "refs/remotes/origin/template-update", commit, cwd=project)
+
+
 def test_an_update_leaves_what_the_action_can_propose(template: Path, tmp_path: Path) -> None:
     """GitHub's steps before the pull request: what is new is there, conflicts are named, and git can stash it."""
     origin, project = tmp_path / "template", tmp_path / "service"
@@ -67,8 +75,14 @@ def test_an_update_leaves_what_the_action_can_propose(template: Path, tmp_path: 
     commit_all(origin, "The next version")
 
     file = project / ".github/workflows/template-update.yml"
-    scripts = [step["run"] for step in yaml.safe_load(file.read_text())["jobs"]["update"]["steps"] if "run" in step]
-    gh = executable(tmp_path / "bin/gh", f'echo "$* $GH_TOKEN" >>{tmp_path}/asked')
+    steps = yaml.safe_load(file.read_text())["jobs"]["update"]["steps"]
+    scripts = [step["run"] for step in steps if "run" in step]
+    assert steps[-1]["if"] == "${{ steps.update.outputs.propose == 'true' }}"
+    opened = tmp_path / "opened"
+    opened.touch()
+    gh = executable(
+        tmp_path / "bin/gh", f'[ "$1 $2" != "pr list" ] || exec cat {opened}\necho "$* $GH_TOKEN" >>{tmp_path}/asked'
+    )
     given = {"HOME": str(tmp_path), "GITHUB_SERVER_URL": "https://github.com", "GIT_CONFIG_GLOBAL": f"{tmp_path}/git"}
     given |= {"UV_CACHE_DIR": run(TOOLS / "uv", "cache", "dir").strip()}
 
@@ -86,6 +100,17 @@ def test_an_update_leaves_what_the_action_can_propose(template: Path, tmp_path: 
     assert "changes that are not committed" in failed.stdout
     (project / "new").unlink()
     (tmp_path / "asked").unlink()
+
+    opened.write_text("7\n")
+    propose(project, "Update from the template", "Resolve the conflicts")
+    kept = update("t0ken")
+    assert kept.returncode == 0, kept.stdout
+    assert "Pull request 7 has your commits and is not replaced" in kept.stdout
+    assert not (tmp_path / "output").exists()
+    assert not run("git", "status", "--porcelain", cwd=project)
+    (tmp_path / "asked").unlink()
+
+    propose(project, "Update from the template")
     result = update("t0ken", "second")
     assert result.returncode == 0, result.stdout
     assert "t0ken" not in result.stdout
@@ -93,7 +118,7 @@ def test_an_update_leaves_what_the_action_can_propose(template: Path, tmp_path: 
     assert "name: The next template update" in file.read_text()
     assert "<<<<<<< before updating" in (project / ".editorconfig").read_text()
     assert (project / ".squawk.toml").read_text().endswith("# ours\n")
-    assert (tmp_path / "output").read_text() == "conflicts=.editorconfig .squawk.toml\n"
+    assert (tmp_path / "output").read_text() == "conflicts=.editorconfig .squawk.toml\npropose=true\n"
     run("git", "stash", "push", "--include-untracked", cwd=project)  # as the action begins
 
 
