@@ -149,7 +149,7 @@ def test_development_has_a_first_page(framework: str, page: Page, template: Path
 
 @pytest.mark.skipif(nginx.PROGRAM is None, reason="nginx is not installed")
 def test_a_page_of_another_origin_can_call_the_api(
-    page: Page, template: Path, postgres: Server, tmp_path: Path
+    browser: Browser, page: Page, template: Path, postgres: Server, tmp_path: Path
 ) -> None:
     """Through nginx, if CORS_ORIGINS names its origin: it asks before, and reads headers and errors."""
     with another_origin() as other, another_origin() as stranger:
@@ -169,7 +169,7 @@ def test_a_page_of_another_origin_can_call_the_api(
             assert len(created["request_id"]) == 32
             changed = page.evaluate(CALL, [f"{url}/{created['body']['id']}", "PATCH", {"quantity": 2}])
             assert (changed["status"], changed["body"]["quantity"]) == (200, 2)
-            refused = page.context.new_page()  # whose complaints do not count
+            refused = browser.new_page()  # whose complaints do not count
             refused.goto(stranger)
             with pytest.raises(Error, match="Failed to fetch"):
                 refused.evaluate(CALL, [url, "GET", None])
