@@ -155,7 +155,7 @@ def test_a_page_of_another_origin_can_call_the_api(
     with another_origin() as other, another_origin() as stranger:
         project = set_up(render(template, tmp_path / "service", framework="fastapi", target=["compose"]))
         database = {"DATABASE_URL": postgres.create(f"origins_{free_port()}")}
-        project.poe("migrate", **database)
+        project.poe("migrate", code=0, **database)
         variables = PRODUCTION | database | {"CORS_ORIGINS": f"https://app.example.com, {other}"}
         with (
             served(project, "serve", tmp_path / "log", **variables) as service,
