@@ -5,17 +5,20 @@ import hmac
 import quopri
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, Request, expect, sync_playwright
 
+from tests import nginx
 from tests.identity import identity
 from tests.postgres import Server
 from tests.processes import free_port
@@ -142,6 +145,66 @@ def test_development_has_a_first_page(framework: str, page: Page, template: Path
         page.goto("about:blank")
     with served(project, "run", tmp_path / "log", API_DOCS="false", **variables) as url:
         assert b"api/docs" not in ask(f"{url}/").body
+
+
+@pytest.mark.skipif(nginx.PROGRAM is None, reason="nginx is not installed")
+def test_a_page_of_another_origin_can_call_the_api(
+    browser: Browser, page: Page, template: Path, postgres: Server, tmp_path: Path
+) -> None:
+    """Through nginx, if CORS_ORIGINS names its origin: it asks before, and reads headers and errors."""
+    with another_origin() as other, another_origin() as stranger:
+        project = set_up(render(template, tmp_path / "service", framework="fastapi", target=["compose"]))
+        database = {"DATABASE_URL": postgres.create(f"origins_{free_port()}")}
+        project.poe("migrate", code=0, **database)
+        variables = PRODUCTION | database | {"CORS_ORIGINS": f"https://app.example.com, {other}"}
+        with (
+            served(project, "serve", tmp_path / "log", **variables) as service,
+            nginx.started(project.path, tmp_path / "nginx", [urlsplit(service).netloc]) as proxy,
+        ):
+            url = f"{proxy.replace('127.0.0.1', HOST)}/api/items"
+            page.goto(other)
+            created = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}])
+            assert (created["status"], created["body"]["name"]) == (201, "From another origin")
+            assert created["location"] == f"/api/items/{created['body']['id']}"
+            assert len(created["request_id"]) == 32
+            changed = page.evaluate(CALL, [f"{url}/{created['body']['id']}", "PATCH", {"quantity": 2}])
+            assert (changed["status"], changed["body"]["quantity"]) == (200, 2)
+            refused = browser.new_page()  # whose complaints do not count
+            refused.goto(stranger)
+            with pytest.raises(Error, match="Failed to fetch"):
+                refused.evaluate(CALL, [url, "GET", None])
+            refused.close()
+
+
+PRODUCTION = {"ENVIRONMENT": "production", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
+CALL = """async ([url, method, body]) => {
+    const headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
+    const answer = await fetch(url, {method, headers, body: body && JSON.stringify(body)})
+    const [location, request_id] = ["Location", "X-Request-ID"].map(name => answer.headers.get(name))
+    return {status: answer.status, location, request_id, body: await answer.json()}
+}"""
+
+
+@contextmanager
+def another_origin() -> Iterator[str]:
+    """A site with an empty page."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><link rel=icon href=data:,>")
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield f"http://{HOST}:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.option("oidc")

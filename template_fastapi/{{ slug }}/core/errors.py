@@ -12,9 +12,10 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.routing import Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import database, postgres, problems
 from .logging import REQUEST_ID_HEADER, request_id_from
@@ -86,13 +87,17 @@ async def client_disconnect(_: Request, __: ClientDisconnect) -> Response:
     return Response(status_code=499)  # for the log and metrics: the client has disconnected
 
 
-async def unhandled_exception(request: Request, _: Exception) -> Response:
+async def unhandled_exception(request: Request, _: Exception) -> ASGIApp:
     """Return 500. Starlette raises the exception again, and the server logs it."""
     # Your own middleware may raise outside RequestContext, or may call it in another task.
     ids = {"request_id": getattr(request.state, "request_id", "") or request_id_from(None)}
     ids |= getattr(request.state, "log_context", {})
     structlog.contextvars.bind_contextvars(**ids)
-    return ProblemResponse(problem(500), {REQUEST_ID_HEADER: ids["request_id"]})
+    response = ProblemResponse(problem(500), {REQUEST_ID_HEADER: ids["request_id"]})
+    for each in request.app.user_middleware:  # Starlette sends this response outside of it
+        if each.cls is CORSMiddleware:
+            return CORSMiddleware(response, *each.args, **each.kwargs)
+    return response
 
 
 exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] = {
