@@ -86,7 +86,8 @@ def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render
     @cache
     def project(framework: str, ci: str) -> Path:
         destination = tmp_path_factory.mktemp(f"{framework}-{ci}") / "service"
-        return render(template, destination, framework=framework, target=["compose", "kubernetes"], ci=ci)
+        most = {"media": "local"} if framework == "django" else {}  # has the most shell
+        return render(template, destination, framework=framework, target=["compose", "kubernetes"], ci=ci, **most)
 
     return project
 

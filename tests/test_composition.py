@@ -109,7 +109,7 @@ def test_poe_has_the_tasks_of_an_option(template: Path, tmp_path: Path, framewor
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_compose_includes_the_files_of_options_only(template: Path, tmp_path: Path, framework: str) -> None:
-    own = {"django": ["compose.files.yaml", "compose.media.yaml"], "fastapi": []}[framework]
+    own = {"django": ["compose.files.yaml"], "fastapi": []}[framework]
     for queue, added in (("worker", ["compose.worker.yaml"]), ("none", [])):
         project = render_anew(with_a_queue(template), tmp_path / queue, framework=framework, queue=queue)
         for directory, expected in ((project, added), (project / "deploy/compose", own + added)):

@@ -41,7 +41,7 @@ def test_a_project_has_only_what_its_answer_needs(template: Path, tmp_path: Path
     }.items():
         assert (word in text) == (media in users), word
     main = yaml.safe_load(files["deploy/compose/compose.yaml"])
-    assert ("compose.media.yaml" in main["include"]) == (media == "local")
+    assert ("media" in yaml.safe_load(files["deploy/compose/compose.files.yaml"])["volumes"]) == (media == "local")
     assert ("media:/srv/media:ro" in main["services"]["nginx"]["volumes"]) == (media == "local")
 
 

@@ -582,9 +582,9 @@ def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_
     asked = OPTIONS["before"].keys() & after.keys()
     assert {name: after[name] for name in asked} == {name: OPTIONS["before"][name] for name in asked}
     names = {name for name, *_ in named(OPTIONS["options"])}
-    assert (
-        selected is None or {*after["built"]["options"]} & names == {*selected} & names
-    )  # the first did not record them
+    kept = {"local_media"} if framework == "django" else set()  # part of every project before it was an option
+    # The first did not record them.
+    assert selected is None or {*after["built"]["options"]} & names == {*selected} & names | kept
 
 
 def test_a_project_that_git_ignores_is_not_touched(clone: Path, tmp_path: Path) -> None:

@@ -44,9 +44,8 @@ class API(NinjaAPI):
     """Django Ninja's API with this parser and renderer, and with problem details."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("parser", StrictParser())
-        options.setdefault("renderer", JSONRenderer())
-        super().__init__(**options)
+        defaults: dict[str, Any] = {"parser": StrictParser(), "renderer": JSONRenderer()}
+        super().__init__(**defaults | options)
         for kind, handler in EXCEPTION_HANDLERS.items():
             self.add_exception_handler(kind, handler)
 

@@ -1,4 +1,4 @@
-# Uploaded files, for files.sh.
+# Static and uploaded files, for deploy.sh, backup.sh and restore.sh.
 # shellcheck shell=bash
 
 # A restore puts the new files into .restored and moves the old ones to .replacing, which is renamed to .replaced once it is
@@ -16,8 +16,9 @@ put_back_media='[ ! -d .replaced ] || { current -exec rm -rf {} + && mv .replace
     [ ! -d .replacing ] || find .replacing -mindepth 1 -maxdepth 1 -exec mv -t . {} +'
 # tar exits with 1 if a file changed while it was read.
 archive_media='tar --exclude=./.restored --exclude=./.replac* --create . || [ $? = 1 ]'
-media() {
+files() {
     case $1 in
+    deploy) docker compose run --rm --no-deps -T static ;;
     backup) in_media "$archive_media" >"$2/media.tar" && tar --list --file="$2/media.tar" >/dev/null ;;
     check) in_media '[ ! -e .replacing ]; [ ! -e .replaced ]' ;;
     restore) in_media 'rm -rf .restored; mkdir .restored; tar --directory=.restored --extract' <"$2/media.tar" ;;
