@@ -190,7 +190,7 @@ def start_project(arguments: list[str]) -> int:
     url = f"http://127.0.0.1:{port}"
     say("Starting it, for one request", "about 5 s")
     with served(destination, poe, port):
-        show_response(url, has_accounts)
+        show_response(url, has_accounts, answers.get("login", "none") == "none")
     explain(destination, answers, where, url, uv, Path(poe).relative_to(destination))
     return 0
 
@@ -376,8 +376,11 @@ def served(project: Path, poe: str, port: int) -> Iterator[None]:
             yield
 
 
-def show_response(url: str, has_accounts: bool) -> None:
-    """Create an example and delete it, and show what the API responds."""
+def show_response(url: str, has_accounts: bool, anybody_may_write: bool) -> None:
+    """Create an example and delete it, and show what the API responds; or list them, if that needs a browser's login."""
+    if not anybody_may_write:
+        show("GET", f"{url}/api/items")
+        return
     token = log_in(url) if has_accounts else ""
     created = show("POST", f"{url}/api/items", {"name": f"Example {os.getpid()}", "quantity": 3}, token)
     if isinstance(created, dict) and "id" in created:

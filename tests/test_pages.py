@@ -75,7 +75,16 @@ def page(browser: Browser) -> Iterator[Page]:
 def test_the_apis_page_can_be_used(
     framework: str, page: Page, template: Path, postgres: Server, tmp_path: Path
 ) -> None:
-    with in_production(template, framework, tmp_path, postgres) as service:
+    answers = {"login": "allauth"} if framework == "django" else {}
+    with in_production(template, framework, tmp_path, postgres, **answers) as service:
+        if framework == "django":
+            create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
+            service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
+            open_page(page, service, "/account/login/")
+            page.get_by_label("Email").fill("ada@example.com")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Sign In", exact=True).click()
+            expect(page.get_by_role("heading", name="Your account")).to_be_visible()
         policy = open_page(page, service, "/" if framework == "fastapi" else "/api/docs")  # FastAPI redirects to it
         assert urlsplit(page.url).path == "/api/docs"
         assert policy["script-src"]
