@@ -242,6 +242,7 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=project, capture_output=True, text=True).stdout
     files = f"{count} files, " if (count := listed.count("\0")) else ""
     is_django = answers["framework"] == "django"
+    has_admin = answers.get("admin", "none") != "none"
     run_it = f"{poe} run" if url.endswith(f":{usual_port()}") else f"PORT={url.rpartition(':')[2]} {poe} run"
     say(f"It works: {verdict(answers)}")
     print(f"Written to {project}: {files}{where}. README.md explains them.")
@@ -251,7 +252,7 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     print("\nNext:")
     commands = [
         (f"cd {shlex.quote(str(project))}", ""),
-        *([(f"{poe} manage createsuperuser", "create the first administrator")] if is_django else []),
+        *([(f"{poe} manage createsuperuser", "create the first administrator")] if has_admin else []),
         (run_it, "serve it, until Ctrl+C"),
         *([] if is_django else [(f"{poe} check", "run its tests and checks")]),
     ]
@@ -260,7 +261,7 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
         print(f"  {command:{width}}  # {about}" if about else f"  {command}")
     print("\nThen open:")
     pages = [("/", "first page"), ("/api/docs", "documentation of the API")]
-    for path, about in [*pages, *([("/admin/", "admin, for the administrator")] if is_django else [])]:
+    for path, about in [*pages, *([("/admin/", "admin, for the administrator")] if has_admin else [])]:
         print(f"  {url + path:31}  {about}")
     if answers.get("auth") == "jwt":
         print(f"\nTo write, log in as {ACCOUNT[0]} with the password {ACCOUNT[1]}.")
@@ -377,7 +378,7 @@ def served(project: Path, poe: str, port: int) -> Iterator[None]:
 
 
 def show_response(url: str, has_accounts: bool, anybody_may_write: bool) -> None:
-    """Create an example and delete it, and show what the API responds; or list them, if that needs a browser's login."""
+    """Create an example and delete it, and show what the API responds; if that needs a browser, list them."""
     if not anybody_may_write:
         show("GET", f"{url}/api/items")
         return

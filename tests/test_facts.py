@@ -89,7 +89,9 @@ class Facts(Strict):
     packages: Packages = {}
     tools: Packages = {}
     variables: dict[Variable, Described] = {}
-    settings: dict[Annotated[str, of(r"\.?[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")], Annotated[str, of("[A-Z][A-Za-z]*")]] = {}
+    settings: dict[
+        Annotated[str, of(r"\.?[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")], Annotated[str, of("[A-Z][A-Za-z]*")]
+    ] = {}
     services: dict[Name, Service] = {}
     apps: list[Module] = []
     middleware: list[Module] = []

@@ -73,7 +73,8 @@ def test_every_settings_file_belongs_to_an_option() -> None:
 def test_facts_lead_somewhere(name: str, question: str, answer: Any) -> None:
     fact = OPTIONS["options"][question][answer]
     assert folders(name) or set(fact) & {"packages", "tools", "apps"}, step(
-        3, f"{name} brings neither packages nor apps nor a folder {{{{ has.{name} }}}} in template_django or template_fastapi"
+        3,
+        f"{name} brings no packages, apps or folder {{{{ has.{name} }}}} in template_django or template_fastapi",
     )
     for kind in ("excludes", "requires"):
         others = set(fact.get(kind, ()))

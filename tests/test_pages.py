@@ -151,7 +151,7 @@ def test_development_has_a_first_page(framework: str, page: Page, template: Path
         assert b"api/docs" not in ask(f"{url}/").body
 
 
-@pytest.mark.option("pages")
+@pytest.mark.option("pages", "stock_admin")
 def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
     """In production, on every screen; the list without another document, and everything without scripts."""
     name = "Süß {{ 7 }} & <Sauer>"
@@ -241,15 +241,31 @@ CONTRASTS = """() => {
 }"""
 
 
+@pytest.mark.option("admin")
 def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
-    with in_production(template, "django", tmp_path, postgres, login="none") as service:
+    """Staff without a second factor are refused until they have added one."""
+    with in_production(template, "django", tmp_path, postgres, login="allauth", admin="django") as service:
         create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
         service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
 
         open_page(page, service, "/admin/")
-        page.get_by_label("Email address").fill("ada@example.com")
+        page.get_by_label("Email").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Sign In", exact=True).click()
+        expect(page.get_by_role("status")).to_contain_text("The admin requires a passkey or an authenticator app.")
+        open_page(page, service, "/admin/items/item/add/")
+        expect(page).to_have_url(re.compile("/account/2fa/$"))
+        fits_every_screen(page, tmp_path / "refused")
+        page.get_by_role("link", name="Activate").click()
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Confirm").click()
+        secret = page.locator("#authenticator_secret").input_value()
+        page.get_by_label("Authenticator code").fill(one_time_code(secret))
+        page.get_by_role("button", name="Activate").click()
+        expect(page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+        open_page(page, service, "/admin/")
+        page.get_by_label("Code").fill(one_time_code(secret, later=1))
+        page.get_by_role("button", name="Confirm").click()
         expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
 
         open_page(page, service, "/admin/items/item/add/")
@@ -387,9 +403,9 @@ def mailed(log: Path, pattern: str) -> str:
     return str(re.findall(pattern, text, re.MULTILINE)[-1])
 
 
-def one_time_code(secret: str) -> str:
-    """What an authenticator app shows: https://www.rfc-editor.org/rfc/rfc6238."""
-    digest = hmac.digest(base64.b32decode(secret), int(time.time() // 30).to_bytes(8, "big"), "sha1")
+def one_time_code(secret: str, later: int = 0) -> str:
+    """What an authenticator app shows, now or in the next half minute: https://www.rfc-editor.org/rfc/rfc6238."""
+    digest = hmac.digest(base64.b32decode(secret), int(time.time() // 30 + later).to_bytes(8, "big"), "sha1")
     start = digest[-1] & 15
     return f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
 

@@ -1,4 +1,4 @@
-"""What editors and support staff may do."""
+"""Editors change items; support staff look at items and users."""
 
 import pytest
 from django.contrib.auth import get_user_model

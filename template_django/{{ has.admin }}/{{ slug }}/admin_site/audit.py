@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 @admin.register(LogEntry)
 class LogEntryAdmin(admin.ModelAdmin[LogEntry]):
-    """Who changed what, and when. Nobody can change it here."""
+    """A list of all changes, with the user and the time. Nobody can change it."""
 
     list_display = ("action_time", "user", "content_type", "object_repr", "get_change_message")
     list_filter = ("action_flag", "content_type")
