@@ -83,12 +83,16 @@ def second_factor_required(view: View) -> View:
     return protected
 
 
+def page_of(request: HttpRequest) -> str:
+    """Return the name of a page, also of a form that allauth sends again: that has another match."""
+    return resolve(request.path_info).url_name or ""
+
+
 def changes_accounts(request: HttpRequest) -> bool:
     """Return whether a page changes users, their permissions, factors or groups."""
     if not settings.ADMIN_SECOND_FACTOR:
         return False
-    # Not `resolver_match`: allauth repeats a form that it has interrupted in another request.
-    name = resolve(request.path_info).url_name or ""
+    name = page_of(request)
     user = get_user_model()._meta
     kinds = (f"{user.app_label}_{user.model_name}_", "auth_", "account_", "mfa_")
     reads = request.method in ("GET", "HEAD") and name.endswith(("_changelist", "_history"))
@@ -96,7 +100,7 @@ def changes_accounts(request: HttpRequest) -> bool:
 
 
 def logged(view: View) -> View:
-    """Log each form that staff send: who, which page and object, and the response."""
+    """Log each form that staff send: the user, the page, the object and the response."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -105,7 +109,7 @@ def logged(view: View) -> View:
             log.info(
                 "admin change",
                 user=request.user.pk,
-                page=resolve(request.path_info).url_name,
+                page=page_of(request),
                 object=kwargs.get("object_id", kwargs.get("id")),
                 action=request.POST.get("action"),
                 status=response.status_code,
