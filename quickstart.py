@@ -182,15 +182,14 @@ def start_project(arguments: list[str]) -> int:
     where = commit(destination)
     say("Preparing the database")
     run([poe, "--quiet", "migrate"], cwd=destination)
-    auth = answers.get("auth", "none")
-    if auth == "jwt":
+    if answers.get("auth") == "jwt":
         run([poe, "--quiet", "seed"], cwd=destination)
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     say("Starting it, for one request", "about 5 s")
     with served(destination, poe, port):
-        show_response(url, auth)
+        show_response(url, answers)
     explain(destination, answers, where, url, uv, Path(poe).relative_to(destination))
     return 0
 
@@ -242,6 +241,7 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=project, capture_output=True, text=True).stdout
     files = f"{count} files, " if (count := listed.count("\0")) else ""
     is_django = answers["framework"] == "django"
+    has_admin = answers.get("admin", "none") != "none"
     run_it = f"{poe} run" if url.endswith(f":{usual_port()}") else f"PORT={url.rpartition(':')[2]} {poe} run"
     say(f"It works: {verdict(answers)}")
     print(f"Written to {project}: {files}{where}. README.md explains them.")
@@ -251,7 +251,7 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     print("\nNext:")
     commands = [
         (f"cd {shlex.quote(str(project))}", ""),
-        *([(f"{poe} manage createsuperuser", "create the first administrator")] if is_django else []),
+        *([(f"{poe} manage createsuperuser", "create the first administrator")] if has_admin else []),
         (run_it, "serve it, until Ctrl+C"),
         *([] if is_django else [(f"{poe} check", "run its tests and checks")]),
     ]
@@ -260,7 +260,7 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
         print(f"  {command:{width}}  # {about}" if about else f"  {command}")
     print("\nThen open:")
     pages = [("/", "first page"), ("/api/docs", "documentation of the API")]
-    for path, about in [*pages, *([("/admin/", "admin, for the administrator")] if is_django else [])]:
+    for path, about in [*pages, *([("/admin/", "admin, for the administrator")] if has_admin else [])]:
         print(f"  {url + path:31}  {about}")
     if answers.get("auth") == "jwt":
         print(f"\nTo write, log in as {ACCOUNT[0]} with the password {ACCOUNT[1]}.")
@@ -376,9 +376,10 @@ def served(project: Path, poe: str, port: int) -> Iterator[None]:
             yield
 
 
-def show_response(url: str, auth: str) -> None:
-    """Create an example and delete it, and show what the API responds. Only a provider's token could do so."""
-    if auth == "oidc":
+def show_response(url: str, answers: dict[str, Any]) -> None:
+    """Create an example and delete it, and show what the API responds; list them if that needs a browser."""
+    auth = answers.get("auth", "none")
+    if auth == "oidc" or answers.get("login", "none") != "none":
         show("GET", f"{url}/api/items")
         return
     token = log_in(url) if auth == "jwt" else ""

@@ -97,7 +97,7 @@ class Model:
             }
 
     def _exclusions(self, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Options that cannot be combined are not."""
+        """Options that cannot be combined are not, and none is without those that it requires."""
         places = {name: (question, value) for name, question, value in named(facts)}
         for question, answers in facts.items():
             for value, fact in answers.items():
@@ -108,6 +108,14 @@ class Model:
                         "requires": [question, other],
                         "evaluate": lambda row, one=(question, value), two=(other, excluded): (
                             not (selects(row, *one) and selects(row, *two))
+                        ),
+                    }
+                for other, required in (places[name] for name in fact.get("requires", ()) if name in places):
+                    yield {
+                        "operator": "fn",
+                        "requires": [question, other],
+                        "evaluate": lambda row, one=(question, value), two=(other, required): (
+                            selects(row, *two) or not selects(row, *one)
                         ),
                     }
 

@@ -129,14 +129,14 @@ class Service:
 
 @contextlib.contextmanager
 def in_production(
-    template: Path, framework: str, directory: Path, postgres: Server, **answers: object
+    template: Path, framework: str, directory: Path, postgres: Server, mail: str = MAIL["MAIL_URL"], **answers: object
 ) -> Iterator[Service]:
     """A project from the default answers and these, served as in production but with its API's page."""
     project = set_up(render(template, directory / "service", framework=framework, **answers))
     variables = {"DATABASE_URL": postgres.create(re.sub(r"\W", "_", f"production_{directory.name}").lower())}
     project.poe("migrate", DATABASE_URL=variables["DATABASE_URL"])
     variables |= {"ENVIRONMENT": "production", "API_DOCS": "true", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
-    variables |= {"SECRET_KEY": secrets.token_urlsafe(50), "WEB_CONCURRENCY": "2"} | MAIL
+    variables |= {"SECRET_KEY": secrets.token_urlsafe(50), "WEB_CONCURRENCY": "2"} | MAIL | {"MAIL_URL": mail}
     variables["PROMETHEUS_MULTIPROC_DIR"] = str(directory / "metrics")  # as in the image
     with served(project, "serve", directory / "log", **variables) as url:
         yield Service(project, variables, url)

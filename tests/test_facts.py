@@ -89,7 +89,9 @@ class Facts(Strict):
     packages: Packages = {}
     tools: Packages = {}
     variables: dict[Variable, Described] = {}
-    settings: dict[Annotated[str, of(r"\.?[a-z][a-z0-9_.]*")], Annotated[str, of("[A-Z][A-Za-z]*")]] = {}
+    settings: dict[
+        Annotated[str, of(r"\.?[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")], Annotated[str, of("[A-Z][A-Za-z]*")]
+    ] = {}
     services: dict[Name, Service] = {}
     apps: list[Module] = []
     middleware: list[Module] = []
@@ -110,6 +112,7 @@ class Default(Strict):
 class Option(Facts):
     name: Name | None = None
     excludes: dict[Name, Text] = {}
+    requires: dict[Name, Text] = {}
 
 
 class File(Strict):
@@ -141,6 +144,15 @@ def problems(facts: dict[str, Any]) -> list[str]:
             text = f"Not with {max(name, other, key=len)}: {why}"
             if len(text) > PROMPT:
                 found.append(f"{place}.excludes.{other}: a prompt shows {PROMPT} of its {len(text)} characters: {text}")
+        questions = [*file.options]
+        for other, why in option.requires.items():
+            text = f"Needs {other}: {why}"
+            if other not in named or questions.index(question_of(named[other][0])) >= questions.index(
+                question_of(place)
+            ):
+                found.append(f"{place}.requires.{other}: no option of an earlier question has this name")
+            if len(text) > PROMPT:
+                found.append(f"{place}.requires.{other}: a prompt shows {PROMPT} of its {len(text)} characters: {text}")
     for question, answer in file.before.items():
         if question not in file.options:
             found.append(f"before.{question}: no question has this name")
@@ -155,6 +167,11 @@ def problems(facts: dict[str, Any]) -> list[str]:
         unknown = {part.removeprefix("not ") for parts in lists for part in parts} - named.keys()
         found += [f"combinations.{combination}: no option has the name {part}" for part in sorted(unknown)]
     return found
+
+
+def question_of(place: str) -> str:
+    """The question of an option by its place: `options.question.answer`."""
+    return place.split(".")[1]
 
 
 def of_kind(place: str, facts: Facts) -> Iterator[str]:

@@ -72,11 +72,13 @@ def test_every_settings_file_belongs_to_an_option() -> None:
 @each_option
 def test_facts_lead_somewhere(name: str, question: str, answer: Any) -> None:
     fact = OPTIONS["options"][question][answer]
-    assert folders(name) or set(fact) & {"packages", "tools"}, step(
-        3, f"{name} brings neither packages nor a folder {{{{ has.{name} }}}} in template_django or template_fastapi"
+    assert folders(name) or set(fact) & {"packages", "tools", "apps"}, step(
+        3,
+        f"{name} brings no packages, apps or folder {{{{ has.{name} }}}} in template_django or template_fastapi",
     )
-    excluded = set(fact.get("excludes", ()))
-    assert excluded <= {*NAMES}, unknown(f"{name}: excludes", excluded, {*NAMES})
+    for kind in ("excludes", "requires"):
+        others = set(fact.get(kind, ()))
+        assert others <= {*NAMES}, unknown(f"{name}: {kind}", others, {*NAMES})
     if page := fact.get("page"):
         names = {path.name.removesuffix(".jinja") for root in FRAMEWORKS for path in pages(root)}
         assert page["file"] in names, step(3, f"{name}: neither template has its page docs/{page['file']}")

@@ -5,6 +5,7 @@ import hmac
 import quopri
 import re
 import shutil
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
@@ -80,7 +81,16 @@ def page(browser: Browser) -> Iterator[Page]:
 def test_the_apis_page_can_be_used(
     framework: str, page: Page, template: Path, postgres: Server, tmp_path: Path
 ) -> None:
-    with in_production(template, framework, tmp_path, postgres) as service:
+    answers = {"login": "allauth"} if framework == "django" else {}
+    with in_production(template, framework, tmp_path, postgres, **answers) as service:
+        if framework == "django":
+            create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
+            service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
+            open_page(page, service, "/account/login/")
+            page.get_by_label("Email").fill("ada@example.com")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Sign In", exact=True).click()
+            expect(page.get_by_role("heading", name="Your account")).to_be_visible()
         policy = open_page(page, service, "/" if framework == "fastapi" else "/api/docs")  # FastAPI redirects to it
         assert urlsplit(page.url).path == "/api/docs"
         assert policy["script-src"]
@@ -241,7 +251,7 @@ def test_the_apis_page_logs_in_at_a_provider(page: Page, template: Path, tmp_pat
             page.goto("about:blank")
 
 
-@pytest.mark.option("pages")
+@pytest.mark.option("pages", "stock_admin")
 def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
     """In production, on every screen; the list without another document, and everything without scripts."""
     name = "Süß {{ 7 }} & <Sauer>"
@@ -331,15 +341,32 @@ CONTRASTS = """() => {
 }"""
 
 
+@pytest.mark.option("admin")
 def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
-    with in_production(template, "django", tmp_path, postgres, login="none") as service:
+    """Staff without a second factor are refused until they have added one."""
+    answers = {"login": "allauth", "admin": "django"}
+    with accepting_mails() as mail, in_production(template, "django", tmp_path, postgres, mail, **answers) as service:
         create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
         service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
 
         open_page(page, service, "/admin/")
-        page.get_by_label("Email address").fill("ada@example.com")
+        page.get_by_label("Email").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Sign In", exact=True).click()
+        expect(page.get_by_role("status").last).to_contain_text("The admin requires a passkey or an authenticator app.")
+        open_page(page, service, "/admin/items/item/add/")
+        expect(page).to_have_url(re.compile("/account/2fa/$"))
+        fits_every_screen(page, tmp_path / "refused")
+        page.get_by_role("link", name="Activate").click()
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Confirm").click()
+        secret = page.locator("#authenticator_secret").input_value()
+        page.get_by_label("Authenticator code").fill(one_time_code(secret))
+        page.get_by_role("button", name="Activate").click()
+        expect(page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+        open_page(page, service, "/admin/")
+        page.get_by_label("Code").fill(one_time_code(secret, later=1))
+        page.get_by_role("button", name="Confirm").click()
         expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
 
         open_page(page, service, "/admin/items/item/add/")
@@ -471,15 +498,39 @@ def in_development(template: Path, directory: Path, **answers: object) -> Iterat
         yield Service(project, variables, url)
 
 
+class MailHandler(socketserver.StreamRequestHandler):
+    """Accepts mails, and forgets them."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 ready\r\n")
+        while command := self.rfile.readline():
+            if command.upper().startswith(b"DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                while self.rfile.readline() != b".\r\n":
+                    pass
+            self.wfile.write(b"250 done\r\n")
+
+
+@contextmanager
+def accepting_mails() -> Iterator[str]:
+    """The URL of a mail server."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"smtp://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+
+
 def mailed(log: Path, pattern: str) -> str:
     """What a mail contains, of which the service has just printed the last one, with its long lines broken."""
     text = quopri.decodestring(log.read_bytes()).decode()
     return str(re.findall(pattern, text, re.MULTILINE)[-1])
 
 
-def one_time_code(secret: str) -> str:
-    """What an authenticator app shows: https://www.rfc-editor.org/rfc/rfc6238."""
-    digest = hmac.digest(base64.b32decode(secret), int(time.time() // 30).to_bytes(8, "big"), "sha1")
+def one_time_code(secret: str, later: int = 0) -> str:
+    """What an authenticator app shows, now or in the next half minute: https://www.rfc-editor.org/rfc/rfc6238."""
+    digest = hmac.digest(base64.b32decode(secret), int(time.time() // 30 + later).to_bytes(8, "big"), "sha1")
     start = digest[-1] & 15
     return f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
 

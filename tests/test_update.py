@@ -436,21 +436,22 @@ def test_pages_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
     assert {name for name, text in tree_of_git(project).items() if before.get(name) != text} == {".copier-answers.yml"}
 
 
-@pytest.mark.option("allauth")
-def test_a_login_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
-    """As docs/login.md says. The files are the owner's from then on."""
+@pytest.mark.option("allauth", "admin")
+def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
+    """As docs/login.md and docs/admin.md say. The files are the owner's from then on."""
     project = render(clone, tmp_path / "service", framework="django", slug="desk", pages=False, login="none")
     package, before = project / "desk", tree(project)
     commit_all(project, "Start", init=True)
     improve_a_little(clone)
     copier = Path(sys.executable).with_name("copier")
-    run(copier, "update", "--defaults", "--data", "login=allauth", project)
+    run(copier, "update", "--defaults", "--data", "login=allauth", "--data", "admin=django", project)
     mine = [name for name in before if name.startswith(("desk/", "tests/")) and "/core/" not in name]
     assert {name: tree(project).get(name) for name in mine} == {name: before[name] for name in mine}
 
     settings, facts = package / "settings.py", OPTIONS["options"]["login"]["allauth"]
     apps, middleware = ("".join(f'    "{name}",\n' for name in facts[kind]) for kind in ("apps", "middleware"))
-    replace(settings, '    "django.contrib.admin",\n', f'{apps.format(slug="desk")}    "django.contrib.admin",\n')
+    apps += '    "{slug}.admin_site.apps.AdminSiteConfig",\n'
+    replace(settings, '    "django.contrib.admin",\n', apps.format(slug="desk"))
     replace(
         settings, 'messages.middleware.MessageMiddleware",\n', f'messages.middleware.MessageMiddleware",\n{middleware}'
     )
@@ -458,7 +459,9 @@ def test_a_login_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
     block = block[block.index("SMTP = {") : block.index("# Security\n")]
     replace(settings, block, "MAILERS = mailers(environment.mail_url)\nDEFAULT_FROM_EMAIL = environment.mail_from\n\n")
     replace(settings, "import environment\n", "import environment\nfrom .mail import mailers\n")
-    settings.write_text(settings.read_text() + (ROOT / "template_shared" / "settings" / "allauth.py").read_text())
+    for name in ("allauth", "admin"):
+        settings.write_text(settings.read_text() + (ROOT / "template_shared" / "settings" / f"{name}.py").read_text())
+    replace(package / "urls.py", '"admin/"', "settings.ADMIN_PATH")
     replace(package / "urls.py", "path\n", "include, path\n")
     replace(package / "urls.py", "] = [\n", '] = [\n    path("account/", include("desk.login.urls")),\n')
     replace(package / "api.py", "router as items\n", "router as items\nfrom .login.api import router as me\n")
@@ -473,7 +476,7 @@ def test_a_login_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
     assert "VISITED 200 401" in printed
 
     (package / "templates" / "brand.html").unlink()
-    (package / "login" / "admin.py").unlink()
+    (package / "login" / "models.py").write_text("# Mine.\n")
     commit_all(project, "Use logins")
     before = tree_of_git(project)
     improve_a_little(clone)

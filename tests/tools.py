@@ -146,8 +146,9 @@ def render(template: Path, destination: Path, **answers: Any) -> Path:
 
 def render_anew(template: Path, destination: Path, **answers: Any) -> Path:
     """Render without reusing an earlier result. The API needs no login, unless the answers say otherwise."""
-    if answers.get("framework") == "fastapi" and "\nauth:\n" in (template / "copier.yml").read_text():
-        answers = {"auth": "none"} | answers
+    question = {"fastapi": "auth", "django": "login"}.get(answers.get("framework", ""))
+    if question and f"\n{question}:\n" in (template / "copier.yml").read_text():
+        answers = {question: "none"} | answers
     copier.run_copy(str(template), destination, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
     return destination
 

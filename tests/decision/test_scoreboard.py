@@ -149,7 +149,10 @@ def test_third_ways_are_named_for_both_frameworks() -> None:
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (answers_for("web_app"), "Features pages, sign-up and second factors, Docker Compose, uploads Sources"),
+        (
+            answers_for("web_app"),
+            "Features pages, sign-up and second factors, an admin, Docker Compose, uploads Sources",
+        ),
         (answers_for("serverless"), "Features an image alone (the platform runs it) Sources"),
         (
             answers_for("rest_api", horizon="enterprise", team="async_python"),

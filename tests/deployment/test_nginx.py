@@ -965,7 +965,7 @@ def test_inside_is_closed_to_the_world(project: Path, upstream: Upstream, tmp_pa
 WHO = {
     "django": '''
 
-@api.get("/who")
+@api.get("/who", auth=None)
 def who(request: HttpRequest) -> list[str | None]:
     """Tell how the service sees a request."""
     return [request.headers["X-Forwarded-For"], request.scheme, request.build_absolute_uri("/")]
@@ -987,7 +987,7 @@ def service(
 ) -> Iterator[tuple[Project, str]]:
     """A project's own service in production; its address."""
     directory = tmp_path_factory.mktemp(f"{framework}-whole")
-    answers = {"login": "none"} if framework == "django" else {}  # so staff log in on the admin's own page
+    answers = {"login": "allauth", "admin": "django"} if framework == "django" else {}
     path = render(template, directory / "service", framework=framework, **answers)
     main = next(path.glob("*/api.py" if framework == "django" else "*/main.py"))
     replace(main, "\nfrom ", f"\n{IMPORTS[framework]}from ")
@@ -995,7 +995,8 @@ def service(
     project = set_up(path)
     database = postgres.create(f"nginx_{framework}")
     project.poe("migrate", DATABASE_URL=database)
-    with started(project, directory / "log", DATABASE_URL=database, WEB_CONCURRENCY="1") as instance:
+    variables = {"DATABASE_URL": database, "WEB_CONCURRENCY": "1", "ADMIN_NETWORKS": "198.51.100.7/32"}
+    with started(project, directory / "log", **variables) as instance:
         yield project, f"127.0.0.1:{instance.port}"
 
 
@@ -1018,6 +1019,16 @@ def test_the_service_knows_the_client_and_that_it_came_by_https(service: tuple[P
         answer = get(running.url, "/api/who", source=BALANCER, **balanced)
         assert answer.json == ["198.51.100.7", "https", f"{running.url}/".replace("http", "https")]
         assert "Strict-Transport-Security" in answer.headers
+        if (project.path / "manage.py").exists():  # the admin is open to the network of this client, and of no other
+            admin = [
+                get(running.url, "/admin/", source=source, **headers).status
+                for source, headers in (
+                    (BALANCER, balanced),
+                    (STRANGER, claims | {"X_Forwarded_For": "198.51.100.7"}),
+                    (BALANCER, balanced | {"X_Forwarded_For": "198.51.100.7, 203.0.113.9"}),
+                )
+            ]
+            assert admin == [302, 404, 404]
         unknown = get(running.url, "/api/items", Host="unknown.example")
         assert (unknown.status, unknown.headers["Content-Type"]) == (400, "application/problem+json")
 
@@ -1029,13 +1040,13 @@ def test_staff_log_in_on_any_port_and_find_their_styles(service: tuple[Project, 
     make_certificate(tmp_path / "certificates")
     with nginx.running(project.path, tmp_path, [address], listen="https", limited=True) as running:
         jar = tmp_path / "cookies"
-        browser = ("--insecure", "--cookie", jar, "--cookie-jar", jar, f"{running.tls}/admin/login/")
+        browser = ("--insecure", "--cookie", jar, "--cookie-jar", jar, f"{running.tls}/account/login/")
         assert "csrfmiddlewaretoken" in curl(*browser)
         (token,) = re.findall(r"csrftoken\t(\w+)", jar.read_text())
-        form = f"username=nobody&password=wrong&csrfmiddlewaretoken={token}"
+        form = f"login=nobody@example.com&password=wrong&csrfmiddlewaretoken={token}"
         post = ("--data", form, "-H", f"Origin: {running.tls}", "--write-out", "\n%{http_code}")
         pages = [curl(*browser, *post).rpartition("\n") for _ in range(7)]
         assert [status for *_, status in pages] == ["200"] * 6 + ["429"]
-        assert "Please enter the correct email address and password" in pages[0][0]
+        assert "email address and/or password you specified are not correct" in pages[0][0]
         # No volume is mounted: the service has the files.
         assert "--primary" in curl("--insecure", f"{running.tls}/static/admin/css/base.css")

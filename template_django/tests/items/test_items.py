@@ -3,12 +3,20 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 
 pytestmark = pytest.mark.django_db
 
 ITEMS = "/api/items"
 JSON = "application/json"
+
+
+@pytest.fixture
+def client(client: Client, db: None) -> Client:
+    """Return a client who is logged in."""
+    client.force_login(get_user_model().objects.create_user("ada@example.com"))
+    return client
 
 
 def create(client: Client, **values: object) -> dict[str, Any]:

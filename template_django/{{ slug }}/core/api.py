@@ -80,7 +80,7 @@ class API(NinjaAPI):
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         """Add problem details to every operation."""
         schema = super().get_openapi_schema(**options)
-        for operations in schema["paths"].values():
-            for operation in operations.values():
-                operation["responses"].setdefault("default", PROBLEM_RESPONSE)
+        for operation in (each for path in schema["paths"].values() for each in path.values()):
+            kinds = ("401", "403", "default") if "security" in operation else ("default",)
+            operation["responses"] = dict.fromkeys(kinds, PROBLEM_RESPONSE) | operation["responses"]
         return schema

@@ -1,0 +1,18 @@
+"""Staff log in to the admin as to the other pages, so that it asks for their second factor, too."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+
+@pytest.mark.django_db
+def test_the_admin_leads_to_the_login(client: Client) -> None:
+    index = reverse("admin:index")
+    login = client.get(index, follow=True).redirect_chain[-1][0]
+    assert login.startswith(f"{reverse('account_login')}?next=")
+
+
+def test_its_own_form_accepts_no_password(client: Client, db: None) -> None:
+    response = client.post(reverse("admin:login"), {"username": "ada@example.com", "password": "x"})
+    assert response.status_code == 302
+    assert response["Location"].startswith(reverse("account_login"))

@@ -1,0 +1,11 @@
+# Admin: docs/admin.md
+
+ADMIN_PATH = environment.admin_path
+ADMIN_NETWORKS = environment.admin_networks  # of clients; if there are none, all
+ADMIN_SECOND_FACTOR = IN_PRODUCTION  # in development, a password is enough
+ADMIN_SESSION_HOURS = 12  # until staff have to give the second factor again
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 10 * 60  # seconds in which staff can change accounts
+ADMIN_GROUPS = {  # with exactly these permissions, after each `migrate`
+    "editor": ["items.add_item", "items.change_item", "items.delete_item", "items.view_item"],
+    "support": ["items.view_item", "accounts.view_user", "usersessions.view_usersession"],
+}
