@@ -26,13 +26,14 @@ settings.register_profile("groundplan", deadline=None)
 settings.load_profile("groundplan")
 
 
-# The files whose tests, or groups of tests, take longest. Their first comes first, as the rest fills the time until the
-# last worker ends; a long one that comes last would be waited for.
+# The groups of tests, and the files, that take longest. Their first comes first, as the rest fills the time until the
+# last worker ends; a long one that comes last would be waited for. The tests of compose.yaml wait most of their time,
+# and the rolling deployments keep both cores busy, so they alternate.
 LONGEST = (
-    *("deployment/test_rolling.py", "deployment/test_compose.py", "deployment/test_pipeline_runs.py"),
-    *("test_rendered.py", "conformance/", "deployment/test_nginx.py", "test_update.py"),
-    *("test_migrations.py", "deployment/test_image.py", "test_hostile.py", "test_install.py", "test_problems.py"),
-    "test_rows.py",
+    *("compose-django", "rolling-gunicorn", "rolling-granian", "compose-fastapi", "rolling-uvicorn"),
+    *("deployment/test_pipeline_runs.py", "test_rendered.py", "conformance/", "deployment/test_nginx.py"),
+    *("test_update.py", "test_migrations.py", "deployment/test_image.py", "test_hostile.py", "test_install.py"),
+    *("test_problems.py", "test_rows.py"),
 )
 
 
@@ -78,7 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> tuple[bool, int]:
         file = item.path.relative_to(Path(__file__).parent).as_posix()
-        ranks = (rank for rank, name in enumerate(LONGEST) if file.startswith(name))
+        groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
+        ranks = (rank for rank, name in enumerate(LONGEST) if file.startswith(name) or name in groups)
         return item.get_closest_marker("slow") is None, next(ranks, len(LONGEST))
 
     items.sort(key=place)
