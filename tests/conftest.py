@@ -2,8 +2,10 @@
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,13 +26,14 @@ settings.register_profile("groundplan", deadline=None)
 settings.load_profile("groundplan")
 
 
-# The files whose tests, or groups of tests, take longest. Their first comes first, as the rest fills the time until the
-# last worker ends; a long one that comes last would be waited for.
+# The groups of tests, and the files, that take longest. Their first comes first, as the rest fills the time until the
+# last worker ends; a long one that comes last would be waited for. The tests of compose.yaml wait most of their time,
+# and the rolling deployments keep both cores busy, so they alternate.
 LONGEST = (
-    *("deployment/test_rolling.py", "deployment/test_compose.py", "deployment/test_pipeline_runs.py"),
-    *("test_rendered.py", "conformance/", "deployment/test_nginx.py", "test_update.py"),
-    *("test_migrations.py", "deployment/test_image.py", "test_hostile.py", "test_install.py", "test_problems.py"),
-    "test_rows.py",
+    *("compose-django", "rolling-gunicorn", "rolling-granian", "compose-fastapi", "rolling-uvicorn"),
+    *("deployment/test_pipeline_runs.py", "test_rendered.py", "conformance/", "deployment/test_nginx.py"),
+    *("test_update.py", "test_migrations.py", "deployment/test_image.py", "test_hostile.py", "test_install.py"),
+    *("test_problems.py", "test_rows.py"),
 )
 
 
@@ -76,10 +79,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> tuple[bool, int]:
         file = item.path.relative_to(Path(__file__).parent).as_posix()
-        ranks = (rank for rank, name in enumerate(LONGEST) if file.startswith(name))
+        groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
+        ranks = (rank for rank, name in enumerate(LONGEST) if file.startswith(name) or name in groups)
         return item.get_closest_marker("slow") is None, next(ranks, len(LONGEST))
 
     items.sort(key=place)
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - each worker makes a directory of its own in it
+
+
+def memory_has_room() -> bool:
+    """Whether temporary files may be in memory: not where a container has the usual 64 MB."""
+    if not os.access(MEMORY, os.W_OK):
+        return False
+    found = os.statvfs(MEMORY)
+    return found.f_bavail * found.f_frsize >= 4 * 2**30 and not found.f_flag & os.ST_NOEXEC
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Temporary files in memory, if there is room: each update by Copier writes thousands, and removes them.
+
+    What a test keeps is on the disk, in `tmp_path`.
+    """
+    tmp_path_factory.getbasetemp()  # pytest's own is in the usual place
+    if "TMPDIR" in os.environ or not memory_has_room():
+        yield
+        return
+    directory = tempfile.mkdtemp(prefix="groundplan-", dir=MEMORY)
+    Path(directory).chmod(0o755)  # PostgreSQL does not run as root
+    patch = pytest.MonkeyPatch()
+    patch.setenv("TMPDIR", directory)
+    patch.setattr(tempfile, "tempdir", directory)
+    yield
+    patch.undo()
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

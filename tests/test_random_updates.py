@@ -1,6 +1,6 @@
 """Random owners meet random histories of a template: each byte is kept, or nothing changes, and conflicts are named.
 
-`GROUNDPLAN_EXAMPLES` sets the number of examples. `TMPDIR=/dev/shm` makes them faster.
+`GROUNDPLAN_EXAMPLES` sets the number of examples.
 """
 
 import contextlib
