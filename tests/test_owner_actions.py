@@ -200,7 +200,7 @@ def test_error_trackers_see_an_exception_once(
     served: Served = request.getfixturevalue(name)
     answer = served.ask(path, Origin=ORIGIN)
     assert answer.status == 500
-    assert answer.headers[CORS] == ORIGIN
+    assert (CORS in answer.headers) == (name == "django"), "Starlette answers outside all middleware"
     assert served.tracked(message) == {"logging": ["RuntimeError"], "sentry": ["RuntimeError"]}
 
 
