@@ -1,0 +1,111 @@
+"""`poe resource`: one command adds a resource to a project."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.owner import HERE, replace
+from tests.postgres import Server
+from tests.projects import PYTHON, Project, set_up
+from tests.tools import FRAMEWORKS, render, run, tree
+
+BOTH = [pytest.param(name, marks=pytest.mark.xdist_group(f"resource-{name}")) for name in FRAMEWORKS]
+# The line that registers the example, and the one that the owner has instead.
+OWN = {
+    "django": ("api.py", 'api.add_router("/items", items)', 'api.add_router("/items", items, tags=["stock"])'),
+    "fastapi": ("main.py", "app.include_router(items.router)", 'app.include_router(items.router, tags=["stock"])'),
+}
+CACHE = re.compile(r"__pycache__|\.ruff_cache")
+REGISTERED = {"django": 'api.add_router("/payments", payments)', "fastapi": "app.include_router(payments.router)"}
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def framework(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def rendered(framework: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    answers = {"auth": "jwt"} if framework == "fastapi" else {}
+    return render(template, tmp_path_factory.mktemp(framework) / "service", framework=framework, **answers)
+
+
+@pytest.fixture(scope="module")
+def project(rendered: Path) -> Project:
+    return set_up(rendered)
+
+
+@pytest.mark.slow
+def test_resources_that_refer_to_others_pass_every_check(
+    framework: str, project: Project, postgres: Server, tmp_path: Path
+) -> None:
+    """On PostgreSQL. The second refers to the first, and its name has two words."""
+    copy = project.copy(tmp_path / "service")
+    copy.poe("resource", "orders", "--belongs-to", "items")
+    copy.poe("resource", "order_lines", "--belongs-to", "orders")
+    shutil.copy(HERE / framework / "test_orders.py", copy.path / "tests" / "orders" / "test_references.py")
+    lines = "".join(
+        text.decode() for name, text in tree(copy.path).items() if "order_lines" in name and "migrations" not in name
+    )
+    assert "An order line with this name already exists." in lines
+    assert "item line" not in lines.lower()
+    assert "an order_line" not in lines
+    url = postgres.create(f"resource_{framework}")
+    copy.poe("migrate", DATABASE_URL=url)
+    copy.poe("check", DATABASE_URL=url, PYTEST_ADDOPTS="-k order")
+
+
+@pytest.mark.slow
+def test_a_resource_is_not_registered_by_guessing(framework: str, project: Project, tmp_path: Path) -> None:
+    """The command prints the lines instead; the rest is done."""
+    copy = project.copy(tmp_path / "service")
+    name, line, changed = OWN[framework]
+    replace(copy.package / name, line, changed)
+    printed = copy.poe("resource", "payments")
+    assert f"add to {copy.package.name}/{name}: {REGISTERED[framework]}\n" in printed
+    assert REGISTERED[framework] not in (copy.package / name).read_text()
+    if framework == "django":  # it has all files, as there is no foreign key
+        replace(copy.package / name, changed, f"{changed}\n{REGISTERED[framework]}")
+        copy.poe("migrations")
+        copy.run("pytest", "-q", "tests/payments", code=0)
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_a_resource_without_a_migration(framework: str, project: Project, tmp_path: Path) -> None:
+    copy = project.copy(tmp_path / "service")
+    (copy.path / {"django": "manage.py", "fastapi": "alembic.ini"}[framework]).unlink()
+    before = tree(copy.path)
+    printed = copy.poe("resource", "orders", "--belongs-to", "items", code=1)
+    assert "Nothing was changed." in printed
+    assert {name: text for name, text in tree(copy.path).items() if not CACHE.search(name)} == before
+
+
+REFUSED = {
+    "items": "items exists already",
+    "orders_": "name the singular too",
+    "core": "core: name the singular too",
+    "core --singular cor": "core exists already",
+    "news --singular news": "the singular must differ",
+    "classes": "class: this is a word of Python",
+    "lists": "list: this is a word of Python",
+    "Orders": "Orders: use lower-case letters",
+    "2orders": "2orders: use lower-case letters",
+    "../orders": "../orders: use lower-case letters",
+    "clients": "uses this name for something else",
+    "orders --belongs-to customers": "customers: my_service/customers/schemas.py has no class",
+    "orders --like customers": "customers: my_service/customers/schemas.py has no class",
+}
+
+
+@pytest.mark.parametrize("framework", BOTH[:1], indirect=True)
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_a_name_that_cannot_be_used_is_refused(rendered: Path, arguments: str) -> None:
+    """Before anything of the project is imported, so this needs no packages. Both frameworks share that code."""
+    before = tree(rendered)
+    command = [PYTHON, "-B", "-m", "scripts.resource", *arguments.split()]
+    printed = run(*command, cwd=rendered, code=1)
+    assert REFUSED[arguments] in printed
+    assert "Traceback" not in printed
+    assert tree(rendered) == before
