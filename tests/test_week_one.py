@@ -1,4 +1,4 @@
-"""`poe resource`: one command adds a resource to a project."""
+"""What the owner of a project adds in the first week: the recipes, and resources by one command."""
 
 import re
 import shutil
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.owner import HERE, replace
+from tests.owner import HERE, append, replace
 from tests.postgres import Server
-from tests.projects import PYTHON, Project, set_up
+from tests.projects import PYTHON, Project, set_up, set_up_alone
+from tests.recipes import follow
 from tests.tools import FRAMEWORKS, render, run, tree
 
 BOTH = [pytest.param(name, marks=pytest.mark.xdist_group(f"resource-{name}")) for name in FRAMEWORKS]
@@ -37,24 +38,49 @@ def project(rendered: Path) -> Project:
     return set_up(rendered)
 
 
+@pytest.fixture(scope="module")
+def week(framework: str, rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose owner has followed every recipe, then added an order for items, and lines of it."""
+    path = Path(shutil.copytree(rendered, tmp_path_factory.mktemp(f"{framework}-week") / "service"))
+    project = set_up_alone(path)
+    follow(project)
+    append(path / ".env.test", "CORS_ORIGINS=https://app.example.com\n" if framework == "django" else "")
+    if framework == "django" and shutil.which("xgettext"):
+        translate(project)
+    project.poe("format")
+    project.poe("resource", "orders", "--belongs-to", "items")
+    project.poe("resource", "order_lines", "--belongs-to", "orders")
+    return project
+
+
+def translate(project: Project) -> None:
+    project.poe("manage", "makemessages", "--locale", "de")
+    replace(
+        project.package / "locale/de/LC_MESSAGES/django.po",
+        'msgid "Items"\nmsgstr ""',
+        'msgid "Items"\nmsgstr "Gegenstände"',
+    )
+    project.poe("manage", "compilemessages", "--locale", "de")
+
+
 @pytest.mark.slow
-def test_resources_that_refer_to_others_pass_every_check(
-    framework: str, project: Project, postgres: Server, tmp_path: Path
-) -> None:
-    """On PostgreSQL. The second refers to the first, and its name has two words."""
-    copy = project.copy(tmp_path / "service")
-    copy.poe("resource", "orders", "--belongs-to", "items")
-    copy.poe("resource", "order_lines", "--belongs-to", "orders")
-    shutil.copy(HERE / framework / "test_orders.py", copy.path / "tests" / "orders" / "test_references.py")
+def test_recipes_and_resources_pass_every_check(framework: str, week: Project, postgres: Server) -> None:
+    """On PostgreSQL. A name of two words is written as two words in texts."""
     lines = "".join(
-        text.decode() for name, text in tree(copy.path).items() if "order_lines" in name and "migrations" not in name
+        text.decode()
+        for name, text in tree(week.path / week.package.name / "order_lines").items()
+        if ".pyc" not in name
     )
     assert "An order line with this name already exists." in lines
-    assert "item line" not in lines.lower()
     assert "an order_line" not in lines
-    url = postgres.create(f"resource_{framework}")
-    copy.poe("migrate", DATABASE_URL=url)
-    copy.poe("check", DATABASE_URL=url, PYTEST_ADDOPTS="-k order")
+    assert "item line" not in lines.lower()
+    url = postgres.create(f"week_one_{framework}")
+    week.poe("migrate", DATABASE_URL=url)
+    week.poe("check", DATABASE_URL=url, PYTEST_ADDOPTS="-k 'order or empty or mail or team'")
+    tests = week.path / "tests"
+    shutil.copy(HERE / framework / "test_orders.py", tests / "orders" / "test_references.py")
+    shutil.copy(HERE / framework / "test_recipes.py", tests / "items" / "test_recipes.py")
+    week.run("pytest", "-q", "tests/orders/test_references.py", "tests/items/test_recipes.py")
 
 
 @pytest.mark.slow

@@ -1,0 +1,39 @@
+"""Does what a project's docs/recipes.md says, to the letter."""
+
+import re
+from pathlib import Path
+
+from tests.projects import Project
+
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new file
+
+
+def follow(project: Project) -> list[str]:
+    """Applies every block with a diff or a file, adds the packages, and returns the names of the recipes."""
+    text = (project.path / "docs" / "recipes.md").read_text()
+    recipes = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    for recipe in recipes[1::2]:
+        for package in re.findall(r"Run `uv add ([\w-]+)`", recipe):
+            project.uv("add", "--quiet", package)
+        place, file = 0, project.path
+        for block in BLOCK.finditer(recipe):
+            before = recipe[place : block.start()]
+            file = project.path / (re.findall(r"(?:In|Create)\s`([^`]+)`", before) or [file])[-1]
+            place = block.end()
+            if block[1] == "diff":
+                edit(file, block[2])
+            elif block[1] in FILES:
+                assert not file.exists(), file
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(block[2])
+    return recipes[::2]
+
+
+def edit(file: Path, diff: str) -> None:
+    """Applies a diff, whose context must be in the file once."""
+    lines = [line or " " for line in diff.splitlines()]
+    old, new = ("".join(f"{line[1:]}\n" for line in lines if line[0] in kinds) for kinds in (" -", " +"))
+    text = file.read_text()
+    assert text.count(old) == 1, f"{file} has {text.count(old)} times:\n{old}"
+    file.write_text(text.replace(old, new))
