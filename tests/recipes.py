@@ -9,12 +9,14 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new file
 
 
-def follow(project: Project) -> list[str]:
-    """Applies every block with a diff or a file, adds the packages, and returns the names of the recipes."""
+def follow(project: Project, name: str = "", *, install: bool = True) -> None:
+    """Applies every block of each recipe, or of one of them, that is a diff or a file, and adds the packages."""
     text = (project.path / "docs" / "recipes.md").read_text()
     recipes = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
-    for recipe in recipes[1::2]:
-        for package in re.findall(r"Run `uv add ([\w-]+)`", recipe):
+    for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
+        if name not in title:
+            continue
+        for package in re.findall(r"Run `uv add ([\w-]+)`", recipe) if install else []:
             project.uv("add", "--quiet", package)
         place, file = 0, project.path
         for block in BLOCK.finditer(recipe):
@@ -27,7 +29,6 @@ def follow(project: Project) -> list[str]:
                 assert not file.exists(), file
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(block[2])
-    return recipes[::2]
 
 
 def edit(file: Path, diff: str) -> None:

@@ -84,6 +84,16 @@ def test_recipes_and_resources_pass_every_check(framework: str, week: Project, p
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("framework", BOTH[1:], indirect=True)
+def test_a_service_without_accounts_sends_mail(project: Project, template: Path, tmp_path: Path) -> None:
+    """By the other recipe of FastAPI; the environment with accounts has its package."""
+    path = render(template, tmp_path / "service", framework="fastapi", auth="none")
+    without = Project(path, project.environment)
+    follow(without, "A mail", install=False)
+    without.run("pytest", "-q", "tests/test_mail.py", code=0)
+
+
+@pytest.mark.slow
 def test_a_resource_is_not_registered_by_guessing(framework: str, project: Project, tmp_path: Path) -> None:
     """The command prints the lines instead; the rest is done."""
     copy = project.copy(tmp_path / "service")

@@ -5,13 +5,15 @@ import sentry_sdk
 from httpx2 import AsyncClient
 
 from my_service.environment import environment
+from my_service.main import app
 
 
 def test_a_setting_has_its_value() -> None:
     assert environment.greeting == "Hello"
 
 
-def test_an_error_tracker_is_ready(client: AsyncClient) -> None:
+def test_an_error_tracker_is_ready() -> None:
+    assert app.title
     assert sentry_sdk.get_client().options["environment"] == "development"
 
 
