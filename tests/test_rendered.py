@@ -11,7 +11,7 @@ import pytest
 
 from groundplan import interpreters
 from tests.conformance.subject import PRODUCTION
-from tests.owner import HERE, append, remove_the_example, replace
+from tests.owner import append, remove_the_example, replace
 from tests.postgres import Server
 from tests.projects import QUICK, UV, Project, ask, served, set_up, set_up_alone
 from tests.tools import FRAMEWORKS, commit_all, render, render_anew, run, tree
@@ -206,71 +206,6 @@ def test_the_first_page_can_be_replaced(framework: str, project: Project, templa
 only_django = pytest.mark.parametrize(
     "framework", [pytest.param("django", marks=pytest.mark.xdist_group("rendered-django"))], indirect=True
 )
-only_fastapi = pytest.mark.parametrize(
-    "framework", [pytest.param("fastapi", marks=pytest.mark.xdist_group("rendered-fastapi"))], indirect=True
-)
-
-
-def with_orders(project: Project, directory: Path, framework: str) -> Project:
-    """A copy of a project with a package of orders, made from that of the items, whose schemas name an item."""
-    copy = project.copy(directory / "service")
-    orders = Path(shutil.copytree(copy.package / "items", copy.package / "orders"))
-    if framework == "django":
-        (orders / "templates" / "items").rename(orders / "templates" / "orders")
-        for file in (orders / "templates" / "orders").iterdir():
-            file.write_text(file.read_text().replace("item", "order"))
-            file.rename(file.with_name(file.name.replace("item", "order")))
-    for file in orders.glob("*.py"):
-        file.write_text(file.read_text().replace("Item", "Order").replace("item", "order"))
-    replace(orders / "schemas.py", "schemas import Input", "schemas import Input, Reference")
-    replace(orders / "schemas.py", "    name: Name\n", "    name: Name\n    item_id: Reference\n")
-    replace(orders / "schemas.py", '    name: Name = ""\n', '    name: Name = ""\n    item_id: Reference = 1\n')
-    replace(orders / "schemas.py", "    name: str\n", "    name: str\n    item_id: int\n")
-    shutil.copy(HERE / framework / "test_orders.py", copy.path / "tests")
-    return copy
-
-
-@only_django
-def test_a_second_resource_refers_to_the_first(framework: str, project: Project, tmp_path: Path) -> None:
-    """As the README of a Django project says."""
-    copy = with_orders(project, tmp_path, framework)
-    package, orders = copy.package, copy.package / "orders"
-    (orders / "migrations" / "0001_initial.py").unlink()
-    replace(
-        orders / "models.py",
-        "    quantity",
-        '    item = models.ForeignKey("items.Item", on_delete=models.PROTECT)\n    quantity',
-    )
-    replace(orders / "services.py", "constraints(duplicate", 'constraints(missing="Item not found.", duplicate')
-    replace(package / "items" / "services.py", "    get_item(item_id, lock=True).delete()", DELETE)
-    items = f'    "{package.name}.items",\n'
-    replace(package / "settings.py", items, items + items.replace("items", "orders"))
-    append(package / "api.py", '\nfrom .orders.api import router as orders\n\napi.add_router("/orders", orders)\n')
-    copy.poe("migrations")
-    copy.poe("test", "tests/test_orders.py")
-
-
-@only_fastapi
-def test_a_second_package_refers_to_the_first(framework: str, project: Project, tmp_path: Path) -> None:
-    """As the README of a FastAPI project says."""
-    copy = with_orders(project, tmp_path, framework)
-    package, orders = copy.package, copy.package / "orders"
-    replace(orders / "models.py", "CheckConstraint, ", "CheckConstraint, ForeignKey, ")
-    replace(
-        orders / "models.py",
-        "    description",
-        '    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), index=True)\n    description',
-    )
-    service = orders / "service.py"
-    service.write_text(
-        service.read_text().replace("(session, duplicate", '(session, missing="Item not found.", duplicate')
-    )
-    replace(package / "models.py", "import Item\n", "import Item\nfrom .orders.models import Order\n")
-    replace(package / "models.py", '"Item"]', '"Item", "Order"]')
-    append(package / "main.py", "\nfrom .orders import endpoints as orders\n\napp.include_router(orders.router)\n")
-    copy.poe("migrate")
-    copy.poe("migrations", "add orders")
-    copy.poe("test", "tests/test_orders.py")
 
 
 @only_django
@@ -303,6 +238,3 @@ from django.core import mail
 
 mail.send_mail("Hello", "World", None, ["somebody@example.com"])
 """
-
-DELETE = """    with constraints(referenced="Orders refer to this item."):
-        get_item(item_id, lock=True).delete()"""

@@ -2,7 +2,7 @@ from django.db import models
 
 
 class Item(models.Model):
-    """An item in stock."""
+    """An item with a name and a quantity."""
 
     name = models.CharField(max_length=100, unique=True)
     description = models.CharField(max_length=1000, blank=True, default="")

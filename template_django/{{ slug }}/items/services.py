@@ -33,8 +33,9 @@ def update_item(item_id: int, changes: ItemUpdate) -> Item:
 
 @transaction.atomic
 def delete_item(item_id: int) -> None:
-    """Delete an item."""
-    get_item(item_id, lock=True).delete()
+    """Delete an item, unless other rows refer to it."""
+    with constraints(referenced="This item is still in use."):
+        get_item(item_id, lock=True).delete()
 
 
 def _saved(item: Item) -> Item:

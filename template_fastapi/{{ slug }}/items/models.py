@@ -11,7 +11,7 @@ def now() -> datetime:
 
 
 class Item(Base):
-    """An item in stock."""
+    """An item with a name and a quantity."""
 
     __tablename__ = "items"
     __table_args__ = (CheckConstraint("quantity >= 0", name="quantity_not_negative"),)

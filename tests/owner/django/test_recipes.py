@@ -1,0 +1,32 @@
+"""The recipes' effects that they have no test for."""
+
+from pathlib import Path
+
+import pytest
+import sentry_sdk
+from django.test import Client
+
+from my_service.environment import environment
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_setting_has_its_value() -> None:
+    assert environment.greeting == "Hello"
+
+
+def test_a_page_of_another_origin_may_read(client: Client) -> None:
+    answer = client.get("/api/items", headers={"Origin": "https://app.example.com"})
+    assert answer["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert "Access-Control-Allow-Origin" not in client.get("/api/items", headers={"Origin": "https://evil.example"})
+
+
+def test_an_error_tracker_is_ready() -> None:
+    assert sentry_sdk.get_client().options["environment"] == "development"
+
+
+def test_texts_are_translated(staff: Client) -> None:
+    page = staff.post("/items/add/", {}, headers={"Accept-Language": "de"})
+    assert "Dieses Feld ist zwingend erforderlich." in page.text
+    if Path("my_service/locale/de/LC_MESSAGES/django.mo").exists():
+        assert "<h1>Gegenstände</h1>" in staff.get("/items/", headers={"Accept-Language": "de"}).text

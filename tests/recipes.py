@@ -1,0 +1,40 @@
+"""Does what a project's docs/recipes.md says, to the letter."""
+
+import re
+from pathlib import Path
+
+from tests.projects import Project
+
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new file
+
+
+def follow(project: Project, name: str = "", *, install: bool = True) -> None:
+    """Applies every block of each recipe, or of one of them, that is a diff or a file, and adds the packages."""
+    text = (project.path / "docs" / "recipes.md").read_text()
+    recipes = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
+        if name not in title:
+            continue
+        for package in re.findall(r"Run `uv add ([\w-]+)`", recipe) if install else []:
+            project.uv("add", "--quiet", package)
+        place, file = 0, project.path
+        for block in BLOCK.finditer(recipe):
+            before = recipe[place : block.start()]
+            file = project.path / (re.findall(r"(?:In|Create)\s`([^`]+)`", before) or [file])[-1]
+            place = block.end()
+            if block[1] == "diff":
+                edit(file, block[2])
+            elif block[1] in FILES:
+                assert not file.exists(), file
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(block[2])
+
+
+def edit(file: Path, diff: str) -> None:
+    """Applies a diff, whose context must be in the file once."""
+    lines = [line or " " for line in diff.splitlines()]
+    old, new = ("".join(f"{line[1:]}\n" for line in lines if line[0] in kinds) for kinds in (" -", " +"))
+    text = file.read_text()
+    assert text.count(old) == 1, f"{file} has {text.count(old)} times:\n{old}"
+    file.write_text(text.replace(old, new))
