@@ -5,6 +5,7 @@ not verify signatures.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import yaml
 from tests.owner import replace
 from tests.processes import free_port, listens, running
 from tests.projects import PYTHON, UV, Project, set_up
-from tests.tools import render, run, tree
+from tests.tools import commit_all, render, run, tree
 
 SERVER = ("moto[s3]>=5.2,<6", "flask>=3.1,<4", "flask-cors>=6,<7")
 
@@ -43,6 +44,28 @@ def test_a_project_has_only_what_its_answer_needs(template: Path, tmp_path: Path
     main = yaml.safe_load(files["deploy/compose/compose.yaml"])
     assert ("media" in yaml.safe_load(files["deploy/compose/compose.files.yaml"])["volumes"]) == (media == "local")
     assert ("media:/srv/media:ro" in main["services"]["nginx"]["volumes"]) == (media == "local")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("media", ["local", "s3"])
+def test_uploads_can_be_chosen_later(template: Path, tmp_path: Path, media: str) -> None:
+    """An update brings what is the template's. The owner adds the rest, as docs/media.md says."""
+    clone = tmp_path / "template"
+    run("git", "clone", "--quiet", template, clone)
+    project = render(clone, tmp_path / "service", framework="django", slug="desk", media="none")
+    before = tree(project)
+    commit_all(project, "Start", init=True)
+    commit_all(clone, "One more version")
+    run(Path(sys.executable).with_name("copier"), "update", "--defaults", "--data", f"media={media}", project)
+    after = tree(project)
+    assert {name for name in after.keys() - before.keys() if name.startswith("desk/")} == {
+        f"desk/safe_uploads/{name}.py"
+        for name in ("__init__", "files", "settings", "urls", *(["storage"] if media == "s3" else []))
+    }
+    mine = [name for name in before if name.startswith(("desk/", "tests/")) and "/core/" not in name]
+    assert {name: after.get(name) for name in mine} == {name: before[name] for name in mine}
+    assert b"safe_uploads.settings import MediaSettings" in after["desk/core/environment.py"]
+    assert ("/srv/media" in after["Dockerfile"].decode()) == (media == "local")
 
 
 @pytest.fixture(scope="module")
