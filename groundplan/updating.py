@@ -156,7 +156,8 @@ class Copy:
     def merged(self) -> Plan:
         """Return what changes in the project, now that the copy is updated."""
         plan = Plan([], {})
-        updated = self._entries(self._tree())
+        added = self._added_by_both()
+        updated = self._entries(self._tree()) | added
         for path in sorted(self._owners.keys() | updated.keys()):
             former, owners, new = (entries.get(path) for entries in (self._former, self._owners, updated))
             if owners == new or new == former or (owners and owners[0] == SUBMODULE):
@@ -172,6 +173,12 @@ class Copy:
                 old, after = owners or (GONE, ""), merged or (GONE, "")
                 plan.changed.append(Change(path, old[0], after[0], old[1], after[1]))
         return plan
+
+    def _added_by_both(self) -> dict[str, Entry]:
+        """Return the template's content of the files in which Copier has left conflict markers."""
+        found = (line.split("\t", 1) for line in parts(run(self.path, "ls-files", "--unmerged", "-z")))
+        stages = [(facts.split(), path) for facts, path in found]
+        return {path: (mode, name) for (mode, name, stage), path in stages if stage == "3"}
 
     def _merged(self, former: Entry | None, owners: Entry | None, new: Entry | None) -> tuple[Entry | None, bool]:
         """Merge a file that both sides have changed, and return whether there is a conflict."""

@@ -108,6 +108,17 @@ def test_an_edited_file_that_the_template_drops_is_a_conflict(project: Path) -> 
     assert is_updated(project)
 
 
+def test_a_file_that_both_have_added_is_one_conflict(project: Path) -> None:
+    (project / "new.txt").write_text("mine\n")
+    commit_all(project, "Add")
+    result = groundplan_here("update", project)
+    assert (result.returncode, "new.txt" in result.stderr) == (4, True)
+    expected = "<<<<<<< before updating\nmine\n=======\nnew\n>>>>>>> after updating\n"
+    assert (project / "new.txt").read_text() == expected
+    assert "AA new.txt" in git(project, "status", "--porcelain")
+    assert git(project, "show", ":3:new.txt") == "new\n"
+
+
 def conflict(project: Path) -> None:
     (project / "changed.txt").write_text(f"mine\n{LINES}")
     commit_all(project, "Edit")
