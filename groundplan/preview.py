@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 LINES = 30  # of the changelog
+SHORTENED = "Changed"  # the only kind of entries that is: the others ask something of the owner
 WIDTH = 80
 
 # The entries of a changelog: audience, type and text.
@@ -64,14 +65,15 @@ def _line(text: str) -> str:
 
 
 def changelog(added: dict[str, list[str]], source: str, most: float = LINES) -> str:
-    """Return the text for `news`, of at most so many lines; `source` is the template, where the rest can be read."""
+    """Return the text for `news`; `source` is the template, where the rest of a long one can be read."""
     lines: list[str] = []
     left_out = 0
     for name, texts in added.items():
-        lines += ["", name] if len(lines) < most else []
+        may_end = name == SHORTENED
+        lines += ["", name] if len(lines) < most or not may_end else []
         for text in texts:
             wrapped = _wrapped(text, "  - ")
-            if left_out or len(lines) + len(wrapped) > most:
+            if may_end and (left_out or len(lines) + len(wrapped) > most):
                 left_out += 1
             else:
                 lines += wrapped
