@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -251,16 +252,21 @@ def decide(
 @app.command()
 def update(
     dest: Annotated[Path, typer.Argument(metavar="DEST", help="The project's directory.")] = Path(),
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Change an answer. Can be repeated.", show_default=False),
+    ] = None,
     ref: Ref = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing the project.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only questions, conflicts and errors.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print the whole changelog.")] = False,
 ) -> None:
-    """Apply template updates to a project. Its framework and answers do not change.
+    """Apply template updates to a project. Its answers change only with `--data`, and its framework never.
 
     Shows the changes and, at a terminal, asks before applying them.
     """
+    from groundplan.answers import collect
     from groundplan.preview import LINES, changelog, files
     from groundplan.project import located, uninterrupted
     from groundplan.template import prepared, recorded
@@ -269,14 +275,15 @@ def update(
     before = recorded(dest)["_commit"]
     _warn_of_secret(dest)
     present = sys.stdin.isatty() and sys.stdout.isatty()
+    answers = partial(collect, data=data or ())
     with contextlib.ExitStack() as stack:
         stack.enter_context(_or("Nothing was changed."))
         if present:  # a spinner would overwrite a question
             err.print("The template is rendered several times, which takes a few seconds.")
-            ready = stack.enter_context(prepared(dest, ref, ask=True))
+            ready = stack.enter_context(prepared(dest, ref, ask=True, answers=answers))
         else:
             with err.status("Preparing the update"):
-                ready = stack.enter_context(prepared(dest, ref, ask=False))
+                ready = stack.enter_context(prepared(dest, ref, ask=False, answers=answers))
         if ready is None:
             if not quiet:
                 out.print(f"{dest} is up to date with its template ({before}).")

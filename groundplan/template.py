@@ -9,7 +9,7 @@ import reprlib
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -142,11 +142,15 @@ def errors_in_one_line(source: str, unreachable: str = "") -> Iterator[None]:
         message = _line(error) or type(error).__name__
         if found := UNKNOWN.fullmatch(message):
             raise _unknown(source, found[1]) from error
+        if found := REFUSED.fullmatch(message):
+            raise Stop(f"{found[2]}.", ExitCode.USAGE) from error
         refused = message.startswith(("Validation error", "Invalid choice"))
         raise Stop(_plain(message), ExitCode.USAGE if refused else ExitCode.ERROR) from error
 
 
 UNKNOWN = re.compile("Unknown revision: '(.*)'")  # how Copier says that a version does not exist
+# How Jinja says that an answer cannot be combined with others: see `selected` in extensions/options.jinja.
+REFUSED = re.compile(r"'dict object' has no attribute (['\"])(\w+: .*)\1")
 
 
 def _line(error: object) -> str:
@@ -560,26 +564,32 @@ class Update:
 
 
 @contextlib.contextmanager
-def prepared(project: Path, ref: str | None, *, ask: bool) -> Iterator[Update | None]:
+def prepared(
+    project: Path, ref: str | None, *, ask: bool, answers: Callable[[Template], dict[str, Any]] = lambda _: {}
+) -> Iterator[Update | None]:
     """Yield the update of a project to the newest version of its template, or to `ref`; None if there is none.
 
-    New questions are asked if `ask` is true; otherwise they take their defaults. Existing answers do not change.
+    New questions are asked if `ask` is true; otherwise they take their defaults. Of the existing answers, only those
+    that `answers` returns change.
     """
     options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": not ask}
     if (project / ANSWERS_FILE).is_symlink():
         raise Stop(f"{project / ANSWERS_FILE} is a link. Replace it with the file itself, commit that, and try again.")
     with copied(project) as copy:
         with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
-            newer = _is_behind(worker) or ref is not None
+            given = answers(Template(Source(worker.template.url), worker))
+            worker.data.update(given)
+            newer = _is_behind(worker) or ref is not None or bool(given)
             if newer:
                 with (
-                    _answers_accepted(project),
+                    _answers_accepted(project, given),
                     errors_in_one_line(worker.template.url),
                     copy.links_left_alone(),
                     contextlib.redirect_stderr(io.StringIO()),  # Copier shows git's messages
                 ):
                     copy.undo_edits(partial(internals.render_former, worker), ANSWERS_FILE)
                     worker.run_update()
+                    _check_asked(copy.path, given)
                 added = _news(worker, str(recorded(project).get("framework")))
         plan = copy.plan() if newer else None
         if plan and plan.files():
@@ -588,18 +598,24 @@ def prepared(project: Path, ref: str | None, *, ask: bool) -> Iterator[Update | 
             yield None
 
 
+def _check_asked(project: Path, given: dict[str, Any]) -> None:
+    """Stop if a question has a new answer, but is not asked with the others: Copier would ignore it."""
+    for name in given.keys() - _answers(project).keys():
+        raise Stop(f"`{name}` is not asked with the project's other answers.", ExitCode.USAGE)
+
+
 @contextlib.contextmanager
-def _answers_accepted(project: Path) -> Iterator[None]:
+def _answers_accepted(project: Path, given: dict[str, Any]) -> Iterator[None]:
     """Explain why a version of the template does not accept the project's answers."""
     try:
         yield
     except Stop as stop:
-        if stop.code != ExitCode.USAGE:
+        if stop.code != ExitCode.USAGE or given:
             raise
         name = str(stop).partition(":")[0]
         raise Stop(
-            f"The template does not accept the project's answer to {stop}\nChange the answer, then run the update:\n  "
-            f'uvx --from "copier>=9.19" copier update --defaults --data {name}=VALUE {shlex.quote(str(project))}'
+            f"The template does not accept the project's answer to {stop}\nGive another one:\n  "
+            f"groundplan update --data {name}=VALUE {shlex.quote(str(project))}"
         ) from stop
 
 

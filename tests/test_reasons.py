@@ -136,8 +136,11 @@ def test_an_answer_that_the_new_version_refuses(rule: str, words: str, project: 
     (template / "copier.yml").write_text(QUESTIONS + rule)
     commit_all(template, "A rule")
     run("git", "tag", "v3.0.0", cwd=template)
-    printed = refused(project, words, "copier update --defaults --data name=VALUE", command="update")
+    printed = refused(project, words, "groundplan update --data name=VALUE", command="update")
     assert "Validation error" not in printed
+    result = groundplan_here("update", "--data", "name=market", project)
+    assert result.returncode == 0, result.stderr
+    assert "name: market\n" in (project / ".copier-answers.yml").read_text()
 
 
 def test_a_questionnaire_that_is_not_yaml(project: Path, template: Path) -> None:

@@ -13,7 +13,19 @@ import yaml
 from tests.matrix import named
 from tests.owner import replace, work_for_a_year
 from tests.projects import QUICK, Project, set_up_alone
-from tests.tools import FRAMEWORKS, LANDED, OPTIONS, ROOT, commit_all, copy_working_tree, groundplan, render, run, tree
+from tests.tools import (
+    FRAMEWORKS,
+    LANDED,
+    OPTIONS,
+    ROOT,
+    commit_all,
+    copy_working_tree,
+    groundplan,
+    groundplan_here,
+    render,
+    run,
+    tree,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -264,7 +276,29 @@ def test_what_a_project_was_built_as_cannot_be_answered_anew(clone: Path, tmp_pa
     before = tree(project)
     copier = Path(sys.executable).with_name("copier")
     assert "cannot change" in run(copier, "update", "--defaults", "--data", change, project, code=1)
+    refused = groundplan_here("update", "--data", change, project)
+    assert (refused.returncode, "cannot change" in refused.stderr) == (2, True)
     assert tree(project) == before
+
+
+def test_an_answer_that_nobody_asks_for_is_refused(clone: Path, tmp_path: Path) -> None:
+    """Nor one that does not fit the others."""
+    project = render(clone, tmp_path / "service", framework="django", login="allauth", admin="django")
+    commit_all(project, "Start", init=True)
+    before = tree(project)
+    for change, words in {
+        "auth=jwt": "`auth` is not asked with the project's other answers.",
+        "login=django": "admin: Needs allauth",
+        "login=ldap": "login: 'ldap' is not one of",
+        "colour=red": "Unknown question 'colour'",
+        "login": "must have the form KEY=VALUE",
+    }.items():
+        refused = groundplan_here("update", "--data", change, project)
+        assert (refused.returncode, words in refused.stderr) == (2, True), refused.stderr
+        assert tree(project) == before
+    # There is no new version.
+    result = groundplan_here("update", "--data", "login=django", "--data", "admin=stock", project)
+    assert (result.returncode, answers(project)["login"], answers(project)["admin"]) == (0, "django", "stock")
 
 
 def test_the_server_can_be_answered_anew(clone: Path, tmp_path: Path) -> None:
@@ -293,7 +327,8 @@ def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_pat
     commit_all(project, "Start", init=True)
     improve(clone, framework)
     copier = Path(sys.executable).with_name("copier")
-    run(copier, "update", "--defaults", "--data", "target=[kubernetes]", "--data", "ci=gitlab", project)
+    result = groundplan_here("update", "--data", "target=kubernetes", "--data", "ci=gitlab", project)
+    assert result.returncode == 0, result.stderr
     found = tree(project)
     assert not [name for name in found if "compose" in name or name.startswith(".github")]
     assert {".gitlab-ci.yml", "deploy/kubernetes/base/web.yaml", "docs/cluster.md"} <= set(found)
@@ -409,7 +444,8 @@ def test_pages_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
     commit_all(project, "Start", init=True)
     improve_a_little(clone)
     copier = Path(sys.executable).with_name("copier")
-    run(copier, "update", "--defaults", "--data", "pages=true", project)
+    result = groundplan_here("update", "--data", "pages=true", project)
+    assert result.returncode == 0, result.stderr
     after = tree(project)
     assert style.read_text() == "/* Mine. */\n"
     mine = [name for name in before if name.startswith(("desk/", "tests/")) and "/core/" not in name]
@@ -448,7 +484,8 @@ def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -
     commit_all(project, "Start", init=True)
     improve_a_little(clone)
     copier = Path(sys.executable).with_name("copier")
-    run(copier, "update", "--defaults", "--data", "login=allauth", "--data", "admin=django", project)
+    result = groundplan_here("update", "--data", "login=allauth", "--data", "admin=django", project)
+    assert result.returncode == 0, result.stderr
     mine = [name for name in before if name.startswith(("desk/", "tests/")) and "/core/" not in name]
     assert {name: tree(project).get(name) for name in mine} == {name: before[name] for name in mine}
 
