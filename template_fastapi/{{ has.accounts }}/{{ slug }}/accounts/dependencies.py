@@ -2,7 +2,7 @@
 
 @router.post("", dependencies=[requires("orders:write")])
 @router.get("/mine")
-async def list_mine(user: CurrentUser, session: ReadSession) -> Page[OrderRead]: ...
+async def list_mine(user: CurrentUser, session: Session) -> Page[OrderRead]: ...
 """
 
 from typing import Annotated, Any

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, BackgroundTasks, Form, Header, Path, Request, Response
 
 from .. import mail
-from ..core.database import ReadSession, Session
+from ..core.database import Session
 from ..core.errors import ProblemResponse
 from ..core.problems import problem
 from ..schemas import Id
@@ -116,7 +116,7 @@ async def show_account(user: CurrentUser) -> AccountRead:
 
 
 @router.get("/accounts/me/sessions")
-async def list_sessions(user: CurrentUser, session: ReadSession) -> list[SessionRead]:
+async def list_sessions(user: CurrentUser, session: Session) -> list[SessionRead]:
     """List the caller's sessions, the last used ones first."""
     return [
         SessionRead.model_validate(each) for each in await service.list_sessions(session, user.id)
