@@ -33,20 +33,17 @@ QUESTIONS = {
     "data": question(["sqlalchemy", "sqlmodel", "tortoise", "mongodb"], "fastapi"),
     "database": question(["postgresql", "mysql", "sqlite"], "django"),
     "api": question(["none", "ninja", "drf"], "django"),
-    "auth": question(["none", "jwt", "oidc"], "fastapi"),
-    "pages": question([], "django"),
     "ml_serving": question([], "fastapi"),
-    "admin": question(["none", "django_admin", "starlette_admin"]),
+    "admin": question(["none", "stock", "django", "starlette_admin"]),
     "tasks": question(["none", "django_tasks", "celery", "taskiq"]),
     "live": question(["none", "websocket", "sse"]),
     "media": question(["none", "local", "s3"]),
-    "login": question(["none", "allauth", "django_login"], "django", "pages"),
     "yes_or_no": question([], "fastapi"),
     "another": question([], "fastapi"),
     "target": question(["compose", "kubernetes", "serverless"]) | {"multiselect": True},  # one more place
 }
 EXCLUDES = {
-    "admin": {"django_admin": ["fastapi"], "starlette_admin": ["django", "tortoise", "mongodb"]},
+    "admin": {"stock": ["fastapi"], "django": ["fastapi", "django_login"], "starlette_admin": ["django", "tortoise", "mongodb"]},
     "tasks": {"django_tasks": ["fastapi"], "celery": ["fastapi"], "taskiq": ["django"]},
     "live": {"sse": ["django"]},
     "database": {"sqlite": ["kubernetes"]},

@@ -503,6 +503,7 @@ def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -
     for name in ("allauth", "admin"):
         settings.write_text(settings.read_text() + (ROOT / "template_shared" / "settings" / f"{name}.py").read_text())
     replace(package / "urls.py", '"admin/"', "settings.ADMIN_PATH")
+    replace(package / "urls.py", "from django.contrib", "from django.conf import settings\nfrom django.contrib")
     replace(package / "urls.py", "path\n", "include, path\n")
     replace(package / "urls.py", "] = [\n", '] = [\n    path("account/", include("desk.login.urls")),\n')
     replace(package / "api.py", "router as items\n", "router as items\nfrom .login.api import router as me\n")
@@ -626,7 +627,7 @@ def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_
     asked = OPTIONS["before"].keys() & after.keys()
     assert {name: after[name] for name in asked} == {name: OPTIONS["before"][name] for name in asked}
     names = {name for name, *_ in named(OPTIONS["options"])}
-    kept = {"local_media"} if framework == "django" else set()  # part of every project before it was an option
+    kept = {"local_media", "stock_admin"} if framework == "django" else set()  # every project had them
     # The first did not record them.
     assert selected is None or {*after["built"]["options"]} & names == {*selected} & names | kept
 
