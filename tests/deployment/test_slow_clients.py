@@ -25,7 +25,7 @@ HALF = (
 @pytest.fixture(scope="module")
 def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     path = tmp_path_factory.mktemp("slow") / "service"
-    return set_up(render(template, path, framework="django", target=["kubernetes"]))
+    return set_up(render(template, path, framework="django", target=["kubernetes"], media="none"))
 
 
 @pytest.fixture(scope="module")
