@@ -121,13 +121,13 @@ def test_it_is_in_a_new_project(extended: Path, tmp_path: Path, ci: str) -> None
 
 def test_yes_brings_a_secret_and_files(extended: Path, tmp_path: Path) -> None:
     answers = {"framework": "django", "target": ["compose", "kubernetes"], "search": True}
-    others = {"pages": False, "login": "none"}
+    others = {"pages": False, "login": "none", "media": "none"}
     project = render_anew(extended, tmp_path / "service", slug="desk", **answers, **others)
     for name, text in SEARCH.items():
         assert (project / name.replace("{{ slug }}", "desk")).read_text() == text
     package = project / "desk"
     settings, urls = (package / "settings.py").read_text(), (package / "urls.py").read_text()
-    assert '    "desk.search",\n    "django.contrib.admin",\n' in settings
+    assert '    "django.contrib.admin",\n    "desk.search",\n    "django.contrib.auth",\n' in settings
     assert (
         """
     "django.contrib.messages.middleware.MessageMiddleware",
