@@ -43,7 +43,11 @@ QUESTIONS = {
     "target": question(["compose", "kubernetes", "serverless"]) | {"multiselect": True},  # one more place
 }
 EXCLUDES = {
-    "admin": {"stock": ["fastapi"], "django": ["fastapi", "django_login"], "starlette_admin": ["django", "tortoise", "mongodb"]},
+    "admin": {
+        "stock": ["fastapi"],
+        "django": ["fastapi", "django_login"],
+        "starlette_admin": ["django", "tortoise", "mongodb"],
+    },
     "tasks": {"django_tasks": ["fastapi"], "celery": ["fastapi"], "taskiq": ["django"]},
     "live": {"sse": ["django"]},
     "database": {"sqlite": ["kubernetes"]},

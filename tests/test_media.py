@@ -174,7 +174,9 @@ FORM = """
 @pytest.mark.slow
 def test_the_recipe_stores_what_users_upload(template: Path, tmp_path: Path, endpoint: str) -> None:
     """As docs/media.md says: in a bucket, and only for users who have logged in."""
-    project = set_up(render(template, tmp_path / "service", framework="django", login="allauth", media="s3", slug="service"))
+    project = set_up(
+        render(template, tmp_path / "service", framework="django", login="allauth", media="s3", slug="service")
+    )
     write_recipe(project)
     project.poe("migrations", "documents")
     project.poe("format")
