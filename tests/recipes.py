@@ -1,4 +1,4 @@
-"""Does what a project's docs/recipes.md says, to the letter."""
+"""Does what a project's docs/recipes.md says, or another page of recipes, to the letter."""
 
 import re
 from pathlib import Path
@@ -9,10 +9,10 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new file
 
 
-def follow(project: Project, name: str = "", *, install: bool = True) -> None:
+def follow(project: Project, name: str = "", *, page: str = "recipes.md", install: bool = True) -> None:
     """Applies every block of each recipe, or of one of them, that is a diff or a file, and adds the packages."""
-    text = (project.path / "docs" / "recipes.md").read_text()
-    recipes = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    text = (project.path / "docs" / page).read_text()
+    recipes = re.split(r"^##? (.+)$", text, flags=re.MULTILINE)[1:]
     for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
         if name not in title:
             continue
