@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import QUICK, set_up_alone
+from tests.projects import set_up_alone
 from tests.recipes import follow
 from tests.tools import render, render_anew, tree
 
@@ -53,4 +53,6 @@ def test_the_recipe_adds_wagtail(template: Path, tmp_path: Path) -> None:
     assert commands == ["migrations cms", "format", "migrate"]
     for command in commands:
         project.poe(*command.split(), code=0)
-    project.poe("check", PYTEST_ADDOPTS=f"{QUICK} tests/test_cms.py tests/core/test_admin.py tests/articles")
+    project.poe("lint")
+    project.poe("types")
+    project.run("pytest", "-q", "tests/test_cms.py", "tests/core/test_admin.py", "tests/articles")
