@@ -27,9 +27,7 @@ CMS = {"framework": "django", "product": "cms", "login": "allauth"}
         ({"product": "internal_tool", "pages": False}, "tickets"),
     ],
 )
-def test_the_kind_of_service_decides(
-    template: Path, tmp_path: Path, answers: dict[str, object], example: str
-) -> None:
+def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: dict[str, object], example: str) -> None:
     """Unless the project has no pages, or no admin with groups, for it."""
     names = tree(render(template, tmp_path / "service", **CMS | answers))
     for each in ("articles", "tickets"):
