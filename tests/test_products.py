@@ -19,12 +19,8 @@ CMS = {"framework": "django", "product": "cms", "login": "allauth"}
         ({}, "articles"),
         ({"pages": False}, "none"),
         ({"admin": "stock"}, "none"),
-        ({"example": "none"}, "none"),
-        ({"product": "web_app"}, "none"),
-        ({"product": "web_app", "admin": "django", "example": "articles"}, "articles"),
         ({"product": "internal_tool"}, "tickets"),
         ({"product": "internal_tool", "admin": "stock"}, "none"),
-        ({"product": "internal_tool", "pages": False}, "tickets"),
     ],
 )
 def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: dict[str, object], example: str) -> None:
