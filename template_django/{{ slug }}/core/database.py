@@ -31,12 +31,12 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
     options["pool"] = {
         "min_size": 1,
         "max_size": pool_size,
-        "timeout": 2,  # seconds; requests wait only if the database is down, each in a thread
+        "timeout": 2,  # seconds; requests wait only if the database is down
         "reconnect_timeout": postgres.POOL_TIMEOUT,
         "check": refuse_closed,
     }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": f"{__name__.partition('.')[0]}.safe_postgresql",
         "NAME": options.pop("dbname", ""),
         **{name.upper(): options.pop(name, "") for name in ("user", "password", "host", "port")},
         "OPTIONS": options,
