@@ -1,4 +1,4 @@
-"""Does what a project's docs/recipes.md says, to the letter."""
+"""Does what a project's recipes say, to the letter: those of docs/recipes.md, and of the pages of options."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,8 @@ FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new f
 
 def follow(project: Project, name: str = "", *, install: bool = True) -> None:
     """Applies every block of each recipe, or of one of them, that is a diff or a file, and adds the packages."""
-    text = (project.path / "docs" / "recipes.md").read_text()
+    pages = [project.path / "docs" / name for name in ("recipes.md", "pages.md")]
+    text = "\n".join(page.read_text() for page in pages if page.exists())
     recipes = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
     for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
         if name not in title:
