@@ -47,6 +47,12 @@ file=$(readlink -f .env)
 closed=$(find database.sql ../nginx \( ! -perm -o=r -o -type d ! -perm -o=x \) -print -quit)
 [ -z "$closed" ] || fail "the containers' users cannot read $closed: chmod -R o+rX database.sql ../nginx"
 
+certificate=certificates/fullchain.pem
+if [ "$(recorded LISTEN)" = https ] && ends=$(openssl x509 -noout -enddate -in $certificate 2>/dev/null) &&
+    ! openssl x509 -noout -checkend 604800 -in $certificate >/dev/null; then
+    say "warning: $PWD/$certificate has expired or will within a week: ${ends#*=}"
+fi
+
 docker compose config --quiet || fail "see .env.example"
 list
 docker compose pull --quiet --policy missing web-a >&2 || fail "there is no image of version $version, here or in its registry"
