@@ -1,17 +1,16 @@
 """The database: settings, and translation of its errors."""
 
-import selectors
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 from django.core.signals import request_finished
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from django.dispatch import receiver
 
+from ..safe_postgresql.pool import refuse_closed, renew_connections
 from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
@@ -42,22 +41,6 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
         "OPTIONS": options,
         "DISABLE_SERVER_SIDE_CURSORS": True,  # for poolers in transaction mode
     }
-
-
-def refuse_closed(idle: psycopg.Connection) -> None:
-    """Reject a closed connection, and replace the others too: the server has probably restarted."""
-    with selectors.DefaultSelector() as selector:  # nothing else arrives on an idle connection
-        selector.register(idle.fileno(), selectors.EVENT_READ)
-        if selector.select(0):
-            renew_connections()
-            raise psycopg.OperationalError("the server has closed the connection")
-
-
-def renew_connections() -> None:
-    """Replace idle connections now, and others once they are returned to the pool."""
-    for each in connections.all(initialized_only=True):
-        if pool := getattr(each, "pool", None):  # PostgreSQL only
-            pool.drain()
 
 
 @receiver(request_finished)
