@@ -160,7 +160,7 @@ def test_a_certificate_that_expires_soon_is_reported(copy: Path, days: int, *, e
     (directory / "certificates").mkdir()
     certificate = ("-keyout", os.devnull, "-out", directory / "certificates" / "fullchain.pem", "-days", f"{days}")
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *certificate, *SUBJECT)
-    (directory / ".env").write_text("LISTEN=https\n")  # the script stops after the check: more is required
+    (directory / ".env").write_text("IMAGE=x\n")  # the script stops after the check: more is required
     printed = run("bash", directory / "deploy.sh", "v1", code=1)
     assert ("fullchain.pem has expired or will within a week" in printed) is expected
 
