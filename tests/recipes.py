@@ -1,4 +1,4 @@
-"""Does what a project's docs/recipes.md says, or another page of recipes, to the letter."""
+"""Does what a project's recipes say, to the letter: those of docs/recipes.md, and of the pages of options."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,19 @@ from tests.projects import Project
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new file
+PAGES = ("recipes.md", "pages.md")  # with recipes as their sections
 
 
-def follow(project: Project, name: str = "", *, page: str = "recipes.md", install: bool = True) -> None:
-    """Applies every block of each recipe, or of one of them, that is a diff or a file, and adds the packages."""
-    text = (project.path / "docs" / page).read_text()
-    recipes = re.split(r"^##? (.+)$", text, flags=re.MULTILINE)[1:]
+def follow(project: Project, name: str = "", *, page: str = "", install: bool = True) -> None:
+    """Applies every block of each recipe, or of one of them, that is a diff or a file, and adds the packages.
+
+    A `page` is one recipe as a whole.
+    """
+    pages = [project.path / "docs" / each for each in PAGES]
+    text = "\n".join(each.read_text() for each in pages if each.exists())
+    recipes = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    if page:
+        recipes = [page, (project.path / "docs" / page).read_text()]
     for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
         if name not in title:
             continue

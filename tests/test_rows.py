@@ -33,7 +33,7 @@ DJANGO_TAGS = {
     *("autoescape", "endautoescape", "endslot", "slot"),
     *("block", "csrf_token", "elif", "else", "endblock", "endfor", "endif", "extends", "for", "htmx_script", "if"),
     *("include", "load", "querystring", "static", "url"),
-    *("get_current_language", "translate"),  # in docs/recipes.md
+    *("get_current_language", "translate"),  # in docs/pages.md
 }
 # The files that say how a project is made, or run its updates.
 NAMES_THE_COMMAND = {
@@ -58,7 +58,7 @@ def test_files(row: Row, template: Path, tmp_path: Path) -> None:
     for name, content in tree(project).items():
         text = content.decode()
         assert not name.endswith(".jinja")
-        if "/templates/" in name or name == "docs/recipes.md":  # Django's own templates look like the template's
+        if "/templates/" in name or name == "docs/pages.md":  # Django's own templates look like the template's
             assert set(re.findall(r"\{[%#]-?\s*(\w*)", text)) <= DJANGO_TAGS, name
             assert "-%}" not in text, name
         else:

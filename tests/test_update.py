@@ -587,22 +587,33 @@ def test_the_versions_that_landed_are_of_this_history() -> None:
         run("git", "merge-base", "--is-ancestor", version, "HEAD", cwd=ROOT)
 
 
+def landed(version: str, directory: Path) -> Path:
+    """The template of a version that landed, in this repository's history."""
+    past = directory / "template"
+    run("git", "clone", "--quiet", "--no-local", ROOT, past)
+    run("git", "checkout", "--quiet", "-B", "main", version, cwd=past)
+    return past
+
+
+def bring_up_to_date(past: Path) -> None:
+    """Commit the working tree as the next version."""
+    run("git", "rm", "-r", "--quiet", ".", cwd=past)
+    copy_working_tree(past)
+    commit_all(past, "Today")
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("version", LANDED)
 def test_every_version_that_landed_updates_to_this_one(framework: str, version: str, tmp_path: Path) -> None:
     """From the repository's own history to its working tree, with an owner's work in between."""
-    past = tmp_path / "template"
-    run("git", "clone", "--quiet", "--no-local", ROOT, past)
-    run("git", "checkout", "--quiet", "-B", "main", version, cwd=past)
+    past = landed(version, tmp_path)
     project = render(past, tmp_path / "service", framework=framework)
     commit_all(project, "Start", init=True)
     used = set_up_alone(project)
     work_for_a_year(used, framework)
     commit_all(project, "A year of work")
 
-    run("git", "rm", "-r", "--quiet", ".", cwd=past)
-    copy_working_tree(past)
-    commit_all(past, "Today")
+    bring_up_to_date(past)
     result = groundplan("update", project)
     assert result.returncode == 0, result.stderr + result.stdout
     used.uv("sync", "--quiet")
@@ -613,15 +624,11 @@ def test_every_version_that_landed_updates_to_this_one(framework: str, version: 
 @pytest.mark.parametrize("version", LANDED)
 def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_path: Path) -> None:
     """Even if a new project with these answers would have it."""
-    past = tmp_path / "template"
-    run("git", "clone", "--quiet", "--no-local", ROOT, past)
-    run("git", "checkout", "--quiet", "-B", "main", version, cwd=past)
+    past = landed(version, tmp_path)
     project = render(past, tmp_path / "service", framework=framework, product="web_app", rendering="server")
     commit_all(project, "Start", init=True)
     selected = answers(project)["built"].get("options")
-    run("git", "rm", "-r", "--quiet", ".", cwd=past)
-    copy_working_tree(past)
-    commit_all(past, "Today")
+    bring_up_to_date(past)
     run(Path(sys.executable).with_name("copier"), "update", "--defaults", project)
     after = answers(project)
     asked = OPTIONS["before"].keys() & after.keys()
