@@ -1,4 +1,4 @@
-"""`{% load tickets %}` for the admin's index."""
+"""The template tag `dashboard`, for the admin's index."""
 
 from typing import Any
 
