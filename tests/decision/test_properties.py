@@ -60,7 +60,7 @@ TOWARDS_DJANGO: dict[str, list[Answer]] = {
 
 # Random answers that several tests share, because a decision in Jinja takes 20 ms.
 CHANCE = random.Random(12)  # noqa: S311
-SOME = [asked({name: CHANCE.choice(values) for name, values in VALUES.items()}) for _ in range(150)]
+SOME = [asked({name: CHANCE.choice(values) for name, values in VALUES.items()}) for _ in range(100)]
 
 every_answer = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in VALUES.items()}).map(asked)
 quick = settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
@@ -434,6 +434,18 @@ def test_warnings_are_those_of_the_framework_that_is_built() -> None:
     assert not set(accepted) & set(overridden["know_before"])
     assert overridden["recommended"] == "django"
     assert decide(answers_for("script"))["know_before"] == []
+
+
+@pytest.mark.parametrize(("existing", "framework"), [("django", "fastapi"), ("fastapi", "django")])
+def test_code_that_stays_has_no_price_of_leaving(existing: str, framework: str) -> None:
+    def warnings(role: str) -> str:
+        answers = answers_for("rest_api", existing=existing, existing_role=role)
+        return "\n".join(decide(answers | {"framework": framework})["know_before"])
+
+    for words in ("leave Django", "for leaving Django"):
+        assert (words in warnings("replaces")) is (framework == "fastapi" or words == "for leaving Django")
+        assert words not in warnings("beside")
+    assert ("Django's ORM in FastAPI" in warnings("beside")) is (framework == "fastapi")
 
 
 def test_the_rules_for_neither_name_criteria_that_are_asked_first() -> None:
