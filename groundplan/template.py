@@ -26,7 +26,7 @@ from plumbum.commands.processes import ProcessExecutionError
 from groundplan import internals, preview
 from groundplan.addresses import without_secrets
 from groundplan.errors import ExitCode, Stop
-from groundplan.git import git, known_settings, reason, without
+from groundplan.git import check_out, git, known_settings, reason, without
 from groundplan.internals import Worker, get_latest_tag, get_repo
 from groundplan.updating import Copy, Plan, copied
 
@@ -36,7 +36,8 @@ CREDENTIALS = "A credential helper of git can supply the user name and password:
 NEITHER = "neither"
 LABEL_WIDTH = 18
 PACKAGE = Path(__file__).parent
-RENDERED = ("/template_*/", "/tests/", "/docs/")  # not needed by any question
+NOT_RENDERED = ("/benchmarks/", "/changelog.d/", "/docs/", "/tests/")  # the template's own
+NOT_ASKED = (*NOT_RENDERED, "/template_*/")  # not needed by any question
 
 
 @dataclass(frozen=True)
@@ -341,7 +342,7 @@ class Template:
     def _run(self, answers: Mapping[str, Any], destination: Path, **options: Any) -> Outcome:
         worker = internals.another(self._worker, data=dict(answers), dst_path=destination, **options)
         with errors_in_one_line(self.source.location):
-            worker.run_copy()
+            internals.write(worker)
         return Outcome(worker)
 
 
@@ -409,14 +410,25 @@ def _plain(message: str) -> str:
 def fetched(source: Source, *, to_render: bool = True) -> Iterator[Template]:
     """Yield the template, and remove temporary files afterwards.
 
-    Without `to_render`, it has no files of projects, which take longer to write than the decision.
+    Without `to_render`, it has no files of projects, which take longer to write than the decision. Of a repository on
+    this machine, git then writes the few files that are needed, without a clone.
     """
     with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(internals.temporary_files())
-        settings = {} if to_render else without(RENDERED, Path(tempfile.mkdtemp(dir=directory)))
+        directory = Path(stack.enter_context(internals.temporary_files()), "template")
+        directory.mkdir()
+        left_out = NOT_RENDERED if to_render else NOT_ASKED
+        is_here = not to_render and source.ref is not None and Path(source.location).is_dir()
+        settings = {} if is_here else without(left_out, directory)
         stack.enter_context(known_settings({**source.settings, **settings}))
-        worker = stack.enter_context(Worker(src_path=source.location, vcs_ref=source.ref, quiet=True))
+        if is_here:
+            check_out(Path(source.location), str(source.ref), directory, left_out)
+        worker = stack.enter_context(
+            Worker(src_path=str(directory), quiet=True)
+            if is_here
+            else Worker(src_path=source.location, vcs_ref=source.ref, quiet=True)
+        )
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
+            internals.hasten(worker)
             template = Template(source, worker)
         yield template
 
