@@ -154,16 +154,27 @@ def certain(answers: Answers, product: Answer) -> bool:
     return (total > 0 or (total == 0 and CRITERIA["tie_break"] == became)) if sign else False
 
 
+def twin(name: str, answers: Answers) -> Answer | None:
+    """The other kind of service, which cannot be named twice."""
+    return answers.get({"also": "product", "product": "also"}.get(name, ""))
+
+
 def flips(answers: Answers) -> list[tuple[str, Answer]]:
     result = recommended(answers)
     return [
         (name, value)
         for name, answer in answers.items()
         for value in VALUES[name]
-        if value != answer
+        if value not in {answer, twin(name, answers)}
         and recommended(answers | {name: value}) != result
         and (name != "product" or certain(answers, value))
     ]
+
+
+def test_a_second_kind_of_service_is_another_one() -> None:
+    answers = answers_for("client_backend", team="django", admin_panel="useful")
+    assert recommended(answers) != recommended(answers | {"also": "client_backend"})
+    assert "also" not in {flip["criterion"] for flip in decide(answers)["flips"] if flip["to"] == "client_backend"}
 
 
 @given(answers=every_answer)
