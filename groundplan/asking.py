@@ -6,6 +6,7 @@ which any of them can be changed.
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -30,8 +31,9 @@ NEW = "GROUNDPLAN_NEW"  # set by the program that started this one: the command 
 class Interview:
     """Asks the questions that are open. `answers` has what was given or typed so far."""
 
-    def __init__(self, template: Template, given: Mapping[str, Any], destination: str) -> None:
+    def __init__(self, template: Template, given: Mapping[str, Any], destination: str, directory: str) -> None:
         self.answers = dict(given)
+        self._suggested = suggested(template, directory)
         self._given = frozenset(given)
         self._template = template
         self._destination = destination
@@ -74,7 +76,7 @@ class Interview:
         return [screen for names, screen in screens if is_open(names)]
 
     def _outcome(self) -> Outcome:
-        return self._template.decide(self.answers)
+        return self._template.decide(self._suggested | self.answers)
 
     def _ask(self, name: str, more: dict[str, str] | None = None) -> str:
         """Ask a question until the answer suits the others, and return it, or the value of one of `more` choices.
@@ -87,7 +89,7 @@ class Interview:
                 return str(answer)
             answers = self.answers | {name: answer}
             try:
-                outcome = self._template.decide(answers)
+                outcome = self._template.decide(self._suggested | answers)
                 self._template.check_asked([each for each in answers if each in self._given], outcome)
             except Stop as stop:
                 questionary.print(str(stop))
@@ -129,6 +131,17 @@ class Interview:
                 self._ask(chosen)
             else:
                 return chosen
+
+
+def suggested(template: Template, directory: str) -> dict[str, str]:
+    """Return the name of a service that its directory suggests, as an answer, if it is a valid one."""
+    words = re.split(r"[-_.\s]+", directory)
+    answer = {"name": " ".join(word[:1].upper() + word[1:] for word in words if word)}
+    try:
+        template.decide(answer)
+    except Stop:
+        return {}
+    return answer
 
 
 @contextlib.contextmanager

@@ -160,7 +160,7 @@ def new(
             if sys.stdin.isatty() and not defaults:
                 from groundplan.asking import Interview, kept
 
-                interview = Interview(fetched_template, given, str(_shown(dest)))
+                interview = Interview(fetched_template, given, str(_shown(dest)), dest.name)
                 options = _options(template=template and source.location, ref=ref, overwrite=overwrite)
                 stack.enter_context(kept(interview, dest, options))
                 given, defaults = interview.run(), True
