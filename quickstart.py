@@ -166,10 +166,8 @@ def start_project(arguments: list[str]) -> int:
     if not (destination / ".copier-answers.yml").exists():
         say(CREATING)
         code = create(destination, options)
-        if code > 128:  # the terminal has given Ctrl+C to the questionnaire alone
-            raise Interrupted(code)
         if code or not (destination / ".copier-answers.yml").exists():  # as with --help
-            return code
+            return code  # after Ctrl+C, the questionnaire has said how to continue
     else:
         say(f"Continuing with the project in {destination}")
         if options:

@@ -162,16 +162,21 @@ def kept(interview: Interview, destination: Path, options: list[str]) -> Iterato
 def _keep(interview: Interview, destination: Path, options: list[str]) -> str:
     """Write the answers into a file, and return the command that reads it."""
     answers = {name: answer for name, answer in interview.answers.items() if answer != NEITHER}
+    new = os.environ.get(NEW) or f"{_program()} new"
+    arguments = [str(destination), *options]
     if not answers:
-        return "Nothing was written."
+        again = f" To start again:\n  {new} {shlex.join(arguments)}" if NEW in os.environ else ""
+        return f"Nothing was written.{again}"
     place = zlib.crc32(os.fsencode(destination))  # other directories may have the same name
     file = platformdirs.user_state_path("groundplan") / f"{destination.name}-{place:08x}.yml"
-    program = "groundplan" if shutil.which("groundplan") else f"{shlex.quote(sys.executable)} -m groundplan"
-    new = os.environ.get(NEW) or f"{program} new"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump(answers, sort_keys=False, allow_unicode=True), encoding="utf-8")
     except OSError as error:
         return f"Nothing was written, and the answers are lost: {file} cannot be written ({error.strerror})."
-    command = f"{new} {shlex.join([str(destination), *options, '--answers', str(file)])}"
+    command = f"{new} {shlex.join([*arguments, '--answers', str(file)])}"
     return f"Nothing was written. Your answers are kept. To continue with them:\n  {command}"
+
+
+def _program() -> str:
+    return "groundplan" if shutil.which("groundplan") else f"{shlex.quote(sys.executable)} -m groundplan"

@@ -303,7 +303,8 @@ def test_quickstart_without_answers_says_how_to_go_on(quickstart: Quickstart, tm
     )
     child.expect("What kind of service")
     child.sendcontrol("c")
-    child.expect("To start again, .*, run: python3 quickstart.py")
+    child.expect("Nothing was written. To start again:\\s+python3 quickstart.py")
+    assert "To continue" not in child.read()
     child.expect(pexpect.EOF)
     assert child.wait() == 130
     assert "Traceback" not in (child.before or "")
