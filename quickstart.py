@@ -60,6 +60,10 @@ PYTHON_MISSING = (
     "Install Python 3.12 to 3.14, for instance from https://www.python.org/downloads/ or with your package manager,\n"
     "or set UV_PYTHON to the path of one. Then run this again."
 )
+NETWORK = (
+    "This step downloads packages. Check the network; behind a proxy, set HTTPS_PROXY, and for another package index\n"
+    "UV_DEFAULT_INDEX and PIP_INDEX_URL. Then run this again."
+)
 STEPS: list[str] = []  # the last one is not finished
 
 
@@ -116,7 +120,7 @@ def install(*options: str) -> None:
         say("Installing Groundplan's tools into .venv", "about 30 s, once")
         pip_install(f"uv=={locked('uv')['version']}")
     with unfinished(VENV):
-        run([uv, "sync", "--locked", "--quiet", "--python", python, *options], cwd=ROOT)
+        run([uv, "sync", "--locked", "--quiet", "--python", python, *options], cwd=ROOT, advice=NETWORK)
 
 
 def pip_install(requirement: str) -> None:
@@ -131,12 +135,13 @@ def pip_install(requirement: str) -> None:
             with urllib.request.urlopen(wheel["url"], timeout=60) as response:
                 content = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise SystemExit(f"{wheel['url']} cannot be fetched: {error}") from None
+            raise SystemExit(f"{wheel['url']} cannot be fetched: {error}\n{NETWORK}") from None
         if wheel["hash"] != "sha256:" + hashlib.sha256(content).hexdigest():
             raise SystemExit(f"{wheel['url']} does not match the hash in uv.lock.")
         file.write_bytes(content)
         pip = [str(file / "pip")]
-    run([program(VENV, "python"), *pip, "install", "--quiet", "--disable-pip-version-check", requirement])
+    command = [program(VENV, "python"), *pip, "install", "--quiet", "--disable-pip-version-check", requirement]
+    run(command, advice=NETWORK)
 
 
 def locked(package: str) -> dict[str, Any]:
@@ -204,7 +209,7 @@ def install_project(project: Path, uv: str) -> None:
         advice = "" if python else PYTHON_MISSING
         run([uv, "venv", "--clear", "--quiet"], cwd=project, env=variables, advice=advice)
     with unfinished(environment):
-        run([uv, "sync", "--locked", "--quiet"], cwd=project, env=variables)
+        run([uv, "sync", "--locked", "--quiet"], cwd=project, env=variables, advice=NETWORK)
 
 
 def recorded(project: Path) -> dict[str, Any]:

@@ -54,6 +54,12 @@ class Interview:
             screen()
         return self.answers
 
+    def complete(self, names: list[str]) -> dict[str, Any]:
+        """Show the answers to new questions of a project that exists, and return them as they are or changed."""
+        self._progress = "[new]"
+        self._change("The template has new questions. Change any of these answers?", "No, continue", names)
+        return {name: self._outcome().answers[name] for name in names}
+
     def _screens(self) -> list[Callable[[], object]]:
         """Return what asks the open questions, in order."""
         unasked = self._outcome().unasked
@@ -142,6 +148,14 @@ def suggested(template: Template, directory: str) -> dict[str, str]:
     except Stop:
         return {}
     return answer
+
+
+def ask_new(template: Template, answers: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """Ask the new questions of a project that exists. `KeyboardInterrupt`: the user has left."""
+    try:
+        return Interview(template, answers, "", "").complete(names)
+    except EOFError as error:
+        raise KeyboardInterrupt from error
 
 
 @contextlib.contextmanager

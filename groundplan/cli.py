@@ -285,11 +285,13 @@ def update(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_or("Nothing was changed."))
         if present:  # a spinner would overwrite a question
+            from groundplan.asking import ask_new
+
             err.print("The template is rendered several times, which takes a few seconds.")
-            ready = stack.enter_context(prepared(dest, ref, ask=True, answers=answers))
+            ready = stack.enter_context(prepared(dest, ref, ask=ask_new, answers=answers))
         else:
             with err.status("Preparing the update"):
-                ready = stack.enter_context(prepared(dest, ref, ask=False, answers=answers))
+                ready = stack.enter_context(prepared(dest, ref, ask=None, answers=answers))
         facts = {"framework": project.get("framework"), "template": project["_src_path"]}
         if ready is None:
             if is_json:

@@ -324,6 +324,13 @@ class Template:
         with errors_in_one_line(self.source.location), tempfile.TemporaryDirectory() as empty:
             return Outcome(internals.answered(self._worker, answers, Path(empty)))
 
+    def new_questions(self, recorded: Mapping[str, Any]) -> list[str]:
+        """Return the questions to which a project that exists has no answer yet."""
+        outcome = self.decide(recorded)
+        known = outcome.answers | {"_copier_answers": outcome.answers}
+        missing = [name for name in self.questions if name not in recorded and name not in outcome.unasked]
+        return [name for name in missing if internals.question(self._worker, name, known).get_ask()]
+
     def render(self, answers: Mapping[str, Any], destination: Path, *, defaults: bool) -> Outcome:
         """Ask the remaining questions and write the project, unless the template excludes all files."""
         # Hide the warning that there is no terminal: an error follows if one is needed.
@@ -575,23 +582,34 @@ class Update:
         self._copy.apply(self.plan)
 
 
+# Asks some questions of a project that has the answers, and returns the answers to these questions.
+Ask = Callable[[Template, Mapping[str, Any], list[str]], dict[str, Any]]
+
+
 @contextlib.contextmanager
 def prepared(
-    project: Path, ref: str | None, *, ask: bool, answers: Callable[[Template], dict[str, Any]] = lambda _: {}
+    project: Path, ref: str | None, *, ask: Ask | None, answers: Callable[[Template], dict[str, Any]] = lambda _: {}
 ) -> Iterator[Update | None]:
     """Yield the update of a project to the newest version of its template, or to `ref`; None if there is none.
 
-    New questions are asked if `ask` is true; otherwise they take their defaults. Of the existing answers, only those
-    that `answers` returns change.
+    New questions are asked by `ask`; without it, they take their defaults. Of the existing answers, only those that
+    `answers` returns change.
     """
-    options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": not ask}
+    options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": True}
     if (project / ANSWERS_FILE).is_symlink():
         raise Stop(f"{project / ANSWERS_FILE} is a link. Replace it with the file itself, commit that, and try again.")
     with copied(project) as copy:
         with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
-            given = answers(Template(Source(worker.template.url), worker))
+            template = Template(Source(worker.template.url), worker)
+            given = answers(template)
             worker.data.update(given)
             newer = _is_behind(worker) or ref is not None or bool(given)
+            if newer and ask:
+                with _answers_accepted(project, given):
+                    known = {**worker.subproject.last_answers, **given}
+                    known = {name: answer for name, answer in known.items() if not name.startswith("_")}
+                    if names := template.new_questions(known):
+                        worker.data.update(ask(template, known, names))
             if newer:
                 with (
                     _answers_accepted(project, given),
