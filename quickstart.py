@@ -60,10 +60,7 @@ PYTHON_MISSING = (
     "Install Python 3.12 to 3.14, for instance from https://www.python.org/downloads/ or with your package manager,\n"
     "or set UV_PYTHON to the path of one. Then run this again."
 )
-NETWORK = (
-    "This step downloads packages. Check the network; behind a proxy, set HTTPS_PROXY, and for another package index\n"
-    "UV_DEFAULT_INDEX and PIP_INDEX_URL. Then run this again."
-)
+NETWORK = "This step downloads packages. Check the network, and HTTPS_PROXY behind a proxy. Then run this again."
 STEPS: list[str] = []  # the last one is not finished
 
 
