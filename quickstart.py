@@ -200,7 +200,7 @@ def install_project(project: Path, uv: str) -> None:
     environment = project / ".venv"
     python = {} if (found := interpreters.find()) is None else {"UV_PYTHON": found}
     if not python and "UV_PYTHON" not in os.environ:
-        print("No Python 3.12 to 3.14 was found, so uv downloads one. To use your own, set UV_PYTHON and try again.")
+        print("No Python 3.12 to 3.14 was found, so uv downloads one.\nTo use your own, set UV_PYTHON and try again.")
     variables = python | os.environ
     if mark(environment).exists() or not works(program(environment, "python"), "-c", ""):
         advice = "" if python else PYTHON_MISSING
@@ -244,10 +244,11 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     has_admin = answers.get("admin", "none") != "none"
     run_it = f"{poe} run" if url.endswith(f":{usual_port()}") else f"PORT={url.rpartition(':')[2]} {poe} run"
     say(f"It works: {verdict(answers)}")
-    print(f"Written to {project}: {files}{where}. README.md explains them.")
+    print(f"Written to {project}:")
+    print(f"  {files}{where}. README.md explains them.")
     if shutil.which("uv") is None:
-        print("The README's commands need uv: https://docs.astral.sh/uv/getting-started/installation/")
-        print(f"Until it is installed, use {uv}.")
+        print("The README's commands need uv. Until it is installed, use the second one:")
+        print(f"  https://docs.astral.sh/uv/getting-started/installation/\n  {uv}")
     print("\nNext:")
     commands = [
         (f"cd {shlex.quote(str(project))}", ""),
@@ -270,7 +271,7 @@ def create(destination: Path, options: list[str]) -> int:
     """Write the project, asking questions if there is a terminal, and return the exit code."""
     if not sys.stdin.isatty():
         if not any(option.startswith(("--preset", "--answers", "--data", "--framework")) for option in options):
-            print("There is no terminal for questions, so this takes the answers of the preset rest_api.")
+            print("There is no terminal for questions, so the preset rest_api answers them.")
             options = ["--preset", "rest_api", *options]
         options = ["--defaults", *options]
     command = [program(VENV, "groundplan"), "new", "--quiet", *options, "--", str(destination)]

@@ -408,7 +408,7 @@ def check(
         _print_json({"behind": is_behind, "current": project["_commit"], "latest": latest, **facts})
     elif is_behind:
         out.print(
-            f"{dest} is at {project['_commit']}, and its template is at {latest}. "
+            f"{dest} is at {project['_commit']}, and its template is at {latest}.\n"
             f"Run: groundplan update {shlex.quote(str(dest))}"
         )
     else:
