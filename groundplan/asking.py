@@ -57,7 +57,7 @@ class Interview:
     def complete(self, names: list[str]) -> dict[str, Any]:
         """Show the answers to new questions of a project that exists, and return them as they are or changed."""
         self._progress = "[new]"
-        self._change("The template has new questions. Change any of these answers?", "No, continue", names)
+        self._change("The template has new questions. Change any?", "No, continue", names)
         return {name: self._outcome().answers[name] for name in names}
 
     def _screens(self) -> list[Callable[[], object]]:
