@@ -197,13 +197,18 @@ def changed_alone(answers: Answers, name: str, value: Answer) -> Answers:
     return changed
 
 
+def twin(name: str, answers: Answers) -> Answer | None:
+    """The other kind of service, which cannot be named twice."""
+    return answers.get({"also": "product", "product": "also"}.get(name, ""))
+
+
 def flips(answers: Answers) -> dict[tuple[str, Answer], str]:
     result = recommended(answers)
     return {
         (name, value): becomes
         for name, answer in answers.items()
         for value in VALUES[name]
-        if value != answer
+        if value not in {answer, twin(name, answers)}
         and (becomes := recommended(changed_alone(answers, name, value))) != result
         and (name != "product" or certain(answers, value))
     }
