@@ -19,7 +19,10 @@ from .models import Account, AccountSession, Code, RefreshToken, now
 
 CODE_LIFETIME = timedelta(hours=1)
 SESSION_LIFETIME = timedelta(days=30)
-MAILS = Path(__file__).parent / "mails"
+MAILS = {
+    path.stem: Template(path.read_text(encoding="utf-8"))
+    for path in (Path(__file__).parent / "mails").glob("*.txt")
+}
 DUPLICATE = "An account with this address already exists."
 logger = structlog.get_logger(__name__)
 
@@ -48,8 +51,7 @@ class Grant:
 
 def write(name: str, to: str, code: str = "") -> Mail:
     """Fill in a mail of `mails/`, whose first line is the subject."""
-    text = Template((MAILS / f"{name}.txt").read_text(encoding="utf-8"))
-    subject, _, body = text.substitute(service=NAME, code=code).partition("\n")
+    subject, _, body = MAILS[name].substitute(service=NAME, code=code).partition("\n")
     return Mail(to, subject, body.lstrip())
 
 
