@@ -476,9 +476,8 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
         page.get_by_role("button", name="Save").click()
         expect(page).to_have_url(re.compile("[0-9]/$"))
         stored = next((service.project.path / "media").glob("documents.document/*.png"))
-        shown = page.goto(f"{page.url}media/documents.document/{stored.name}")
-        assert shown is not None
-        assert (shown.headers["content-type"], shown.body()) == ("image/png", stored.read_bytes())
+        shown = ask(f"{service.url}/media/documents.document/{stored.name}")
+        assert (shown.headers["Content-Type"], shown.body) == ("image/png", stored.read_bytes())
         page.goto("about:blank")
 
 
