@@ -310,6 +310,7 @@ def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: S
         page.get_by_role("button", name="Log out").click()
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
+        page.wait_for_load_state()
         page.route("**/*.html", lambda route: route.fulfill(body=errors[route.request.url.rpartition("/")[2]]))
         for template_name in errors:
             page.goto(f"{service.url.replace('127.0.0.1', HOST)}/{template_name}")
@@ -475,6 +476,7 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
         page.get_by_label("File").set_input_files(tmp_path / "upload-light-390.png")
         page.get_by_role("button", name="Save").click()
         expect(page).to_have_url(re.compile("[0-9]/$"))
+        page.wait_for_load_state()
         stored = next((service.project.path / "media").glob("documents.document/*.png"))
         shown = ask(f"{service.url}/media/documents.document/{stored.name}")
         assert (shown.headers["Content-Type"], shown.body) == ("image/png", stored.read_bytes())
