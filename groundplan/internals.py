@@ -20,7 +20,6 @@ import yaml
 from copier._main import Worker
 from copier._user_data import AnswersMap, Question
 from copier._vcs import get_latest_tag, get_repo
-from plumbum import local
 
 __all__ = [
     "AnswersMap",
@@ -37,10 +36,8 @@ __all__ = [
     "render_former",
     "temporary_files",
     "texts",
-    "write",
 ]
 
-GIT_FACTS = ("commit", "commit_hash", "git_index_modes")  # all that Copier asks git about a template it has fetched
 YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, if PyYAML has it here
 
 
@@ -120,18 +117,6 @@ def texts(worker: Worker, name: str) -> tuple[str, dict[Any, str]]:
     """Return the text of a question, and the texts of its choices by value."""
     found = question(worker, name, worker._render_context())
     return found.get_message().strip(), {choice.value: str(choice.title) for choice in found._formatted_choices}
-
-
-def write(worker: Worker) -> None:
-    """Render a new project.
-
-    For each file, Copier asks git whether the repository ignores run bits, to set that of a tracked file in the index.
-    No file of a new project is tracked, so Copier does not find git here, which saves two hundred processes.
-    """
-    for fact in GIT_FACTS:
-        getattr(worker.template, fact)  # Copier keeps them
-    with local.env(PATH=""):
-        worker.run_copy()
 
 
 def render(worker: Worker, text: str, **variables: Any) -> str:

@@ -349,7 +349,7 @@ class Template:
     def _run(self, answers: Mapping[str, Any], destination: Path, **options: Any) -> Outcome:
         worker = internals.another(self._worker, data=dict(answers), dst_path=destination, **options)
         with errors_in_one_line(self.source.location):
-            internals.write(worker)
+            worker.run_copy()
         return Outcome(worker)
 
 

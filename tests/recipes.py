@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from tests.owner import replace
 from tests.projects import Project
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -45,3 +46,38 @@ def edit(file: Path, diff: str) -> None:
     text = file.read_text()
     assert text.count(old) == 1, f"{file} has {text.count(old)} times:\n{old}"
     file.write_text(text.replace(old, new))
+
+
+FORM = """{% extends "base.html" %}
+{% block title %}Add a document{% endblock %}
+{% block content %}
+  <h1>Add a document</h1>
+  <form class="card" method="post" enctype="multipart/form-data">
+    {% csrf_token %}
+    {{ form }}
+    <button type="submit">Save</button>
+  </form>
+{% endblock %}
+"""
+
+
+def accept_uploads(project: Project) -> None:
+    """Does what docs/media.md says under "Accept uploads"."""
+    package, app = project.package, project.package / "documents"
+    (app / "migrations").mkdir(parents=True)
+    (app / "migrations/__init__.py").touch()
+    page = (project.path / "docs/media.md").read_text()
+    blocks = re.findall(r"`service/documents/(\w+\.py)`:\n\n```python\n(.*?)```", page, re.DOTALL)
+    assert [name for name, _ in blocks] == ["models.py", "api.py", "views.py"]
+    for name, text in blocks:
+        (app / name).write_text(text)
+    replace(package / "settings.py", '    "service.items",\n', '    "service.items",\n    "service.documents",\n')
+    replace(
+        package / "api.py", "from .environment", "from .documents.api import router as documents\nfrom .environment"
+    )
+    replace(package / "api.py", "items)\n", 'items)\napi.add_router("/documents", documents)\n')
+    replace(package / "urls.py", "from .core", "from .documents.views import DocumentCreate\nfrom .core")
+    replace(package / "urls.py", "] = [\n", '] = [\n    path("documents/", DocumentCreate.as_view()),\n')
+    form = app / "templates/documents/document_form.html"
+    form.parent.mkdir(parents=True)
+    form.write_text(FORM)

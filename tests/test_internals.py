@@ -4,13 +4,11 @@ import inspect
 from pathlib import Path
 
 import pytest
-from copier._template import Template
-from plumbum import local
 
 from groundplan import internals
 from groundplan.git import check_out, known_settings, without
 from tests.private_names import private_names
-from tests.tools import ROOT, commit_all, groundplan_here, run
+from tests.tools import ROOT, commit_all, run
 
 MODULES = sorted((ROOT / "groundplan").glob("*.py"))
 QUESTION = ("var_name", "answers", "context", "jinja_env", "choices", "multiselect", "default", "type", "when", "ask")
@@ -30,7 +28,6 @@ def test_one_module_uses_private_names(module: Path) -> None:
         (internals.Question, ("parse_answer", "get_when", "get_default", "_formatted_choices")),
         (internals.Question, ("get_questionary_structure", "get_message")),
         (internals.AnswersMap, ("combined",)),
-        (Template, internals.GIT_FACTS),
     ],
 )
 def test_they_have_what_is_used(owner: type, names: tuple[str, ...]) -> None:
@@ -53,18 +50,6 @@ def test_they_take_what_is_given(made: object, parameters: tuple[str, ...]) -> N
 
 def test_answers_know_which_questions_were_not_asked() -> None:
     assert internals.AnswersMap().hidden == set()
-
-
-@pytest.mark.parametrize(("command", "most"), [("decide", 15), ("new service --defaults --quiet", 30)])
-def test_a_command_starts_git_only_a_few_times(
-    command: str, most: int, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each start takes two milliseconds, and a project has two hundred files."""
-    trace = tmp_path / "trace"
-    monkeypatch.setenv("GIT_TRACE", str(trace))
-    with local.env(GIT_TRACE=str(trace)):
-        assert groundplan_here(*command.split(), "--template", template, cwd=tmp_path).returncode == 0
-    assert trace.read_text().count("built-in: git") <= most
 
 
 def test_a_few_files_are_read_without_a_clone(tmp_path: Path) -> None:
