@@ -32,7 +32,6 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
         "min_size": 1,
         "max_size": pool_size,
         "timeout": 2,  # seconds; requests wait only if the database is down, each in a thread
-        "max_waiting": 3,  # of 4 threads; further requests fail at once, so that health checks and metrics have one
         "reconnect_timeout": postgres.POOL_TIMEOUT,
         "check": refuse_closed,
     }
