@@ -97,7 +97,7 @@ def refuse_failed(connection: Connection) -> None:
 
 
 class OwnSession(orm.Session):
-    """A session that only its request may use."""
+    """A session for one request. Those of GET and HEAD, without a transaction, only read."""
 
 
 @event.listens_for(OwnSession, "before_flush")
@@ -107,7 +107,6 @@ def refuse_misuse(cause: Any, *_: object) -> None:
     if info["request_id"] != get_contextvars().get("request_id"):
         info["request_id"] = "nobody"  # nor can its own request commit what the other one has added
         raise RuntimeError("this session belongs to another request")
-    # GET and HEAD have no transaction, which is faster, but half of their changes could stay.
     if info["reads"] and (is_flush or cause.is_insert or cause.is_update or cause.is_delete):
         raise RuntimeError("GET and HEAD have no transaction: use another method to change rows")
 
