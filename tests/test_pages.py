@@ -73,7 +73,12 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("console", note_complaint)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", note_foreigner)
-    page.on("requestfailed", lambda request: complaints.append(f"{request.url} failed: {request.failure}"))
+
+    def note_failure(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the test has left the page before it was complete
+            complaints.append(f"{request.url} failed: {request.failure}")
+
+    page.on("requestfailed", note_failure)
     page.set_default_timeout(15_000)
     yield page
     page.close()

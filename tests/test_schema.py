@@ -44,7 +44,7 @@ def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server
             token = json.load(response)["access_token"]
         header = ("--header", f"Authorization: Bearer {token}")
         printed = schemathesis(service, tmp_path, "--exclude-checks", "positive_data_acceptance", *header)
-    assert "14 selected / 14 total" in printed
+    assert "18 selected / 18 total" in printed
 
 
 def schemathesis(service: Service, directory: Path, *options: str) -> str:
