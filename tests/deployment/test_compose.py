@@ -173,7 +173,9 @@ def test_output_that_the_engine_loses_once_spoils_no_backup(
         pytest.skip("only Django has uploaded files")
     engine = tmp_path / "bin" / "docker"  # prints nothing the first times, and succeeds nevertheless
     engine.parent.mkdir()
-    engine.write_text(f"#!/bin/sh\necho >>{tmp_path}/runs\n[ $(wc -l <{tmp_path}/runs) -le {lost} ] || tar --create .\n")
+    engine.write_text(
+        f"#!/bin/sh\necho >>{tmp_path}/runs\n[ $(wc -l <{tmp_path}/runs) -le {lost} ] || tar --create .\n"
+    )
     engine.chmod(0o755)
     script = f'. deploy/compose/files.sh; files backup "{tmp_path}"'
     run("bash", "-c", script, cwd=copy, env={"PATH": f"{engine.parent}:{os.environ['PATH']}"}, code=code)
