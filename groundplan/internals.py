@@ -1,7 +1,7 @@
 """Copier's private API. Only this module uses it, and tests/test_internals.py watches it.
 
-Copier's public functions `run_copy` and `run_update` fetch the template in each call and remove it afterwards. They
-cannot list the questions, check an answer before all earlier questions are answered, or render a text with the answers.
+The public API is what `copier` and `copier.errors` export: `run_copy`, `run_update` and the settings. These functions
+fetch the template in each call and remove it afterwards.
 """
 
 import contextlib
@@ -11,14 +11,19 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import questionary
-import yaml
+
+# No public name fetches a template once to list its questions, decide, render and update, or renders a text with the
+# answers.
 from copier._main import Worker
+
+# No public name checks one answer, or asks one question, before the others have answers.
 from copier._user_data import AnswersMap, Question
+
+# No public name tells which locations are repositories, or which version of a repository Copier takes.
 from copier._vcs import get_latest_tag, get_repo
 
 __all__ = [
@@ -30,33 +35,15 @@ __all__ = [
     "ask",
     "get_latest_tag",
     "get_repo",
-    "hasten",
     "question",
     "render",
-    "render_former",
     "temporary_files",
     "texts",
 ]
 
-YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, if PyYAML has it here
-
-
-def _from_yaml(text: Any) -> Any:
-    return yaml.load(text, YAML) if isinstance(text, str) else text  # noqa: S506 - a SafeLoader
-
-
-def hasten(worker: Worker) -> None:
-    """Let Jinja compile each text once, and read YAML faster, with the same results.
-
-    Copier compiles the name of the answers file again for each file and question.
-    """
-    worker.jinja_env.filters["from_yaml"] = _from_yaml
-    compiled = lru_cache(maxsize=None)(worker.jinja_env.from_string)
-    worker.jinja_env.from_string = compiled  # type: ignore[assignment, method-assign]
-
 
 def another(worker: Worker, **options: Any) -> Worker:
-    """Return a worker with other options for the template that `worker` has fetched, and has compiled in part."""
+    """Return a worker with other options for the template that `worker` has fetched."""
     new = replace(worker, **options)
     new.template, new.jinja_env = worker.template, worker.jinja_env
     return new
@@ -122,24 +109,6 @@ def texts(worker: Worker, name: str) -> tuple[str, dict[Any, str]]:
 def render(worker: Worker, text: str, **variables: Any) -> str:
     """Render a text with the answers of the worker's run, and with these variables."""
     return worker._render_string(text, variables).strip()
-
-
-def render_former(worker: Worker, destination: Path) -> None:
-    """Render the old version of the template, which a project was made from, with the project's answers."""
-    former = worker.subproject.template
-    if former is None:  # Copier updates no such project
-        raise ValueError("The project does not name its template.")
-    with replace(
-        worker,
-        src_path=former.url,
-        vcs_ref=former.commit,
-        dst_path=destination,
-        data=dict(worker.subproject.last_answers),
-        defaults=True,
-        quiet=True,
-        ask=(),
-    ) as old:
-        old.run_copy()
 
 
 @contextlib.contextmanager

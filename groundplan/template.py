@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import yaml
+from copier import run_copy
 from copier.errors import CopierError, InteractiveSessionError, InvalidConfigFileError
 from jinja2 import meta, nodes
 from plumbum.commands.processes import ProcessExecutionError
@@ -435,7 +436,6 @@ def fetched(source: Source, *, to_render: bool = True) -> Iterator[Template]:
             else Worker(src_path=source.location, vcs_ref=source.ref, quiet=True)
         )
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
-            internals.hasten(worker)
             template = Template(source, worker)
         yield template
 
@@ -617,7 +617,7 @@ def prepared(
                     copy.links_left_alone(),
                     contextlib.redirect_stderr(io.StringIO()),  # Copier shows git's messages
                 ):
-                    copy.undo_edits(partial(internals.render_former, worker), ANSWERS_FILE)
+                    copy.undo_edits(partial(_render_former, worker), ANSWERS_FILE)
                     worker.run_update()
                     _check_asked(copy.path, given)
                 added = _news(worker, str(recorded(project).get("framework")))
@@ -626,6 +626,15 @@ def prepared(
             yield Update(str(recorded(project)["_commit"]), latest, added, worker.template.url, plan, copy)
         else:
             yield None
+
+
+def _render_former(worker: Worker, destination: Path) -> None:
+    """Render the old version of the template, which a project was made from, with the project's answers."""
+    former = worker.subproject.template
+    if former is None:  # Copier updates no such project
+        raise Stop("The project does not name its template.")
+    answers = dict(worker.subproject.last_answers)
+    run_copy(former.url, destination, answers, vcs_ref=former.commit, defaults=True, quiet=True)
 
 
 def _check_asked(project: Path, given: dict[str, Any]) -> None:

@@ -112,10 +112,11 @@ def test_little_is_written_in_shell(framework: str, ci: str, rendered: Rendered)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_no_private_name_of_another_package_is_used(framework: str, rendered: Rendered) -> None:
-    project = rendered(framework, "github")
-    files = python_files(project)
+@pytest.mark.parametrize(("framework", "options"), MOST)
+def test_no_private_name_of_another_package_is_used(
+    framework: str, options: dict[str, str], template: Path, tmp_path: Path
+) -> None:
+    files = python_files(render(template, tmp_path / "service", framework=framework, **options))
     assert len(files) > 20
     assert json.loads(run(PYTHON, private_names.__file__, *files)) == {}
 

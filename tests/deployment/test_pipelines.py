@@ -360,12 +360,13 @@ def test_a_checkout_as_on_windows_works(framework: str, template: Path, tmp_path
 
 
 def test_a_security_fix_does_not_wait_for_the_template(rendered: Rendered) -> None:
-    """Neither bot is held to the bounds in pyproject.toml."""
+    """Neither bot is held to the bounds in pyproject.toml. Renovate looks for advisories on GitLab only if told to."""
     dependabot = yaml.safe_load((rendered("django", "github", ()) / ".github/dependabot.yml").read_text())
     assert not any("versioning-strategy" in update for update in dependabot["updates"])
     renovate = json.loads((rendered("django", "gitlab", ()) / "renovate.json").read_text())
     (python,) = [rule for rule in renovate["packageRules"] if rule["matchManagers"] == ["pep621"]]
     assert python["rangeStrategy"] == "update-lockfile"
+    assert renovate["osvVulnerabilityAlerts"]
 
 
 def test_the_template_updates_itself(rendered: Rendered) -> None:
