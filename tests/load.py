@@ -59,9 +59,9 @@ class Load:
             self.outcomes.append(outcome)
             self._changed.notify_all()
 
-    def _client(self, url: str, make: Make, stop: threading.Event) -> None:
+    def _client(self, url: str, make: Make, stop: threading.Event, pause: float) -> None:
         connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
-        while not stop.wait(PAUSE):
+        while not stop.wait(pause):
             method, path, body = make(self._take())
             self._record(send(connection, method, path, body))
         connection.close()
@@ -81,11 +81,11 @@ def send(connection: HTTPConnection, method: str, path: str, body: object = None
 
 
 @contextlib.contextmanager
-def load(url: str, make: Make, clients: int = 16) -> Iterator[Load]:
+def load(url: str, make: Make, clients: int = 16, pause: float = PAUSE) -> Iterator[Load]:
     """Keep `clients` busy with requests from `make` until the block ends."""
     running = Load()
     stop = threading.Event()
-    threads = [threading.Thread(target=running._client, args=(url, make, stop)) for _ in range(clients)]
+    threads = [threading.Thread(target=running._client, args=(url, make, stop, pause)) for _ in range(clients)]
     for thread in threads:
         thread.start()
     try:

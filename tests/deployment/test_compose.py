@@ -320,11 +320,17 @@ def stack(framework: str, project: Path, engine: Engine, tmp_path_factory: pytes
     stacks.lift_the_limits(path)
     image = f"groundplan-compose-{framework}-{path.parent.parent.name}"
     stacks.build(engine, path, image, "v1")
+    engine.run("tag", f"{image}:v1", f"{image}:v2")  # the same, so that each can follow the other
     try:
         with stacks.deployed(stacks.configure(path, framework, image), "v1") as running:
             yield running
     finally:
-        engine.run("rmi", "--force", f"{image}:v1")
+        engine.run("rmi", "--force", f"{image}:v1", f"{image}:v2")
+
+
+def other(stack: Stack) -> str:
+    """The version that is not deployed."""
+    return {"v1": "v2", "v2": "v1"}[stack.recorded("VERSION")]
 
 
 def test_it_answers_through_nginx_and_keeps_to_itself_what_is_not_public(stack: Stack) -> None:
@@ -519,8 +525,9 @@ def test_a_file_that_grows_is_no_reason_against_a_backup(stack: Stack) -> None:
     if stack.framework != "django":
         pytest.skip("only Django has uploaded files")
     web = stack.container("web-a")
-    web.execute("sh", "-c", "head -c 30M /dev/zero > /srv/media/growing")
-    grow = "cd /srv/media && until [ -e stop ]; do echo >> growing; done; rm growing stop"
+    # Without lines: Docker logs each.
+    web.execute("sh", "-c", "head -c 10M /dev/zero | tr '\\0' a > /srv/media/growing")
+    grow = "cd /srv/media && until [ -e stop ]; do printf a >> growing; done; rm growing stop"
     web.execute("sh", "-c", grow, options=("--detach",))
     (stack.directory / "backups" / ".unfinished-killed").mkdir(parents=True, exist_ok=True)
     made = backup(stack)
@@ -559,15 +566,14 @@ def is_as(stack: Stack, before: Before) -> bool:
 
 @contextlib.contextmanager
 def override(stack: Stack, text: str) -> Iterator[None]:
-    """A compose.override.yaml, until the block ends."""
+    """A compose.override.yaml, until the block ends. The next deployment or restore follows it."""
     file = stack.directory / "compose.override.yaml"
     file.write_text(text)
     try:
         yield
     finally:
         file.unlink()
-        stack.script("deploy.sh", "--no-backup", "v1")
-        stack.compose("up", "--detach", "--no-recreate", "--remove-orphans")
+        stack.compose("up", "--detach", "--no-deps", "--wait", "--remove-orphans", "web-a", "web-b")
 
 
 def test_what_was_there_returns_if_the_service_does_not_become_healthy(stack: Stack, before: Before) -> None:
@@ -581,7 +587,6 @@ def test_what_was_there_returns_if_the_service_does_not_become_healthy(stack: St
     )
     needs = {"services": {"web-b": {"command": ["python", "-c", code.replace("$", "$$")]}}}
     with override(stack, yaml.safe_dump(needs)):
-        stack.script("deploy.sh", "--no-backup", "v1")
         printed = stack.script("restore.sh", "--yes", str(before.backup), code=1)
         assert "error: nothing was restored; the old data is still there" in printed
         assert is_as(stack, before)
@@ -634,13 +639,12 @@ services:
 """
 
 
-def test_a_worker_follows_the_instances_and_stops_for_a_restore(stack: Stack, engine: Engine, before: Before) -> None:
-    engine.run("tag", f"{stack.image}:v1", f"{stack.image}:next")
+def test_a_worker_follows_the_instances_and_stops_for_a_restore(stack: Stack, before: Before) -> None:
     with override(stack, WORKER):
-        stack.script("deploy.sh", "--no-backup", "v1")
-        first = stack.container("worker")
-        stack.script("deploy.sh", "--no-backup", "next")
-        assert stack.container("worker").inspect()["Config"]["Image"] == f"{stack.image}:next"
+        stack.script("deploy.sh", "--no-backup", stack.recorded("VERSION"))
+        first, new = stack.container("worker"), other(stack)
+        stack.script("deploy.sh", "--no-backup", new)
+        assert stack.container("worker").inspect()["Config"]["Image"] == f"{stack.image}:{new}"
         assert stack.container("worker").id != first.id
         networks = stack.container("worker").inspect()["NetworkSettings"]["Networks"]
         assert len(networks) == 2  # PostgreSQL's, and one with a way out
@@ -648,37 +652,32 @@ def test_a_worker_follows_the_instances_and_stops_for_a_restore(stack: Stack, en
         stack.script("restore.sh", "--yes", str(before.backup))
         assert stack.container("worker").state["StartedAt"] > started
         assert media(stack).get("./poison") == ("text" if stack.framework == "django" else None)
-    engine.run("rmi", f"{stack.image}:next")
 
 
-def test_a_lost_connection_does_not_end_a_deployment(stack: Stack, engine: Engine) -> None:
-    engine.run("tag", f"{stack.image}:v1", f"{stack.image}:next")
-    command: list[str | Path] = ["bash", stack.directory / "deploy.sh", "--no-backup", "next"]
+def test_a_lost_connection_does_not_end_a_deployment(stack: Stack) -> None:
+    new = other(stack)
+    command: list[str | Path] = ["bash", stack.directory / "deploy.sh", "--no-backup", new]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as script:
         assert script.stdout
-        assert any("web-a: version next" in line for line in script.stdout)
+        assert any(f"web-a: version {new}" in line for line in script.stdout)
         script.stdout.close()
         assert script.wait(timeout=120) == 0
-    assert stack.recorded("VERSION") == "next"
+    assert stack.recorded("VERSION") == new
     for service in ("web-a", "web-b"):
-        assert stack.container(service).inspect()["Config"]["Image"] == f"{stack.image}:next"
-    stack.script("deploy.sh", "--no-backup", "v1")
-    engine.run("rmi", f"{stack.image}:next")
+        assert stack.container(service).inspect()["Config"]["Image"] == f"{stack.image}:{new}"
 
 
 def test_what_changed_of_nginx_is_deployed_and_only_then(stack: Stack) -> None:
-    stack.script("deploy.sh", "--no-backup", "v1")
-    first = stack.container("nginx").id
-    stack.script("deploy.sh", "--no-backup", "v1")
+    version, first = stack.recorded("VERSION"), stack.container("nginx").id
+    stack.script("deploy.sh", "--no-backup", version)
     assert stack.container("nginx").id == first
     file = stack.project / "deploy/nginx/nginx.conf"
     text = file.read_text()
     file.write_text(text.replace("worker_connections 1024;", "worker_connections 1000;"))
-    stack.script("deploy.sh", "--no-backup", "v1")
+    stack.script("deploy.sh", "--no-backup", version)
     assert "worker_connections 1000;" in stack.container("nginx").execute("cat", "/etc/nginx/nginx.conf")
     assert stack.container("nginx").id != first
     file.write_text(text)
-    stack.script("deploy.sh", "--no-backup", "v1")
 
 
 def run_without_terminal(stack: Stack, made: Path) -> str:
@@ -730,26 +729,25 @@ def test_two_scripts_do_not_run_at_once(stack: Stack) -> None:
         holder.communicate("end\n")
 
 
-def test_an_interrupted_deployment_is_undone(stack: Stack, engine: Engine, tmp_path: Path) -> None:
-    engine.run("tag", f"{stack.image}:v1", f"{stack.image}:next")
+def test_an_interrupted_deployment_is_undone(stack: Stack, tmp_path: Path) -> None:
+    old, new = stack.recorded("VERSION"), other(stack)
     log = tmp_path / "log"
     with log.open("wb") as output:
         script = subprocess.Popen(
-            ["bash", stack.directory / "deploy.sh", "--no-backup", "next"],
+            ["bash", stack.directory / "deploy.sh", "--no-backup", new],
             stdout=output,
             stderr=-2,
             start_new_session=True,
         )
-    until(lambda: "web-a: version next" in log.read_text())
+    until(lambda: f"web-a: version {new}" in log.read_text())
     os.killpg(script.pid, signal.SIGINT)  # as Ctrl+C does, to all that the script has started
     assert script.wait(timeout=120) == 1, log.read_text()
-    assert "next was not deployed; v1 is running" in log.read_text()
+    assert f"{new} was not deployed; {old} is running" in log.read_text()
     for service in ("web-a", "web-b"):
         details = stack.container(service).inspect()
-        assert (details["Config"]["Image"], details["State"]["Health"]["Status"]) == (f"{stack.image}:v1", "healthy")
-    assert stack.recorded("VERSION") == "v1"
-    assert "nothing to roll back: v1 is running" in stack.script("deploy.sh", "--rollback", code=1)
-    engine.run("rmi", f"{stack.image}:next")
+        assert (details["Config"]["Image"], details["State"]["Health"]["Status"]) == (f"{stack.image}:{old}", "healthy")
+    assert stack.recorded("VERSION") == old
+    assert f"nothing to roll back: {old} is running" in stack.script("deploy.sh", "--rollback", code=1)
 
 
 def test_what_cannot_be_deployed_is_refused_before_anything_changes(stack: Stack) -> None:

@@ -21,6 +21,7 @@ from tests.tools import render
 pytestmark = [pytest.mark.slow, pytest.mark.option("gunicorn", "granian")]
 CLIENTS = 8
 REQUESTS = 20_000  # at least, of which none may be lost
+PAUSE = 0.04  # seconds: with this load, there are that many when the last version is deployed, which it delays little
 SERVERS = {"gunicorn": "django", "granian": "django", "uvicorn": "fastapi"}
 
 # What the second version keeps in `label`, the first has in `description`.
@@ -183,7 +184,7 @@ def stack(
 
 def test_versions_follow_each_other_and_no_client_notices(stack: Stack) -> None:
     """Expand, versions that do not start, contract, and back: one load from the first to the last."""
-    with load(stack.url, write, clients=CLIENTS) as clients:
+    with load(stack.url, write, clients=CLIENTS, pause=PAUSE) as clients:
         clients.wait_for(100)
         advance(stack, clients, "v1", "v2", "v2")
 
