@@ -30,7 +30,7 @@ __all__ = [
     "ask",
     "get_latest_tag",
     "get_repo",
-    "hasten",
+    "speed_up",
     "question",
     "render",
     "render_former",
@@ -45,7 +45,7 @@ def _from_yaml(text: Any) -> Any:
     return yaml.load(text, YAML) if isinstance(text, str) else text  # noqa: S506 - a SafeLoader
 
 
-def hasten(worker: Worker) -> None:
+def speed_up(worker: Worker) -> None:
     """Let Jinja compile each text once, and read YAML faster, with the same results.
 
     Copier compiles the name of the answers file again for each file and question.
