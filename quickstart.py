@@ -4,7 +4,7 @@
     python3 quickstart.py [DEST] [OPTIONS]        create a project, start it, show a response
     python3 quickstart.py test [PYTEST OPTIONS]   run Groundplan's tests
 
-DEST is the directory of the project; the default is my-service, next to this clone. Run again, it continues.
+DEST is the project's directory; the default is my-service, next to this clone. Run it again to continue.
 
 Options:
     --framework NAME    django or fastapi, regardless of the recommendation
@@ -60,7 +60,7 @@ PYTHON_MISSING = (
     "Install Python 3.12 to 3.14, for instance from https://www.python.org/downloads/ or with your package manager,\n"
     "or set UV_PYTHON to the path of one. Then run this again."
 )
-NETWORK = "This step downloads packages. Check the network, and HTTPS_PROXY behind a proxy. Then run this again."
+NETWORK = "This step downloads packages. Check the network (behind a proxy, set HTTPS_PROXY), and run this again."
 STEPS: list[str] = []  # the last one is not finished
 
 
@@ -96,7 +96,7 @@ def main() -> int:
         *done, current = STEPS or ["Checking what is installed"]
         print(f"\nStopped during this step: {current}.", file=sys.stderr)
         if done:
-            print(f"Finished before: {', '.join(done)}.", file=sys.stderr)
+            print(f"Already finished: {', '.join(done)}.", file=sys.stderr)
         how = "continue" if current != CREATING else "start again, or to continue once the project is written"
         print(f"To {how}, run: {shlex.join(['python3', *sys.argv])}", file=sys.stderr)
         return stop.code
@@ -187,7 +187,7 @@ def start_project(arguments: list[str]) -> int:
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    say("Starting it, for one request", "about 5 s")
+    say("Starting the service, for one request", "about 5 s")
     with served(destination, poe, port):
         show_response(url, answers)
     explain(destination, answers, where, url, uv, Path(poe).relative_to(destination))
@@ -247,7 +247,7 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     print(f"Written to {project}:")
     print(f"  {files}{where}. README.md explains them.")
     if shutil.which("uv") is None:
-        print("The README's commands need uv. Until it is installed, use the second one:")
+        print("The README's commands need uv. Install it, or use the copy in this clone:")
         print(f"  https://docs.astral.sh/uv/getting-started/installation/\n  {uv}")
     print("\nNext:")
     commands = [
@@ -260,11 +260,11 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     for command, about in commands:
         print(f"  {command:{width}}  # {about}" if about else f"  {command}")
     print("\nThen open:")
-    pages = [("/", "first page"), ("/api/docs", "documentation of the API")]
-    for path, about in [*pages, *([("/admin/", "admin, for the administrator")] if has_admin else [])]:
+    pages = [("/", "home page"), ("/api/docs", "API documentation")]
+    for path, about in [*pages, *([("/admin/", "admin")] if has_admin else [])]:
         print(f"  {url + path:31}  {about}")
     if answers.get("auth") == "jwt":
-        print(f"\nTo write, log in as {ACCOUNT[0]} with the password {ACCOUNT[1]}.")
+        print(f"\nTo change data, log in as {ACCOUNT[0]} with the password {ACCOUNT[1]}.")
 
 
 def create(destination: Path, options: list[str]) -> int:

@@ -65,7 +65,7 @@ def _read(file: Path, recorded: set[str]) -> dict[str, Any]:
     except OSError as error:
         raise Stop(f"{file} cannot be read: {error.strerror}.", ExitCode.USAGE) from error
     if len(text) > LONGEST:
-        raise Stop(f"{file} is too large for an answers file: it may have {LONGEST // 2**20} MiB.", ExitCode.USAGE)
+        raise Stop(f"{file} is too large for an answers file: the limit is {LONGEST // 2**20} MiB.", ExitCode.USAGE)
     try:
         content = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader; of bytes, it reads UTF-8 and UTF-16
     except RecursionError as error:

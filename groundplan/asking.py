@@ -1,4 +1,4 @@
-"""The questions at a terminal: few screens, a way back, and a review before anything is written.
+"""The questions in a terminal: few screens, a way back, and a review before anything is written.
 
 Copier would ask one question after the other. Most answers follow from the first one, so they are shown as a list, in
 which any of them can be changed.
@@ -57,7 +57,7 @@ class Interview:
     def complete(self, names: list[str]) -> dict[str, Any]:
         """Show the answers to new questions of a project that exists, and return them as they are or changed."""
         self._progress = "[new]"
-        self._change("The template has new questions. Change any?", "No, continue", names)
+        self._change("The template has new questions. Change any answer?", "No, continue", names)
         return {name: self._outcome().answers[name] for name in names}
 
     def _screens(self) -> list[Callable[[], object]]:

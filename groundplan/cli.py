@@ -193,7 +193,7 @@ def questions(
 ) -> None:
     """List the questions with their texts, values and defaults, as an answers file to edit.
 
-    Only given answers are active. The others are comments, because they depend on the given ones.
+    Only the answers that you give are active. The others are commented out, because they depend on yours.
     """
     import yaml
 
@@ -242,7 +242,7 @@ def decide(
         if not given:
             first = next(iter(fetched_template.questions))
             assumed = f"{first}={outcome.answers[first]}"
-            err.print(f"No answers were given, so this is for {assumed}. Choose with --preset or --data.")
+            err.print(f"No answers were given, so this assumes {assumed}. Give others with --preset or --data.")
         if output is DecisionFormat.json:
             _print_json({key: outcome.decision[key] for key in DECISION_KEYS})
         else:
@@ -267,7 +267,7 @@ def update(
 ) -> None:
     """Apply template updates to a project. Its answers change only with `--data`, and its framework never.
 
-    Shows the changes and, at a terminal, asks before applying them.
+    Shows the changes and, in a terminal, asks before applying them.
     """
     from groundplan.answers import collect
     from groundplan.preview import LINES, changelog, files
@@ -287,7 +287,7 @@ def update(
         if present:  # a spinner would overwrite a question
             from groundplan.asking import ask_new
 
-            err.print("The template is rendered several times, which takes a few seconds.")
+            err.print("Preparing the update; this takes a few seconds.")
             ready = stack.enter_context(prepared(dest, ref, ask=ask_new, answers=answers))
         else:
             with err.status("Preparing the update"):
@@ -329,8 +329,8 @@ def update(
         raise Stop(
             f"Updated, but these files have conflicts:\n{listed}\n"
             "Where a file has markers (<<<<<<<), choose between your lines and the template's. A\n"
-            "file without markers is yours: the template deleted it, or git cannot merge it.\n"
-            "Keep it, or take the template's: git rm FILE, or git checkout --theirs FILE.\n"
+            "file without markers is your version. Keep it, or take the template's: if the\n"
+            "template deleted the file, git rm FILE; if not, git checkout --theirs FILE.\n"
             f"Then:{_commands(dest, review, CHECK, COMMIT)}\n{undo}",
             ExitCode.CONFLICTS,
         )
@@ -363,8 +363,8 @@ def _warn_of_secret(project: Path) -> None:
 
     if holds_secret(project):
         err.print(
-            f"_src_path in {ANSWERS_FILE} contains a user name or password: revoke it. The next update removes it from "
-            f"the file. {CREDENTIALS}"
+            f"_src_path in {ANSWERS_FILE} contains credentials: revoke them. The next update removes them from the "
+            f"file. {CREDENTIALS}"
         )
 
 

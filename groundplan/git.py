@@ -1,4 +1,4 @@
-"""Git: commands, and the settings that they have."""
+"""Run git with known settings."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ SETTINGS = {
 
 INSTALL = "Install it: https://git-scm.com/downloads"
 OLDEST = (2, 31)  # it reads settings from GIT_CONFIG_COUNT
-WORDS = 5  # lines of a message of git that are shown
+SHOWN_LINES = 5  # lines of a message of git that are shown
 ENGLISH = {"LC_ALL": "C"}  # the language of git's messages, like that of all others
 
 
@@ -92,7 +92,7 @@ def reason(text: str) -> str:
     said = [
         line.removeprefix("fatal: ").removeprefix("error: ") for line in lines if line and not line.startswith(NOISE)
     ]
-    return redact(" ".join(said[-WORDS:])) or "it printed no message"
+    return redact(" ".join(said[-SHOWN_LINES:])) or "it printed no message"
 
 
 def check_version() -> None:
@@ -104,14 +104,14 @@ def check_version() -> None:
     found = re.match(r"git version (\d+)\.(\d+)", printed)
     if found is None or (int(found[1]), int(found[2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise Stop(f"Groundplan needs git {oldest} or newer, and this is {printed or 'another program'}. {INSTALL}")
+        raise Stop(f"Groundplan needs git {oldest} or newer; this is {printed or 'another program'}. {INSTALL}")
 
 
 def forget_hook() -> None:
     """Remove the variables of git hooks: with them, git commands would use the hook's repository and index.
 
-    Settings stay, because the user may have given them. Those of `git -c` would be stronger than `known_settings`, and
-    become as strong as these.
+    Settings stay, because the user may have given them. Those of `git -c` would take precedence over `known_settings`,
+    so they are converted to the same form.
     """
     listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False)
     for name in listed.stdout.split():
@@ -157,7 +157,7 @@ def known_settings(more: Mapping[str, str] | None = None, **variables: str) -> I
 
 
 def without(patterns: Iterable[str], directory: Path) -> dict[str, str]:
-    """Return settings with which a new clone leaves out some files. An empty `directory` has to exist meanwhile."""
+    """Return settings that leave some files out of a new clone. An empty `directory` must exist until it is complete."""
     file = directory / "info" / "sparse-checkout"
     file.parent.mkdir()
     file.write_text("".join(f"{line}\n" for line in ["/*", *(f"!{pattern}" for pattern in patterns)]), encoding="utf-8")
@@ -169,7 +169,7 @@ def without(patterns: Iterable[str], directory: Path) -> dict[str, str]:
 
 
 def check_out(repository: Path, commit: str, directory: Path, leave_out: Iterable[str]) -> None:
-    """Write the files of a commit into an existing directory, without some, and without a change of the repository."""
+    """Write the files of a commit into an existing directory, except some. The repository does not change."""
     left_out = [f":(exclude){pattern.strip('/')}" for pattern in leave_out]
     with tempfile.TemporaryDirectory() as other:
         variables = {"GIT_WORK_TREE": str(directory), "GIT_INDEX_FILE": str(Path(other, "index"))}

@@ -102,7 +102,7 @@ def _check_overwrite(project: Path, destination: Path) -> None:
     for path in sorted(project.rglob("*")):  # a directory before its files
         existing = destination / path.relative_to(project)
         if existing.is_symlink():
-            raise Stop(f"{existing} is in the way: it is a link, perhaps out of the project.")
+            raise Stop(f"{existing} is in the way: it is a link, which may lead out of the project.")
         if existing.exists() and not (existing.is_dir() if path.is_dir() else existing.is_file()):
             kind = "a directory" if existing.is_dir() else "a file" if existing.is_file() else "a special file"
             raise Stop(f"{existing} is in the way: it is {kind}.")

@@ -1,8 +1,8 @@
 """An update works on a copy of the project, as git holds it, and reaches the project only if nothing can be lost.
 
 Copier's update works in a project's own directory, where it would overwrite and delete files that git ignores or does
-not look at, and where it merges with `git apply`, which drops the owner's change of a binary file without a word. Here,
-Copier updates a copy that has only what is committed, as the old version of the template made it. Then each file is
+not look at, and where it merges with `git apply`, which silently drops the owner's change to a binary file. Here,
+Copier updates a copy with only the committed files, as the old version of the template rendered them. Then each file is
 merged: the old version, the owner's and the new one.
 """
 
@@ -316,7 +316,7 @@ def refuse_losses(project: Path, changed: list[Change]) -> None:
     for change in changed:
         place = project / change.path
         if change.path in hidden:
-            lost.append(f"{change.path}: git ignores changes of it (see git update-index, git sparse-checkout)")
+            lost.append(f"{change.path}: git ignores changes to it (see git update-index, git sparse-checkout)")
         elif any(parent.is_symlink() or parent.is_file() for parent in between(project, place)):
             lost.append(f"{change.path}: its directory is a file or a link")
         elif any(is_there(parent / ".git") for parent in between(project, place)):

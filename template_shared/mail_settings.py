@@ -3,7 +3,7 @@ is_address = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+").fullmatch
 
 
 class MailSettings(BaseModel):
-    """The mail server, and the sender. `console:` prints mails instead of sending them."""
+    """The mail server, and the sender. `console:` prints emails instead of sending them."""
 
     mail_url: str = Field(default="console:", repr=False)  # may contain a password
     mail_from: str = "service@localhost"

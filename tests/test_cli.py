@@ -692,7 +692,7 @@ def test_a_git_that_is_too_old(version: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", str(tmp_path))
     result = groundplan_here("check", tmp_path)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert f"needs git 2.31 or newer, and this is {version or 'another program'}." in result.stderr
+    assert f"needs git 2.31 or newer; this is {version or 'another program'}." in result.stderr
 
 
 def test_no_git_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,7 +261,7 @@ class TestDjango:
         assert (head.status, head.body) == (200, b"")
 
     def test_the_projects_own_tests_see_it_too(self, django: Served) -> None:
-        """With a session, and with the classic setting of a mail backend, which Django 6.1 deprecates."""
+        """With a session, and with the classic setting of an email backend, which Django 6.1 deprecates."""
         run_tests(django, "tests/test_own.py")
 
     def test_the_templates_tests_do_not_depend_on_the_owners_settings(self, django: Served) -> None:

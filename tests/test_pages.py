@@ -568,7 +568,7 @@ def accepting_mails() -> Iterator[str]:
 
 
 def mailed(log: Path, pattern: str) -> str:
-    """What a mail contains, of which the service has just printed the last one, with its long lines broken."""
+    """What an email contains, of which the service has just printed the last one, with its long lines broken."""
     text = quopri.decodestring(log.read_bytes()).decode()
     return str(re.findall(pattern, text, re.MULTILINE)[-1])
 

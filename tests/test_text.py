@@ -77,6 +77,10 @@ UNUSUAL = {
     r"in silence": "silently",
     r"of [A-Z]\w+'s(?=[.,;:)])": "of Django, Django's",
     r"(what|who) (comes|came|stands) (in|from|of)": "name the thing",
+    r"at (a|the) terminal": "in a terminal",
+    r"by mail": "by email",
+    r"a mail(?! server| application)": "an email",
+    r"\d+ % [a-z]+": "30%, without a space",
 }
 WORDS = re.compile("|".join(rf"(?P<word{number}>\b(?:{word})\b)" for number, word in enumerate(UNUSUAL)), re.IGNORECASE)
 # A comment or docstring that is a relative clause, such as "What joins requests." Questions are fine.
@@ -124,6 +128,10 @@ def test_plain_english() -> None:
         "# made anew where it changes",
         "To be rid of it, delete it.",
         "a command of Django's.",
+        "At a terminal, it asks.",
+        "A code arrives by mail.",
+        "It sends a mail.",
+        "It takes 30 % of the time.",
         "# What joins requests",
         '    """Who may connect, and from where."""',
     ],
@@ -139,6 +147,8 @@ def test_unusual_english_is_found(line: str) -> None:
         "# What does it print?",
         "the marshalled, shallow copy of Django's settings",
         "However it fails, forever is a long time.",
+        "a mail server that takes 30% of the time",
+        "number % length",
     ],
 )
 def test_usual_english_passes(line: str) -> None:

@@ -93,7 +93,7 @@ def test_a_service_without_accounts_sends_mail(project: Project, template: Path,
     """By the other recipe of FastAPI; the environment with accounts has its package."""
     path = render(template, tmp_path / "service", framework="fastapi", auth="none")
     without = Project(path, project.environment)
-    follow(without, "A mail", install=False)
+    follow(without, "An email", install=False)
     without.run("pytest", "-q", "tests/test_mail.py", code=0)
 
 

@@ -1,7 +1,7 @@
 # Admin: docs/admin.md
 
 ADMIN_PATH = environment.admin_path
-ADMIN_NETWORKS = environment.admin_networks  # of clients; if there are none, all
+ADMIN_NETWORKS = environment.admin_networks  # that may use the admin; if empty, all may
 ADMIN_SECOND_FACTOR = IN_PRODUCTION  # in development, a password is enough
 ADMIN_SESSION_HOURS = 12  # until staff have to give the second factor again
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 10 * 60  # seconds in which staff can change accounts

@@ -119,10 +119,10 @@ def test_the_prompt_has_the_weightiest_reasons_and_the_strongest_against(product
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (answers_for("cms"), "Django, firmly: 20 points to 0; no three other answers would reverse it."),
-        (answers_for("client_backend"), "FastAPI, clearly: 8 points to 1; two other answers would reverse it."),
-        (answers_for("rest_api"), "FastAPI, a close call: 5 points to 1; one other answer would reverse it."),
-        (TIE, "Django, a close call: 5 points to 5, and it wins ties; one other answer would reverse it."),
+        (answers_for("cms"), "Django, firmly: 20 points to 0; not even three different answers would reverse it."),
+        (answers_for("client_backend"), "FastAPI, clearly: 8 points to 1; two different answers would reverse it."),
+        (answers_for("rest_api"), "FastAPI, a close call: 5 points to 1; one different answer would reverse it."),
+        (TIE, "Django, a close call: 5 points to 5, and it wins ties; one different answer would reverse it."),
     ],
 )
 def test_the_scoreboard_says_how_certain_the_result_is(answers: Answers, words: str) -> None:

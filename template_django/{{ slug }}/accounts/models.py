@@ -6,7 +6,7 @@ from django.db.models.functions import Lower
 
 
 class UserManager(BaseUserManager["User"]):
-    """Users by their email address, of which upper and lower case are the same."""
+    """Find users by email address, ignoring case."""
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:

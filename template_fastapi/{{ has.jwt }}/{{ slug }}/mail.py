@@ -20,7 +20,7 @@ logger = structlog.get_logger(__name__)
 
 
 async def send(to: str, subject: str, text: str) -> None:
-    """Send a mail. A failure is logged and not raised, because no request waits for it."""
+    """Send an email. A failure is logged and not raised, because no request waits for it."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = environment.mail_from, to, subject
     message["Date"], message["Message-ID"] = formatdate(), make_msgid()

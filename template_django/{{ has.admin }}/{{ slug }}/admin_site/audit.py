@@ -40,7 +40,7 @@ admin.site.unregister(UserSession)
 
 @admin.register(UserSession)
 class SessionAdmin(UserSessionAdmin):  # type: ignore[misc]
-    """Sessions, which the package's own page searches by user name."""
+    """Sessions, searched by email address: the package's own page searches by user name."""
 
     search_fields = ("user__email", "ip")
 

@@ -11,7 +11,7 @@ def _split(value: object) -> object:
 
 
 class AdminSettings(BaseModel):
-    """Where the admin is, and the networks of its clients; without any, all of them."""
+    """The admin's path, and the networks that may use it; if empty, all may."""
 
     admin_path: str = Field(default="admin/", pattern=r"^([A-Za-z0-9_-]+/)+$")
     admin_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)] = ()

@@ -84,7 +84,7 @@ def second_factor_required(view: View) -> View:
 
 
 def page_of(request: HttpRequest) -> str:
-    """Return the name of a page, also of a form that allauth sends again: that has another match."""
+    """Return the name of a page. A form that allauth replays has another page's `resolver_match`."""
     return resolve(request.path_info).url_name or ""
 
 

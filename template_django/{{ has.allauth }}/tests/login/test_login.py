@@ -1,4 +1,4 @@
-"""People sign up, log in, set a new password by mail, and add second factors."""
+"""People sign up, log in, set a new password by email, and add second factors."""
 
 import base64
 import hmac

@@ -8,7 +8,7 @@ from django.db.models.signals import post_save
 
 
 def trust_superusers(instance: Any, created: bool, **_: object) -> None:
-    """Let a superuser, whom `createsuperuser` adds, log in without a code by mail."""
+    """Allow superusers from `createsuperuser` to log in without an emailed code."""
     if created and instance.is_superuser and instance.email:
         address = apps.get_model("account", "EmailAddress")
         address.objects.create(user=instance, email=instance.email, primary=True, verified=True)

@@ -38,7 +38,7 @@ class Article(models.Model):
         null=True,
         blank=True,
         db_index=True,
-        help_text="A draft has no time; one to come is a schedule.",
+        help_text="Empty: a draft. In the future: published at that time.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -1,4 +1,4 @@
-"""People log in and out, change their password, and set a new one by mail."""
+"""People log in and out, change their password, and set a new one by email."""
 
 import re
 

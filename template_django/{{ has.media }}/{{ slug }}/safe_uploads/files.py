@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.utils.deconstruct import deconstructible
 from PIL import Image
 
-# By ending: the name of Pillow's format, or the first bytes of a file. HTML and SVG can contain
+# By extension: the name of Pillow's format, or the first bytes of a file. HTML and SVG can contain
 # scripts, so they are missing.
 IMAGES: dict[str, str | bytes] = {
     ".gif": "GIF",
@@ -25,19 +25,19 @@ TYPES = IMAGES | DOCUMENTS
 
 
 def random_name(instance: Model, name: str) -> str:
-    """For `upload_to`: a directory for each model, and a random name with the same ending."""
+    """For `upload_to`: a directory for each model, and a random name with the same extension."""
     ending = ending_of(name)
     return f"{instance._meta.label_lower}/{secrets.token_urlsafe(16)}{ending * (ending in TYPES)}"
 
 
 def ending_of(name: str | None) -> str:
-    """Return the ending in lower case, such as `.jpg`."""
+    """Return the extension in lower case, such as `.jpg`."""
     return PurePath(name or "").suffix.lower()
 
 
 @deconstructible
 class FileValidator:
-    """For `validators`: accept files of some types, whose content fits, up to a size."""
+    """For `validators`: limit the size and the types. The content must match the extension."""
 
     def __init__(self, endings: Collection[str] = tuple(TYPES), megabytes: int = 5) -> None:
         if unknown := set(endings) - TYPES.keys():

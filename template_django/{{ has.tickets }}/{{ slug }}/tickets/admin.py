@@ -71,7 +71,7 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
             try:
                 with (
                     transaction.atomic(),
-                    constraints(duplicate="Import it again: tickets changed."),
+                    constraints(duplicate="Tickets have changed meanwhile. Import the file again."),
                 ):
                     number = self.save_all(request, form)
                 messages.success(request, f"Tickets added or changed: {number}.")

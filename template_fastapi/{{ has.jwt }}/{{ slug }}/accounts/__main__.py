@@ -22,8 +22,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("create", "create an account; asks for its password"),
-        ("grant", "permit more to an account"),
-        ("revoke", "permit less to an account"),
+        ("grant", "grant scopes to an account"),
+        ("revoke", "revoke scopes from an account"),
         ("disable", "refuse logins, and end all sessions"),
         ("enable", "accept logins again"),
     ):

@@ -42,7 +42,7 @@ def client_of(request: Request) -> str:
 
 
 def send(mail_to_send: service.Mail | None, background: BackgroundTasks) -> None:
-    """Send a mail after the response, whose time therefore says nothing about an account."""
+    """Send an email after the response, so that its timing reveals nothing about an account."""
     if mail_to_send:
         background.add_task(mail.send, mail_to_send.to, mail_to_send.subject, mail_to_send.text)
 
@@ -51,7 +51,7 @@ def send(mail_to_send: service.Mail | None, background: BackgroundTasks) -> None
 async def register(
     values: EmailInput, session: Session, request: Request, background: BackgroundTasks
 ) -> None:
-    """Ask for an account: a mail brings a code, with which `PUT /api/accounts/password` creates it."""
+    """Request an account. `PUT /api/accounts/password` creates it, with the code in an email."""
     await limits.count(session, "mail", values.email, client_of(request))
     send(await service.register(session, values.email), background)
 
@@ -60,7 +60,7 @@ async def register(
 async def reset_password(
     values: EmailInput, session: Session, request: Request, background: BackgroundTasks
 ) -> None:
-    """Ask for a new password. If the address has an account, a mail brings a code."""
+    """Request a new password. If the address has an account, a code is sent by email."""
     await limits.count(session, "mail", values.email, client_of(request))
     send(await service.reset_password(session, values.email), background)
 
@@ -69,7 +69,7 @@ async def reset_password(
 async def set_password(
     values: PasswordInput, session: Session, background: BackgroundTasks
 ) -> None:
-    """Set a password with the code from a mail. It creates the account, or ends all its sessions."""
+    """Set a password with the code from an email. It creates the account, or ends all its sessions."""
     send(await service.set_password(session, values.code, values.password), background)
 
 
@@ -141,7 +141,7 @@ async def change_email(
     request: Request,
     background: BackgroundTasks,
 ) -> None:
-    """Ask for another email address: a mail to it brings a code."""
+    """Request a change of email address. A code is sent to the new address."""
     account = await service.confirm(session, user.id, values.password, client_of(request))
     await limits.count(session, "mail", values.email, client_of(request))
     send(await service.change_email(session, account, values.email), background)
@@ -170,7 +170,7 @@ async def delete_account(
 
 @router.get("/accounts/me/sessions")
 async def list_sessions(user: CurrentUser, session: Session) -> list[SessionRead]:
-    """List the caller's sessions, the last used ones first."""
+    """List the caller's sessions, most recently used first."""
     return [
         SessionRead.model_validate(each) for each in await service.list_sessions(session, user.id)
     ]
@@ -178,7 +178,7 @@ async def list_sessions(user: CurrentUser, session: Session) -> list[SessionRead
 
 @router.delete("/accounts/me/sessions", status_code=204)
 async def end_sessions(user: CurrentUser, session: Session) -> None:
-    """End all sessions of the caller, with this one."""
+    """End all sessions of the caller, including this one."""
     await service.end_sessions(session, user.id)
 
 

@@ -12,7 +12,7 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-# Whether an address exists, only a mail can tell.
+# Only an email can show whether an address exists.
 Email = Annotated[
     str,
     StringConstraints(

@@ -33,7 +33,7 @@ class GrantError(ServiceError):
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail to send."""
+    """An email to send."""
 
     to: str
     subject: str
@@ -50,7 +50,7 @@ class Grant:
 
 
 def write(name: str, to: str, code: str = "") -> Mail:
-    """Fill in a mail of `mails/`, whose first line is the subject."""
+    """Fill in an email of `mails/`, whose first line is the subject."""
     subject, _, body = MAILS[name].substitute(service=NAME, code=code).partition("\n")
     return Mail(to, subject, body.lstrip())
 
@@ -87,7 +87,7 @@ async def make_code(session: AsyncSession, email: str, *, creates_account: bool)
 async def set_password(session: AsyncSession, code: str, password: str) -> Mail | None:
     """Set the password of a code's address, and create its account if there is none.
 
-    All sessions end. Return a mail to the owner of an account whose password has changed.
+    All sessions end. Return an email to the owner of an account whose password has changed.
     """
     statement = delete(Code).where(Code.digest == tokens.digest(code), Code.expires_at > now())
     found = (await session.execute(statement.returning(Code.email, Code.creates_account))).first()
@@ -152,7 +152,7 @@ async def change_email(session: AsyncSession, account: Account, email: str) -> M
 
 
 async def confirm_email(session: AsyncSession, account_id: int, code: str) -> Mail:
-    """Give an account the address that a code confirms. Return a mail to the former one."""
+    """Give an account the address that a code confirms. Return an email to the former one."""
     account = await session.get_one(Account, account_id, with_for_update=True)
     email, former = tokens.verify_email(code, account.id, state_of(account)), account.email
     if email is None:
@@ -164,7 +164,7 @@ async def confirm_email(session: AsyncSession, account_id: int, code: str) -> Ma
 
 
 def state_of(account: Account) -> str:
-    """Return a text that another address or password changes, after which codes are worth nothing."""
+    """Return a text that changes with the address or password, which makes earlier codes invalid."""
     return tokens.digest(f"{account.email} {account.password_hash}")
 
 
@@ -218,7 +218,7 @@ async def start(
 
 
 async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
-    """Replace a refresh token. The second use of one ends its session: somebody has stolen it."""
+    """Replace a refresh token. Using one twice ends its session: it may have been stolen."""
     digest, moment = tokens.digest(refresh_token), now()
     unused = (RefreshToken.digest == digest) & RefreshToken.used_at.is_(None)
     statement = update(RefreshToken).where(unused).values(used_at=moment)
@@ -257,14 +257,14 @@ async def grant(session: AsyncSession, current: AccountSession, account: Account
 
 
 async def list_sessions(session: AsyncSession, account_id: int) -> Sequence[AccountSession]:
-    """Return the sessions of an account, the last used ones first."""
+    """Return the sessions of an account, most recently used first."""
     mine = (AccountSession.account_id == account_id) & (AccountSession.expires_at > now())
     statement = select(AccountSession).where(mine).order_by(AccountSession.used_at.desc())
     return (await session.scalars(statement.limit(100))).all()
 
 
 async def end_session(session: AsyncSession, account_id: int, session_id: int) -> None:
-    """End a session of an account: its tokens are worth nothing from now on."""
+    """End a session of an account. Its tokens are no longer valid."""
     mine = (AccountSession.account_id == account_id) & (AccountSession.id == session_id)
     statement = delete(AccountSession).where(mine).returning(AccountSession.id)
     if await session.scalar(statement) is None:

@@ -91,7 +91,7 @@ def verify_email(code: str, account_id: int, state: str) -> str | None:
 
 
 def random_token() -> tuple[str, str]:
-    """Make a token that says nothing. Return it and its digest."""
+    """Make a random token. Return it and its digest."""
     token = secrets.token_urlsafe(32)
     return token, digest(token)
 

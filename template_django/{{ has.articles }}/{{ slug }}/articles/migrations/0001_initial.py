@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         blank=True,
                         db_index=True,
-                        help_text="A draft has no time; one to come is a schedule.",
+                        help_text="Empty: a draft. In the future: published at that time.",
                         null=True,
                     ),
                 ),
