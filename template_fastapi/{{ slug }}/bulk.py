@@ -10,13 +10,13 @@ from .schemas import Input
 
 
 class Batch[T](Input):
-    """What to create. If the content of one entry is invalid, the whole batch is refused."""
+    """Rows to create. If the content of one entry is invalid, the whole batch is refused."""
 
     entries: list[T] = Field(min_length=1, max_length=100)
 
 
 class Result[T](BaseModel):
-    """What became of an entry."""
+    """The result of an entry."""
 
     status: int = Field(description="As of a request of its own.", examples=[201])
     created: T | None = None

@@ -41,7 +41,7 @@ class Page[T](BaseModel):
 
 @dataclass(frozen=True)
 class Rows[T]:
-    """What a Page is made of: `Page[ItemRead].model_validate(rows, from_attributes=True)`."""
+    """The content of a page: `Page[ItemRead].model_validate(rows, from_attributes=True)`."""
 
     results: Sequence[T]
     total: int | None

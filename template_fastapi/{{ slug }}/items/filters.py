@@ -1,4 +1,4 @@
-"""Which items a list has, and in which order."""
+"""The filters and the order of the list of items."""
 
 from typing import Annotated, Literal
 
