@@ -35,7 +35,7 @@ class ItemList(PageRequest):
         return statement
 
     @property
-    def order(self) -> list[Column]:
+    def columns(self) -> list[Column]:
         """By the given column; the id decides between equal values."""
         return list(dict.fromkeys([COLUMNS[self.sort.removeprefix("-")], Item.id]))
 

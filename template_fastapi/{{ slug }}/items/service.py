@@ -17,7 +17,7 @@ async def list_items(session: AsyncSession, wanted: ItemList) -> Rows[Item]:
     """Return a page of the items that are asked for."""
     statement = wanted.filtered(select(Item))
     descending = wanted.sort.startswith("-")
-    return await fetch_page(session, statement, wanted, *wanted.order, descending=descending)
+    return await fetch_page(session, statement, wanted, *wanted.columns, descending=descending)
 
 
 async def get_item(session: AsyncSession, item_id: int, *, lock: bool = False) -> Item:
