@@ -60,6 +60,7 @@ PYTHON_MISSING = (
     "Install Python 3.12 to 3.14, for instance from https://www.python.org/downloads/ or with your package manager,\n"
     "or set UV_PYTHON to the path of one. Then run this again."
 )
+NETWORK = "This step downloads packages. Check the network, and HTTPS_PROXY behind a proxy. Then run this again."
 STEPS: list[str] = []  # the last one is not finished
 
 
@@ -116,7 +117,7 @@ def install(*options: str) -> None:
         say("Installing Groundplan's tools into .venv", "about 30 s, once")
         pip_install(f"uv=={locked('uv')['version']}")
     with unfinished(VENV):
-        run([uv, "sync", "--locked", "--quiet", "--python", python, *options], cwd=ROOT)
+        run([uv, "sync", "--locked", "--quiet", "--python", python, *options], cwd=ROOT, advice=NETWORK)
 
 
 def pip_install(requirement: str) -> None:
@@ -131,12 +132,13 @@ def pip_install(requirement: str) -> None:
             with urllib.request.urlopen(wheel["url"], timeout=60) as response:
                 content = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise SystemExit(f"{wheel['url']} cannot be fetched: {error}") from None
+            raise SystemExit(f"{wheel['url']} cannot be fetched: {error}\n{NETWORK}") from None
         if wheel["hash"] != "sha256:" + hashlib.sha256(content).hexdigest():
             raise SystemExit(f"{wheel['url']} does not match the hash in uv.lock.")
         file.write_bytes(content)
         pip = [str(file / "pip")]
-    run([program(VENV, "python"), *pip, "install", "--quiet", "--disable-pip-version-check", requirement])
+    command = [program(VENV, "python"), *pip, "install", "--quiet", "--disable-pip-version-check", requirement]
+    run(command, advice=NETWORK)
 
 
 def locked(package: str) -> dict[str, Any]:
@@ -166,10 +168,8 @@ def start_project(arguments: list[str]) -> int:
     if not (destination / ".copier-answers.yml").exists():
         say(CREATING)
         code = create(destination, options)
-        if code > 128:  # the terminal has given Ctrl+C to the questionnaire alone
-            raise Interrupted(code)
         if code or not (destination / ".copier-answers.yml").exists():  # as with --help
-            return code
+            return code  # after Ctrl+C, the questionnaire has said how to continue
     else:
         say(f"Continuing with the project in {destination}")
         if options:
@@ -200,13 +200,13 @@ def install_project(project: Path, uv: str) -> None:
     environment = project / ".venv"
     python = {} if (found := interpreters.find()) is None else {"UV_PYTHON": found}
     if not python and "UV_PYTHON" not in os.environ:
-        print("No Python 3.12 to 3.14 was found, so uv downloads one. To use your own, set UV_PYTHON and try again.")
+        print("No Python 3.12 to 3.14 was found, so uv downloads one.\nTo use your own, set UV_PYTHON and try again.")
     variables = python | os.environ
     if mark(environment).exists() or not works(program(environment, "python"), "-c", ""):
         advice = "" if python else PYTHON_MISSING
         run([uv, "venv", "--clear", "--quiet"], cwd=project, env=variables, advice=advice)
     with unfinished(environment):
-        run([uv, "sync", "--locked", "--quiet"], cwd=project, env=variables)
+        run([uv, "sync", "--locked", "--quiet"], cwd=project, env=variables, advice=NETWORK)
 
 
 def recorded(project: Path) -> dict[str, Any]:
@@ -244,10 +244,11 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     has_admin = answers.get("admin", "none") != "none"
     run_it = f"{poe} run" if url.endswith(f":{usual_port()}") else f"PORT={url.rpartition(':')[2]} {poe} run"
     say(f"It works: {verdict(answers)}")
-    print(f"Written to {project}: {files}{where}. README.md explains them.")
+    print(f"Written to {project}:")
+    print(f"  {files}{where}. README.md explains them.")
     if shutil.which("uv") is None:
-        print("The README's commands need uv: https://docs.astral.sh/uv/getting-started/installation/")
-        print(f"Until it is installed, use {uv}.")
+        print("The README's commands need uv. Until it is installed, use the second one:")
+        print(f"  https://docs.astral.sh/uv/getting-started/installation/\n  {uv}")
     print("\nNext:")
     commands = [
         (f"cd {shlex.quote(str(project))}", ""),
@@ -270,7 +271,7 @@ def create(destination: Path, options: list[str]) -> int:
     """Write the project, asking questions if there is a terminal, and return the exit code."""
     if not sys.stdin.isatty():
         if not any(option.startswith(("--preset", "--answers", "--data", "--framework")) for option in options):
-            print("There is no terminal for questions, so this takes the answers of the preset rest_api.")
+            print("There is no terminal for questions, so the preset rest_api answers them.")
             options = ["--preset", "rest_api", *options]
         options = ["--defaults", *options]
     command = [program(VENV, "groundplan"), "new", "--quiet", *options, "--", str(destination)]

@@ -6,6 +6,7 @@ which any of them can be changed.
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -30,8 +31,9 @@ NEW = "GROUNDPLAN_NEW"  # set by the program that started this one: the command 
 class Interview:
     """Asks the questions that are open. `answers` has what was given or typed so far."""
 
-    def __init__(self, template: Template, given: Mapping[str, Any], destination: str) -> None:
+    def __init__(self, template: Template, given: Mapping[str, Any], destination: str, directory: str) -> None:
         self.answers = dict(given)
+        self._suggested = suggested(template, directory)
         self._given = frozenset(given)
         self._template = template
         self._destination = destination
@@ -51,6 +53,12 @@ class Interview:
             self._progress = f"[{number} of {len(screens)}]"
             screen()
         return self.answers
+
+    def complete(self, names: list[str]) -> dict[str, Any]:
+        """Show the answers to new questions of a project that exists, and return them as they are or changed."""
+        self._progress = "[new]"
+        self._change("The template has new questions. Change any?", "No, continue", names)
+        return {name: self._outcome().answers[name] for name in names}
 
     def _screens(self) -> list[Callable[[], object]]:
         """Return what asks the open questions, in order."""
@@ -74,7 +82,7 @@ class Interview:
         return [screen for names, screen in screens if is_open(names)]
 
     def _outcome(self) -> Outcome:
-        return self._template.decide(self.answers)
+        return self._template.decide(self._suggested | self.answers)
 
     def _ask(self, name: str, more: dict[str, str] | None = None) -> str:
         """Ask a question until the answer suits the others, and return it, or the value of one of `more` choices.
@@ -87,7 +95,7 @@ class Interview:
                 return str(answer)
             answers = self.answers | {name: answer}
             try:
-                outcome = self._template.decide(answers)
+                outcome = self._template.decide(self._suggested | answers)
                 self._template.check_asked([each for each in answers if each in self._given], outcome)
             except Stop as stop:
                 questionary.print(str(stop))
@@ -131,6 +139,25 @@ class Interview:
                 return chosen
 
 
+def suggested(template: Template, directory: str) -> dict[str, str]:
+    """Return the name of a service that its directory suggests, as an answer, if it is a valid one."""
+    words = re.split(r"[-_.\s]+", directory)
+    answer = {"name": " ".join(word[:1].upper() + word[1:] for word in words if word)}
+    try:
+        template.decide(answer)
+    except Stop:
+        return {}
+    return answer
+
+
+def ask_new(template: Template, answers: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """Ask the new questions of a project that exists. `KeyboardInterrupt`: the user has left."""
+    try:
+        return Interview(template, answers, "", "").complete(names)
+    except EOFError as error:
+        raise KeyboardInterrupt from error
+
+
 @contextlib.contextmanager
 def kept(interview: Interview, destination: Path, options: list[str]) -> Iterator[None]:
     """Keep the answers if the block fails, and say how to continue. `options` are those of `new`."""
@@ -149,16 +176,21 @@ def kept(interview: Interview, destination: Path, options: list[str]) -> Iterato
 def _keep(interview: Interview, destination: Path, options: list[str]) -> str:
     """Write the answers into a file, and return the command that reads it."""
     answers = {name: answer for name, answer in interview.answers.items() if answer != NEITHER}
+    new = os.environ.get(NEW) or f"{_program()} new"
+    arguments = [str(destination), *options]
     if not answers:
-        return "Nothing was written."
+        again = f" To start again:\n  {new} {shlex.join(arguments)}" if NEW in os.environ else ""
+        return f"Nothing was written.{again}"
     place = zlib.crc32(os.fsencode(destination))  # other directories may have the same name
     file = platformdirs.user_state_path("groundplan") / f"{destination.name}-{place:08x}.yml"
-    program = "groundplan" if shutil.which("groundplan") else f"{shlex.quote(sys.executable)} -m groundplan"
-    new = os.environ.get(NEW) or f"{program} new"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump(answers, sort_keys=False, allow_unicode=True), encoding="utf-8")
     except OSError as error:
         return f"Nothing was written, and the answers are lost: {file} cannot be written ({error.strerror})."
-    command = f"{new} {shlex.join([str(destination), *options, '--answers', str(file)])}"
+    command = f"{new} {shlex.join([*arguments, '--answers', str(file)])}"
     return f"Nothing was written. Your answers are kept. To continue with them:\n  {command}"
+
+
+def _program() -> str:
+    return "groundplan" if shutil.which("groundplan") else f"{shlex.quote(sys.executable)} -m groundplan"

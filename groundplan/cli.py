@@ -51,7 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     epilog="Exit codes: 0 done · 1 error · 2 wrong usage · 3 neither framework fits, nothing was written · "
-    "4 an update left conflicts · 5 the project is behind its template · 130, 143 interrupted",
+    "4 an update left conflicts, or would · 5 the project is behind its template · 130, 143 interrupted",
 )
 
 
@@ -160,7 +160,7 @@ def new(
             if sys.stdin.isatty() and not defaults:
                 from groundplan.asking import Interview, kept
 
-                interview = Interview(fetched_template, given, str(_shown(dest)))
+                interview = Interview(fetched_template, given, str(_shown(dest)), dest.name)
                 options = _options(template=template and source.location, ref=ref, overwrite=overwrite)
                 stack.enter_context(kept(interview, dest, options))
                 given, defaults = interview.run(), True
@@ -258,7 +258,10 @@ def update(
     ] = None,
     ref: Ref = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing the project.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, and change nothing. The exit code is the same.")
+    ] = False,
+    output: Annotated[Format, typer.Option("--format", help="With json, nothing is asked.")] = Format.text,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only questions, conflicts and errors.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print the whole changelog.")] = False,
 ) -> None:
@@ -272,36 +275,52 @@ def update(
     from groundplan.template import prepared, recorded
 
     dest = located(dest)
-    before = recorded(dest)["_commit"]
+    project = recorded(dest)
+    before = project["_commit"]
     _warn_of_secret(dest)
-    present = sys.stdin.isatty() and sys.stdout.isatty()
+    is_json = output is Format.json
+    quiet |= is_json
+    present = sys.stdin.isatty() and sys.stdout.isatty() and not is_json
     answers = partial(collect, data=data or ())
     with contextlib.ExitStack() as stack:
         stack.enter_context(_or("Nothing was changed."))
         if present:  # a spinner would overwrite a question
+            from groundplan.asking import ask_new
+
             err.print("The template is rendered several times, which takes a few seconds.")
-            ready = stack.enter_context(prepared(dest, ref, ask=True, answers=answers))
+            ready = stack.enter_context(prepared(dest, ref, ask=ask_new, answers=answers))
         else:
             with err.status("Preparing the update"):
-                ready = stack.enter_context(prepared(dest, ref, ask=False, answers=answers))
+                ready = stack.enter_context(prepared(dest, ref, ask=None, answers=answers))
+        facts = {"framework": project.get("framework"), "template": project["_src_path"]}
         if ready is None:
+            if is_json:
+                _print_json(_facts_of_update(before, before, [], {}, applied=False) | facts)
             if not quiet:
                 out.print(f"{dest} is up to date with its template ({before}).")
             return
         asks = present and not yes and not dry_run
-        if asks or dry_run or not quiet:
+        if asks or (dry_run and not is_json) or not quiet:
             out.print(f"Update of {dest} from {ready.before} to {ready.after}")
             if news := changelog(ready.news, ready.source, math.inf if verbose else LINES):
                 out.print(news)
             out.print(f"\nFiles\n{files(ready.plan.files())}\n")
+        facts = _facts_of_update(ready.before, ready.after, ready.plan.files(), ready.news, applied=not dry_run) | facts
         if dry_run:
-            out.print("Nothing was changed, because of --dry-run.")
+            if is_json:
+                _print_json(facts)
+            else:
+                out.print("Nothing was changed, because of --dry-run.")
+            if ready.plan.conflicts:
+                raise typer.Exit(ExitCode.CONFLICTS)
             return
         if asks and not _confirmed("Apply this update?"):
             raise Stop("Nothing was changed.")
         ignored = shlex.join(ready.ignored)
         with uninterrupted():
             ready.apply()
+    if is_json:
+        _print_json(facts)
     review = REVIEW.replace(" && ", f" && git add --force {ignored} && ") if ignored else REVIEW
     undo = f"{UNDO} && git clean -d --force -x {ignored}" if ignored else UNDO
     undo = f"To undo the update, before any other work:{_commands(dest, undo)}"
@@ -317,6 +336,21 @@ def update(
         )
     if not quiet:
         out.print(f"Updated. Review it, run the checks, and commit:{_commands(dest, review, CHECK, COMMIT)}\n{undo}")
+
+
+def _facts_of_update(
+    before: str, after: str, files: list[tuple[str, str]], news: dict[str, list[str]], *, applied: bool
+) -> dict[str, Any]:
+    """Return what `update --format json` prints about an update, beside the facts that `check` prints."""
+    return {
+        "behind": bool(files) and not applied,
+        "current": after if applied else before,
+        "latest": after,
+        "applied": applied,
+        "files": [{"path": path, "effect": effect} for effect, path in files],
+        "conflicts": [path for effect, path in files if effect == "conflict"],
+        "changelog": news,
+    }
 
 
 def _commands(directory: Path, *lines: str) -> str:
@@ -374,7 +408,7 @@ def check(
         _print_json({"behind": is_behind, "current": project["_commit"], "latest": latest, **facts})
     elif is_behind:
         out.print(
-            f"{dest} is at {project['_commit']}, and its template is at {latest}. "
+            f"{dest} is at {project['_commit']}, and its template is at {latest}.\n"
             f"Run: groundplan update {shlex.quote(str(dest))}"
         )
     else:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -165,6 +166,14 @@ def without(patterns: Iterable[str], directory: Path) -> dict[str, str]:
         "core.sparseCheckoutCone": "false",
         "init.templateDir": str(directory),  # git copies the list from there into the clone
     }
+
+
+def check_out(repository: Path, commit: str, directory: Path, leave_out: Iterable[str]) -> None:
+    """Write the files of a commit into an existing directory, without some, and without a change of the repository."""
+    left_out = [f":(exclude){pattern.strip('/')}" for pattern in leave_out]
+    with tempfile.TemporaryDirectory() as other:
+        variables = {"GIT_WORK_TREE": str(directory), "GIT_INDEX_FILE": str(Path(other, "index"))}
+        run(repository, "checkout", "--quiet", commit, "--", ".", *left_out, variables=variables)
 
 
 def changes(project: Path) -> list[str]:

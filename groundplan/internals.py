@@ -11,10 +11,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import questionary
+import yaml
 from copier._main import Worker
 from copier._user_data import AnswersMap, Question
 from copier._vcs import get_latest_tag, get_repo
@@ -28,12 +30,29 @@ __all__ = [
     "ask",
     "get_latest_tag",
     "get_repo",
+    "hasten",
     "question",
     "render",
     "render_former",
     "temporary_files",
     "texts",
 ]
+
+YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, if PyYAML has it here
+
+
+def _from_yaml(text: Any) -> Any:
+    return yaml.load(text, YAML) if isinstance(text, str) else text  # noqa: S506 - a SafeLoader
+
+
+def hasten(worker: Worker) -> None:
+    """Let Jinja compile each text once, and read YAML faster, with the same results.
+
+    Copier compiles the name of the answers file again for each file and question.
+    """
+    worker.jinja_env.filters["from_yaml"] = _from_yaml
+    compiled = lru_cache(maxsize=None)(worker.jinja_env.from_string)
+    worker.jinja_env.from_string = compiled  # type: ignore[assignment, method-assign]
 
 
 def another(worker: Worker, **options: Any) -> Worker:

@@ -26,7 +26,7 @@ from plumbum.commands.processes import ProcessExecutionError
 from groundplan import internals, preview
 from groundplan.addresses import without_secrets
 from groundplan.errors import ExitCode, Stop
-from groundplan.git import git, known_settings, reason, without
+from groundplan.git import check_out, git, known_settings, reason, without
 from groundplan.internals import Worker, get_latest_tag, get_repo
 from groundplan.updating import Copy, Plan, copied
 
@@ -36,7 +36,8 @@ CREDENTIALS = "A credential helper of git can supply the user name and password:
 NEITHER = "neither"
 LABEL_WIDTH = 18
 PACKAGE = Path(__file__).parent
-RENDERED = ("/template_*/", "/tests/", "/docs/")  # not needed by any question
+NOT_RENDERED = ("/benchmarks/", "/changelog.d/", "/docs/", "/tests/")  # the template's own
+NOT_ASKED = (*NOT_RENDERED, "/template_*/")  # not needed by any question
 
 
 @dataclass(frozen=True)
@@ -323,6 +324,13 @@ class Template:
         with errors_in_one_line(self.source.location), tempfile.TemporaryDirectory() as empty:
             return Outcome(internals.answered(self._worker, answers, Path(empty)))
 
+    def new_questions(self, recorded: Mapping[str, Any]) -> list[str]:
+        """Return the questions to which a project that exists has no answer yet."""
+        outcome = self.decide(recorded)
+        known = outcome.answers | {"_copier_answers": outcome.answers}
+        missing = [name for name in self.questions if name not in recorded and name not in outcome.unasked]
+        return [name for name in missing if internals.question(self._worker, name, known).get_ask()]
+
     def render(self, answers: Mapping[str, Any], destination: Path, *, defaults: bool) -> Outcome:
         """Ask the remaining questions and write the project, unless the template excludes all files."""
         # Hide the warning that there is no terminal: an error follows if one is needed.
@@ -409,14 +417,25 @@ def _plain(message: str) -> str:
 def fetched(source: Source, *, to_render: bool = True) -> Iterator[Template]:
     """Yield the template, and remove temporary files afterwards.
 
-    Without `to_render`, it has no files of projects, which take longer to write than the decision.
+    Without `to_render`, it has no files of projects, which take longer to write than the decision. Of a repository on
+    this machine, git then writes the few files that are needed, without a clone.
     """
     with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(internals.temporary_files())
-        settings = {} if to_render else without(RENDERED, Path(tempfile.mkdtemp(dir=directory)))
+        directory = Path(stack.enter_context(internals.temporary_files()), "template")
+        directory.mkdir()
+        left_out = NOT_RENDERED if to_render else NOT_ASKED
+        is_here = not to_render and source.ref is not None and Path(source.location).is_dir()
+        settings = {} if is_here else without(left_out, directory)
         stack.enter_context(known_settings({**source.settings, **settings}))
-        worker = stack.enter_context(Worker(src_path=source.location, vcs_ref=source.ref, quiet=True))
+        if is_here:
+            check_out(Path(source.location), str(source.ref), directory, left_out)
+        worker = stack.enter_context(
+            Worker(src_path=str(directory), quiet=True)
+            if is_here
+            else Worker(src_path=source.location, vcs_ref=source.ref, quiet=True)
+        )
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
+            internals.hasten(worker)
             template = Template(source, worker)
         yield template
 
@@ -563,23 +582,34 @@ class Update:
         self._copy.apply(self.plan)
 
 
+# Asks some questions of a project that has the answers, and returns the answers to these questions.
+Ask = Callable[[Template, Mapping[str, Any], list[str]], dict[str, Any]]
+
+
 @contextlib.contextmanager
 def prepared(
-    project: Path, ref: str | None, *, ask: bool, answers: Callable[[Template], dict[str, Any]] = lambda _: {}
+    project: Path, ref: str | None, *, ask: Ask | None, answers: Callable[[Template], dict[str, Any]] = lambda _: {}
 ) -> Iterator[Update | None]:
     """Yield the update of a project to the newest version of its template, or to `ref`; None if there is none.
 
-    New questions are asked if `ask` is true; otherwise they take their defaults. Of the existing answers, only those
-    that `answers` returns change.
+    New questions are asked by `ask`; without it, they take their defaults. Of the existing answers, only those that
+    `answers` returns change.
     """
-    options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": not ask}
+    options: dict[str, Any] = {"overwrite": True, "skip_answered": True, "defaults": True}
     if (project / ANSWERS_FILE).is_symlink():
         raise Stop(f"{project / ANSWERS_FILE} is a link. Replace it with the file itself, commit that, and try again.")
     with copied(project) as copy:
         with copy.settings(), _of_project(project, ref, dst_path=copy.path, **options) as (worker, latest):
-            given = answers(Template(Source(worker.template.url), worker))
+            template = Template(Source(worker.template.url), worker)
+            given = answers(template)
             worker.data.update(given)
             newer = _is_behind(worker) or ref is not None or bool(given)
+            if newer and ask:
+                with _answers_accepted(project, given):
+                    known = {**worker.subproject.last_answers, **given}
+                    known = {name: answer for name, answer in known.items() if not name.startswith("_")}
+                    if names := template.new_questions(known):
+                        worker.data.update(ask(template, known, names))
             if newer:
                 with (
                     _answers_accepted(project, given),

@@ -28,7 +28,7 @@ KEYS = {  # what is waited for, and then pressed
     "[1 of 5] What kind of service is it?": ENTER,
     "[2 of 5] These follow": ENTER,
     "[3 of 5] Which framework": ENTER,
-    "[4 of 5] What is the name": "\x15Book Club" + ENTER,
+    "[4 of 5] What is the name": ENTER,
     "[5 of 5] Write the project": ENTER,
 }
 
@@ -43,7 +43,7 @@ def screens() -> Iterator[list[str]]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # has uv
         terminal = Terminal(command, Path(directory), {"PYTHONPATH": str(ROOT), "PATH": path})
         for text, keys in KEYS.items():
-            terminal.until(text, "» " if keys == ENTER else "My Service")
+            terminal.until(text, "Book Club" if "the name" in text else "» ")
             yield drawn(terminal)
             terminal.press(*keys)
         if terminal.end():

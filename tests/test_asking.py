@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from groundplan.asking import suggested
 from groundplan.template import fetched, recorded, resolve
 from tests.decision.engine import PRODUCTS, answers_for
 from tests.terminal import COLUMNS, DOWN, ENTER, LINES, UP, Terminal
@@ -55,9 +56,9 @@ def test_five_screens_lead_to_a_project(start: Start, tmp_path: Path, product: s
     for text in (f"Recommended: {framework}", "other answer", "For it", "If wrong", "Know first", f"» {framework}"):
         assert text in shown
     terminal.press(ENTER)
-    terminal.until("[4 of 5] What is the name of the service?")
+    terminal.until("[4 of 5] What is the name of the service?", "Service")
     terminal.press(ENTER)
-    terminal.until("[5 of 5] Write the project to", "» Yes, write it", "Python package    my_service", "CI     ")
+    terminal.until("[5 of 5] Write the project to", "» Yes, write it", "Python package    service", "CI     ")
     assert not (tmp_path / "service").exists()
     terminal.press(ENTER)
     assert terminal.end() == 0
@@ -166,6 +167,15 @@ def test_who_leaves_while_it_is_written_loses_nothing(start: Start, tmp_path: Pa
         assert "Your answers are kept" not in terminal.output
     else:
         assert "Nothing was written. Your answers are kept" in terminal.output
+
+
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [("book-club", "Book Club"), ("API.v2_", "API V2"), ("bücher", "Bücher"), ("a\u202eb", None), ("x" * 99, None)],
+)
+def test_the_directory_suggests_the_name(template: Path, directory: str, name: str | None) -> None:
+    with fetched(resolve(str(template), None), to_render=False) as questionnaire:
+        assert suggested(questionnaire, directory) == ({"name": name} if name else {})
 
 
 def test_nothing_is_kept_where_nothing_was_answered(start: Start, tmp_path: Path) -> None:

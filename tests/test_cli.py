@@ -552,7 +552,13 @@ def test_decide_refuses_an_unknown_value(template: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "answers", [("framework=fastapi", "server=granian"), ("product=microservice", "server=granian"), ("name=",)]
+    "answers",
+    [
+        ("framework=fastapi", "server=granian"),
+        ("product=microservice", "server=granian"),
+        ("name=",),
+        ("product=web_app", "also=web_app"),
+    ],
 )
 def test_decide_refuses_what_new_refuses(template: Path, tmp_path: Path, answers: tuple[str, ...]) -> None:
     data = [part for answer in answers for part in ("--data", answer)]

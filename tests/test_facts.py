@@ -42,7 +42,7 @@ Variable = Annotated[str, of("[A-Z][A-Z0-9_]*"), PLAIN]
 Image = Annotated[str, of(r"[a-z][\w./-]*:[\w.-]+"), PLAIN]
 Packages = dict[Text, Text]
 Module = Annotated[str, of(r"(\{slug\}\.)?[A-Za-z_][\w.]*")]
-Prefix = Annotated[str, StringConstraints(pattern="^([a-z-]+/)*$")]
+Prefix = Annotated[str, StringConstraints(pattern=r"^([a-z-]+/)*([a-z-]+\.xml)?$")]
 
 
 class Strict(BaseModel):
@@ -105,7 +105,7 @@ class Default(Strict):
     value: Name | bool | list[Name]
     text: Text | None = None  # without it, the list of features leaves it out
     framework: Name | None = None
-    answers: dict[Name, list[Name]] = {}
+    answers: dict[Name, list[Name | bool]] = {}
     because: Text | None = None
 
 

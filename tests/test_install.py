@@ -192,8 +192,9 @@ def test_quickstart_without_a_terminal(quickstart: Quickstart) -> None:
     assert "\nTo write, log in as dev@example.com with the password for-development.\n" in printed
     assert "-> 204 No Content" in printed  # the example does not stay
     assert f"==> It works: FastAPI, by {points('rest_api')}\n" in printed
-    assert re.search(rf"Written to {project}: \d+ files, committed to git", printed)
-    assert f"use {clone / '.venv' / 'bin' / 'uv'}." in printed
+    assert re.search(rf"Written to {project}:\n  \d+ files, committed to git", printed)
+    assert max(map(len, printed.replace(str(clone.parent), "/home/somebody").splitlines())) <= 80
+    assert f"  {clone / '.venv' / 'bin' / 'uv'}\n" in printed
     starts = [f"  cd {project}", "  .venv/bin/poe run ", "  .venv/bin/poe check ", f"  {url}/ ", f"  {url}/api/docs "]
     assert [start for start in starts if f"\n{start}" not in printed] == []
     assert not re.search(r"admin|Running upgrade|alembic", printed)
@@ -303,7 +304,8 @@ def test_quickstart_without_answers_says_how_to_go_on(quickstart: Quickstart, tm
     )
     child.expect("What kind of service")
     child.sendcontrol("c")
-    child.expect("To start again, .*, run: python3 quickstart.py")
+    child.expect("Nothing was written. To start again:\\s+python3 quickstart.py")
+    assert "To continue" not in child.read()
     child.expect(pexpect.EOF)
     assert child.wait() == 130
     assert "Traceback" not in (child.before or "")

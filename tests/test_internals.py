@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundplan import internals
-from groundplan.git import known_settings, without
+from groundplan.git import check_out, known_settings, without
 from tests.private_names import private_names
 from tests.tools import ROOT, commit_all, run
 
@@ -50,6 +50,22 @@ def test_they_take_what_is_given(made: object, parameters: tuple[str, ...]) -> N
 
 def test_answers_know_which_questions_were_not_asked() -> None:
     assert internals.AnswersMap().hidden == set()
+
+
+def test_a_few_files_are_read_without_a_clone(tmp_path: Path) -> None:
+    origin, directory = tmp_path / "origin", tmp_path / "files"
+    for name in ("copier.yml", "extensions/criteria.yml", "template_shared/README.md", "docs/README.md"):
+        (origin / name).parent.mkdir(parents=True, exist_ok=True)
+        (origin / name).write_text(name)
+    commit = commit_all(origin, "Start", init=True)
+    (origin / "copier.yml").write_text("edited")
+    directory.mkdir()
+    check_out(origin, commit, directory, ["/template_*/", "/docs/"])
+    files = {
+        path.relative_to(directory).as_posix(): path.read_text() for path in directory.rglob("*") if path.is_file()
+    }
+    assert files == {name: name for name in ("copier.yml", "extensions/criteria.yml")}
+    assert run("git", "status", "--porcelain", cwd=origin) == " M copier.yml\n"
 
 
 def test_a_clone_can_leave_out_files(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def git(project: Path, *arguments: str) -> str:
 
 def update(project: Path) -> None:
     """The update without its command."""
-    with prepared(project, None, ask=False) as ready:
+    with prepared(project, None, ask=None) as ready:
         assert ready
         ready.apply()
 

@@ -4,7 +4,6 @@ moto (https://docs.getmoto.org) is maintained and pure Python. It refuses unsign
 not verify signatures.
 """
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.owner import replace
 from tests.processes import free_port, listens, running
-from tests.projects import PYTHON, UV, Project, set_up
+from tests.projects import PYTHON, UV, set_up
+from tests.recipes import accept_uploads
 from tests.tools import commit_all, render, run, tree
 
 SERVER = ("moto[s3]>=5.2,<6", "flask>=3.1,<4", "flask-cors>=6,<7")
@@ -165,9 +164,6 @@ def test_nobody_uploads_without_a_login(client: Client) -> None:
     assert "login" in client.post("/documents/", {"title": "Photo", "file": photo()}).url
     assert not Document.objects.exists()
 """
-FORM = """
-<form method="post" enctype="multipart/form-data">{% csrf_token %}{{ form }}<button>Save</button></form>
-"""
 
 
 @pytest.mark.option("s3")
@@ -177,7 +173,7 @@ def test_the_recipe_stores_what_users_upload(template: Path, tmp_path: Path, end
     project = set_up(
         render(template, tmp_path / "service", framework="django", login="allauth", media="s3", slug="service")
     )
-    write_recipe(project)
+    accept_uploads(project)
     project.poe("migrations", "documents")
     project.poe("format")
     project.poe("lint")
@@ -189,25 +185,3 @@ def test_the_recipe_stores_what_users_upload(template: Path, tmp_path: Path, end
         file.write(f"S3_BUCKET=uploads\nS3_REGION=eu-central-1\nS3_ENDPOINT_URL={endpoint}\n")
         file.write("S3_ACCESS_KEY_ID=key\nS3_SECRET_ACCESS_KEY=secret\n")
     project.run("pytest", "-q", "tests/documents")
-
-
-def write_recipe(project: Project) -> None:
-    """Does what docs/media.md says under "Accept uploads"."""
-    package, app = project.package, project.package / "documents"
-    (app / "migrations").mkdir(parents=True)
-    (app / "migrations/__init__.py").touch()
-    page = (project.path / "docs/media.md").read_text()
-    blocks = re.findall(r"`service/documents/(\w+\.py)`:\n\n```python\n(.*?)```", page, re.DOTALL)
-    assert [name for name, _ in blocks] == ["models.py", "api.py", "views.py"]
-    for name, text in blocks:
-        (app / name).write_text(text)
-    replace(package / "settings.py", '    "service.items",\n', '    "service.items",\n    "service.documents",\n')
-    replace(
-        package / "api.py", "from .environment", "from .documents.api import router as documents\nfrom .environment"
-    )
-    replace(package / "api.py", "items)\n", 'items)\napi.add_router("/documents", documents)\n')
-    replace(package / "urls.py", "from .core", "from .documents.views import DocumentCreate\nfrom .core")
-    replace(package / "urls.py", "] = [\n", '] = [\n    path("documents/", DocumentCreate.as_view()),\n')
-    form = app / "templates/documents/document_form.html"
-    form.parent.mkdir(parents=True)
-    form.write_text(FORM)

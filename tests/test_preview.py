@@ -1,5 +1,6 @@
 """An update shows what it will change and asks, before it changes anything."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -57,12 +58,50 @@ def test_a_dry_run_names_files_and_conflicts_and_changes_nothing(project: Path) 
     conflict(project)
     before = tree(project)
     result = groundplan_here("update", project, "--dry-run")
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (4, "")
     assert "from v1.0.0 to v2.0.0\n" in result.stdout
     assert FILES in result.stdout
     assert result.stdout.endswith("Nothing was changed, because of --dry-run.\n")
     assert tree(project) == before
     assert run("git", "status", "--porcelain", cwd=project) == ""
+
+
+@pytest.mark.slow
+def test_a_program_reads_what_an_update_would_do_and_what_it_did(template: Path, project: Path) -> None:
+    conflict(project)
+    before = tree(project)
+    facts = {
+        "current": "v1.0.0",
+        "latest": "v2.0.0",
+        "framework": "django",
+        "template": str(template),
+        "conflicts": ["changed.txt", "dropped.txt"],
+        "changelog": {},
+    }
+    result = groundplan_here("update", project, "--dry-run", "--format", "json")
+    printed = json.loads(result.stdout)
+    assert (result.returncode, result.stderr) == (4, "")
+    assert {"path": "new.txt", "effect": "added"} in printed["files"]
+    assert [file["path"] for file in printed.pop("files")] == FILES.split()[2::2]
+    assert printed == facts | {"behind": True, "applied": False}
+    assert tree(project) == before
+
+    result = groundplan_here("update", project, "--format", "json")
+    printed = json.loads(result.stdout)
+    assert result.returncode == 4
+    assert [file["path"] for file in printed.pop("files")] == FILES.split()[2::2]
+    assert printed == facts | {"behind": False, "applied": True, "current": "v2.0.0"}
+
+
+@pytest.mark.slow
+def test_a_dry_run_without_conflicts_is_a_success(project: Path) -> None:
+    result = groundplan_here("update", project, "--dry-run", "--format", "json")
+    assert (result.returncode, json.loads(result.stdout)["conflicts"]) == (0, [])
+    groundplan_here("update", project)
+    commit_all(project, "Update")
+    result = groundplan_here("update", project, "--format", "json")
+    printed = json.loads(result.stdout)
+    assert (result.returncode, printed["files"], printed["current"], printed["behind"]) == (0, [], "v2.0.0", False)
 
 
 @pytest.mark.slow

@@ -80,7 +80,11 @@ def test_recipes_and_resources_pass_every_check(framework: str, week: Project, p
     tests = week.path / "tests"
     shutil.copy(HERE / framework / "test_orders.py", tests / "orders" / "test_references.py")
     shutil.copy(HERE / framework / "test_recipes.py", tests / "items" / "test_recipes.py")
-    week.run("pytest", "-q", "tests/orders/test_references.py", "tests/items/test_recipes.py")
+    added = ["tests/orders/test_references.py", "tests/items/test_recipes.py"]
+    if framework == "fastapi":
+        shutil.copy(HERE / framework / "test_stock.py", tests)
+        added.append("tests/test_stock.py")
+    week.run("pytest", "-q", *added)
 
 
 @pytest.mark.slow

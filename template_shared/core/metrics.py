@@ -20,7 +20,6 @@ if DIRECTORY:
 
 # Clients can send any method, so unknown methods share one label.
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
-
 DURATION = Histogram(
     "http_server_request_duration_seconds",
     "Seconds from a request's arrival until its response starts.",

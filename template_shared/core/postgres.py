@@ -15,7 +15,6 @@ REQUEST_OPTIONS = (
     "-c statement_timeout=10s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s "
     "-c datestyle=ISO -c timezone=UTC"  # a role may have others
 )
-
 READ_ONLY = "25006"  # SQLSTATE: the server accepts no writes, as after a failover
 
 

@@ -38,10 +38,24 @@ def result(name: str) -> float:
 def test_what_is_called_measured_is_tied_to_a_result(text: str) -> None:
     _, _, measured = re.split("(measured)", text, maxsplit=1, flags=re.IGNORECASE)
     ties = TEXTS[text]["measured"]
-    assert set(re.findall(r"\d+(?:\.\d+)?", measured)) == set(ties.values())
+    assert re.findall(r"\d+(?:\.\d+)?", measured) == list(ties.values())  # in the order of the text
     for name, said in ties.items():
         digits = len(said.partition(".")[2])
         assert f"{result(name):.{digits}f}" == said, name
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("1.3 to 1.7 times", ["one_row.drf/fastapi.cpu_us", "list.drf/fastapi.cpu_us"]),
+        ("1.4 times", ["slow.django_32_threads/fastapi.cpu_us"]),
+        ("1.6 to 1.7 times", ["idle.django_1000_threads/fastapi.kib", "idle.django_async/fastapi.kib"]),
+    ],
+)
+def test_the_figures_in_the_summary_are_those_of_the_results(words: str, names: list[str]) -> None:
+    summary = (ROOT / "docs" / "frameworks.md").read_text().partition("## Results")[0]
+    assert words in summary
+    assert re.findall(r"\d\.\d", words) == [f"{result(name):.1f}" for name in names]
 
 
 def test_nothing_else_is_tied() -> None:

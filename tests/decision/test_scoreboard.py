@@ -139,6 +139,22 @@ def test_better_advice_comes_with_trigger_and_price() -> None:
     assert "Better" not in scoreboard(answers_for("web_app"))
 
 
+@pytest.mark.parametrize(
+    "answers", [answers_for("web_app", team="no_python", existing="other"), answers_for("pipeline", also="web_app")]
+)
+def test_neither_comes_with_advice_and_sources(answers: Answers) -> None:
+    advice, shown = decide(answers)["advice"], in_one_line(scoreboard(answers))
+    assert all(advice[part] in shown for part in ("what", "trigger", "price"))
+    assert "sell services" in shown
+
+
+def test_a_tie_is_explained() -> None:
+    for text in (scoreboard(TIE), record(TIE, "django")):
+        assert CRITERIA["tie_break_why"] in in_one_line(text)
+    for text in (scoreboard(answers_for("cms")), record(answers_for("cms"), "django")):
+        assert CRITERIA["tie_break_why"] not in in_one_line(text)
+
+
 def test_third_ways_are_named_for_both_frameworks() -> None:
     for product, name in (("web_app", "Node.js"), ("rest_api", "Node.js")):
         answers = answers_for(product, existing="other")

@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.option("compose")]
 BIN = Path(sys.executable).parent
 SCRIPTS = ("deploy.sh", "backup.sh", "restore.sh")
 CLIENTS = 8
+SUBJECT = ("-nodes", "-subj", "/CN=service.example.com")
 
 
 @pytest.fixture(
@@ -152,6 +153,18 @@ def test_a_missing_variable_is_named(copy: Path) -> None:
             assert f"variable {missing} is missing a value: {required[missing]}" in printed.stderr
 
 
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
+@pytest.mark.parametrize(("days", "expected"), [(6, True), (8, False)])
+def test_a_certificate_that_expires_soon_is_reported(copy: Path, days: int, *, expected: bool) -> None:
+    directory = copy / "deploy" / "compose"
+    (directory / "certificates").mkdir()
+    certificate = ("-keyout", os.devnull, "-out", directory / "certificates" / "fullchain.pem", "-days", f"{days}")
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *certificate, *SUBJECT)
+    (directory / ".env").write_text("IMAGE=x\n")  # the script stops after the check: more is required
+    printed = run("bash", directory / "deploy.sh", "v1", code=1)
+    assert ("fullchain.pem has expired or will within a week" in printed) is expected
+
+
 def test_every_service_has_limits_and_a_version(project: Path) -> None:
     for name, service in services(project / "deploy/compose/compose.yaml").items():
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
@@ -159,6 +172,7 @@ def test_every_service_has_limits_and_a_version(project: Path) -> None:
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["logging"]["options"]["max-size"], name
+        assert all("size=" in place for place in service.get("tmpfs", ())), name
         tag = service["image"].rpartition(":")[2] if "$" not in service["image"] else "$VERSION"
         assert tag != "latest", name
         assert tag == "$VERSION" or re.search(r"\d", tag), name

@@ -120,6 +120,11 @@ def test_djangos_messages_name_the_route_too(client: Client, log_lines: LogLines
     assert "hunter2" not in str(lines)
 
 
+def test_a_message_with_named_values_is_kept(log_lines: LogLines) -> None:
+    logging.getLogger("django.security.csrf").warning("%(name)s failed", {"name": "/links"})
+    assert [line["event"] for line in log_lines()] == ["/links failed"]
+
+
 def test_requests_to_runserver_are_logged_once(
     log_lines: LogLines, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +130,8 @@ def test_names_are_unique(client: Client) -> None:
         ("quantity", 2**31),
         ("quantity", 10**100),
         ("quantity", 0.5),
+        ("quantity", "7"),
+        ("quantity", True),
         ("quantity", None),
         ("colour", "red"),
         ("id", 1),
@@ -149,12 +153,29 @@ def test_text_that_cannot_be_encoded_is_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"name": "x" * 100, "quantity": 2**31 - 1}, {"name": "🪔 مصباح"}]
+    "values",
+    [
+        {"name": "x" * 100, "description": "x" * 1000, "quantity": 2**31 - 1},
+        {"name": "🪔 مصباح"},
+    ],
 )
 def test_extreme_values_are_kept(client: Client, values: dict[str, object]) -> None:
     item = create(client, **values)
     found = client.get(f"{ITEMS}/{item['id']}")
     assert found.json() == item | values
+
+
+def test_names_are_trimmed(client: Client) -> None:
+    assert create(client, name=f" {'x' * 98} ")["name"] == "x" * 98
+
+
+@pytest.mark.skipif(not connection.features.has_select_for_update, reason="SQLite locks no rows")
+def test_only_changes_lock_the_row(client: Client) -> None:
+    address = f"{ITEMS}/{create(client)['id']}"
+    for method, locks in {"GET": 0, "PATCH": 1, "DELETE": 1}.items():
+        with CaptureQueriesContext(connection) as queries:
+            client.generic(method, address, '{"quantity": 2}', JSON)
+        assert sum("FOR UPDATE" in query["sql"] for query in queries) == locks, method
 
 
 @pytest.mark.parametrize("item_id", ["0", "-1", "x", "1.5", str(2**63), str(10**30), "%00"])

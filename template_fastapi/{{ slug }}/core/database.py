@@ -12,6 +12,7 @@ from fastapi.requests import HTTPConnection
 from sqlalchemy import Connection, NullPool, event, exc, orm
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from structlog.contextvars import get_contextvars
 
 from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
@@ -95,23 +96,27 @@ def refuse_failed(connection: Connection) -> None:
         raise RuntimeError("a statement has failed, so there is nothing to commit")
 
 
-class ReadingSession(orm.Session):
-    """GET and HEAD have no transaction, which is faster, but half of their changes could stay."""
+class OwnSession(orm.Session):
+    """A session for one request. Those of GET and HEAD, without a transaction, only read."""
 
 
-@event.listens_for(ReadingSession, "before_flush")
-@event.listens_for(ReadingSession, "do_orm_execute")
-def refuse_changes(cause: Any, *_: object) -> None:
-    if isinstance(cause, orm.Session) or cause.is_insert or cause.is_update or cause.is_delete:
+@event.listens_for(OwnSession, "before_flush")
+@event.listens_for(OwnSession, "do_orm_execute")
+def refuse_misuse(cause: Any, *_: object) -> None:
+    is_flush, info = isinstance(cause, orm.Session), getattr(cause, "session", cause).info
+    if info["request_id"] != get_contextvars().get("request_id"):
+        info["request_id"] = "nobody"  # nor can its own request commit what the other one has added
+        raise RuntimeError("this session belongs to another request")
+    if info["reads"] and (is_flush or cause.is_insert or cause.is_update or cause.is_delete):
         raise RuntimeError("GET and HEAD have no transaction: use another method to change rows")
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
-    engine, kind = connection.state.engine, orm.Session
-    if connection.scope.get("method") in {"GET", "HEAD"}:
-        engine, kind = connection.state.read_engine, ReadingSession
-    async with AsyncSession(engine, sync_session_class=kind, **OPTIONS) as session:
+    reads = connection.scope.get("method") in {"GET", "HEAD"}
+    engine = connection.state.read_engine if reads else connection.state.engine
+    info = {"reads": reads, "request_id": get_contextvars().get("request_id")}
+    async with AsyncSession(engine, sync_session_class=OwnSession, info=info, **OPTIONS) as session:
         yield session
         try:
             await session.commit()

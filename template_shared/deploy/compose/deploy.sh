@@ -43,6 +43,8 @@ export VERSION=$version MIGRATED_VERSION=$migrated
 file=$(readlink -f .env)
 [ -w "$file" ] && [ -w "$(dirname "$file")" ] || fail "$file and its directory must be writable: the version is recorded there"
 [ -z "$(find -L .env -perm /o=r)" ] || say "warning: every user of this machine can read the secrets in $PWD/.env"
+! grep --quiet "will expire" <(openssl x509 -noout -checkend 604800 -in certificates/fullchain.pem 2>/dev/null) ||
+    say "warning: $PWD/certificates/fullchain.pem has expired or will within a week"
 # After a checkout with umask 027, the containers' users cannot read these. PostgreSQL would silently skip its file.
 closed=$(find database.sql ../nginx \( ! -perm -o=r -o -type d ! -perm -o=x \) -print -quit)
 [ -z "$closed" ] || fail "the containers' users cannot read $closed: chmod -R o+rX database.sql ../nginx"

@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from django.apps import apps
 from django.core import mail
 from django.core.cache import cache
 from django.core.management import call_command
@@ -128,6 +129,12 @@ def test_a_second_factor_is_required_once_it_is_added(member: Client) -> None:
     assert client.get("/account/").status_code == 302
     client.post("/account/2fa/authenticate/", {"code": recovery[1]})
     assert client.get("/account/").status_code == 200
+
+
+def test_failed_logins_are_counted_for_all_workers() -> None:
+    cache.set("attempts", 3)
+    entries = apps.get_model("login", "CacheEntry").objects.all()
+    assert [str(entry) for entry in entries] == [":1:attempts"]
 
 
 def test_people_end_their_other_sessions(member: Client) -> None:

@@ -16,8 +16,12 @@ from ..schemas import Id
 from . import limits, service, tokens
 from .dependencies import CurrentUser
 from .schemas import (
+    AccountDeletion,
     AccountRead,
+    EmailChange,
+    EmailConfirmation,
     EmailInput,
+    PasswordChange,
     PasswordInput,
     RevocationForm,
     SessionRead,
@@ -113,6 +117,55 @@ async def revoke_token(form: Annotated[RevocationForm, Form()], session: Session
 async def show_account(user: CurrentUser) -> AccountRead:
     """Show the caller's account, and what the token permits."""
     return AccountRead(id=user.id, email=user.email, scopes=sorted(user.scopes))
+
+
+@router.put("/accounts/me/password", status_code=204)
+async def change_password(
+    values: PasswordChange,
+    user: CurrentUser,
+    session: Session,
+    request: Request,
+    background: BackgroundTasks,
+) -> None:
+    """Change the caller's password. All other sessions end."""
+    account = await service.confirm(session, user.id, values.current, client_of(request))
+    told = await service.change_password(session, account, values.password, keep=user.session_id)
+    send(told, background)
+
+
+@router.post("/accounts/me/email", status_code=204)
+async def change_email(
+    values: EmailChange,
+    user: CurrentUser,
+    session: Session,
+    request: Request,
+    background: BackgroundTasks,
+) -> None:
+    """Ask for another email address: a mail to it brings a code."""
+    account = await service.confirm(session, user.id, values.password, client_of(request))
+    await limits.count(session, "mail", values.email, client_of(request))
+    send(await service.change_email(session, account, values.email), background)
+
+
+@router.put("/accounts/me/email", status_code=204)
+async def confirm_email(
+    values: EmailConfirmation, user: CurrentUser, session: Session, background: BackgroundTasks
+) -> None:
+    """Change the caller's email address, with the code from the mail to the new one."""
+    send(await service.confirm_email(session, user.id, values.code), background)
+
+
+@router.post("/accounts/me/deletion", status_code=204)
+async def delete_account(
+    values: AccountDeletion,
+    user: CurrentUser,
+    session: Session,
+    request: Request,
+    background: BackgroundTasks,
+) -> None:
+    """Delete the caller's account, with its sessions."""
+    account = await service.confirm(session, user.id, values.password, client_of(request))
+    send(await service.delete_account(session, account), background)
 
 
 @router.get("/accounts/me/sessions")

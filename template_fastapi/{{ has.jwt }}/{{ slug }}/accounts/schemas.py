@@ -28,6 +28,8 @@ Password = Annotated[
     Field(examples=["correct horse battery"]),
 ]
 
+CurrentPassword = Annotated[Text, StringConstraints(min_length=1, max_length=128)]
+
 
 class EmailInput(Input):
     """An email address, to which a code is sent."""
@@ -40,6 +42,32 @@ class PasswordInput(Input):
 
     code: Annotated[Text, StringConstraints(min_length=1, max_length=100)]
     password: Password
+
+
+class PasswordChange(Input):
+    """A new password, and the current one."""
+
+    current: CurrentPassword
+    password: Password
+
+
+class EmailChange(Input):
+    """A new email address, to which a code is sent, and the password."""
+
+    email: Email
+    password: CurrentPassword
+
+
+class EmailConfirmation(Input):
+    """The code from the mail to the new address."""
+
+    code: Annotated[Text, StringConstraints(min_length=1, max_length=1000)]
+
+
+class AccountDeletion(Input):
+    """The password of the account to delete."""
+
+    password: CurrentPassword
 
 
 class TokenForm(BaseModel):

@@ -19,7 +19,10 @@ from .models import Account, AccountSession, Code, RefreshToken, now
 
 CODE_LIFETIME = timedelta(hours=1)
 SESSION_LIFETIME = timedelta(days=30)
-MAILS = Path(__file__).parent / "mails"
+MAILS = {
+    path.stem: Template(path.read_text(encoding="utf-8"))
+    for path in (Path(__file__).parent / "mails").glob("*.txt")
+}
 DUPLICATE = "An account with this address already exists."
 logger = structlog.get_logger(__name__)
 
@@ -48,8 +51,7 @@ class Grant:
 
 def write(name: str, to: str, code: str = "") -> Mail:
     """Fill in a mail of `mails/`, whose first line is the subject."""
-    text = Template((MAILS / f"{name}.txt").read_text(encoding="utf-8"))
-    subject, _, body = text.substitute(service=NAME, code=code).partition("\n")
+    subject, _, body = MAILS[name].substitute(service=NAME, code=code).partition("\n")
     return Mail(to, subject, body.lstrip())
 
 
@@ -97,8 +99,7 @@ async def set_password(session: AsyncSession, code: str, password: str) -> Mail 
     if account is None:
         await create(session, found.email, password, SCOPES_OF_NEW_ACCOUNTS)
         return None
-    await change_password(session, account, password)
-    return write("changed", found.email)
+    return await change_password(session, account, password)
 
 
 async def find(session: AsyncSession, email: str) -> Account | None:
@@ -117,10 +118,62 @@ async def create(
     return account
 
 
-async def change_password(session: AsyncSession, account: Account, password: str) -> None:
-    """Set another password, and end all sessions."""
+async def change_password(
+    session: AsyncSession, account: Account, password: str, *, keep: int | None = None
+) -> Mail:
+    """Set another password, and end all sessions, except one to keep."""
     account.password_hash = await passwords.make_hash(password)
-    await end_sessions(session, account.id)
+    await end_sessions(session, account.id, keep=keep)
+    return write("changed", account.email)
+
+
+# Changes that need the password again
+
+
+async def confirm(session: AsyncSession, account_id: int, password: str, client: str) -> Account:
+    """Return the caller's account if the password is right. Guesses count as attempts to log in."""
+    account = await session.get_one(Account, account_id)
+    await limits.count(session, "login", account.email, client)  # its commit frees the connection
+    if not await passwords.verify(account.password_hash, password):
+        raise InvalidError("The password is wrong.")
+    await limits.forget(session, "login", account.email)
+    return account
+
+
+async def change_email(session: AsyncSession, account: Account, email: str) -> Mail | None:
+    """Write to a new address of an account; the code in the mail confirms it.
+
+    An address that has an account gets no mail, which the caller cannot notice.
+    """
+    if await find(session, email):
+        return None
+    code = tokens.sign_email(account.id, email, state_of(account), CODE_LIFETIME)
+    return write("email", email, code)
+
+
+async def confirm_email(session: AsyncSession, account_id: int, code: str) -> Mail:
+    """Give an account the address that a code confirms. Return a mail to the former one."""
+    account = await session.get_one(Account, account_id, with_for_update=True)
+    email, former = tokens.verify_email(code, account.id, state_of(account)), account.email
+    if email is None:
+        raise InvalidError("The code is wrong or has expired.")
+    async with constraints(session, duplicate=DUPLICATE):
+        account.email = email
+    await session.execute(delete(Code).where(Code.email.in_([email, former])))
+    return write("moved", former)
+
+
+def state_of(account: Account) -> str:
+    """Return a text that another address or password changes, after which codes are worth nothing."""
+    return tokens.digest(f"{account.email} {account.password_hash}")
+
+
+async def delete_account(session: AsyncSession, account: Account) -> Mail:
+    """Delete an account with its sessions."""
+    await session.execute(delete(Code).where(Code.email == account.email))
+    async with constraints(session, referenced="Other data belongs to this account."):
+        await session.delete(account)
+    return write("deleted", account.email)
 
 
 # Logins
@@ -218,9 +271,12 @@ async def end_session(session: AsyncSession, account_id: int, session_id: int) -
         raise NotFoundError("Session not found.")
 
 
-async def end_sessions(session: AsyncSession, account_id: int) -> None:
-    """End all sessions of an account."""
-    await session.execute(delete(AccountSession).where(AccountSession.account_id == account_id))
+async def end_sessions(session: AsyncSession, account_id: int, *, keep: int | None = None) -> None:
+    """End all sessions of an account, except one to keep."""
+    statement = delete(AccountSession).where(AccountSession.account_id == account_id)
+    if keep is not None:
+        statement = statement.where(AccountSession.id != keep)
+    await session.execute(statement)
 
 
 async def log_out(session: AsyncSession, refresh_token: str) -> None:

@@ -14,6 +14,7 @@ LIFETIME = timedelta(minutes=10)
 ALGORITHM = "HS256"
 ISSUER = __name__.partition(".")[0]
 AUDIENCE = f"{ISSUER}-api"
+EMAIL_AUDIENCE = f"{ISSUER}-email"  # so that no access token passes as a code, nor a code as one
 CLAIMS = ["iss", "aud", "sub", "sid", "scope", "iat", "exp", "jti"]
 
 
@@ -57,6 +58,36 @@ def verify(token: str) -> Claims | None:
         return None
     scopes = frozenset(claims["scope"].split())
     return Claims(int(claims["sub"]), int(claims["sid"]), scopes)
+
+
+def sign_email(account_id: int, email: str, state: str, lifetime: timedelta) -> str:
+    """Make a code that confirms a new address of an account, as long as the account has this state."""
+    claims = {
+        "iss": ISSUER,
+        "aud": EMAIL_AUDIENCE,
+        "sub": str(account_id),
+        "email": email,
+        "state": state,
+        "exp": datetime.now(UTC) + lifetime,
+    }
+    return jwt.encode(claims, environment.secret_key, ALGORITHM)
+
+
+def verify_email(code: str, account_id: int, state: str) -> str | None:
+    """Return the address that a code confirms. Return None if it is not for this account and state."""
+    try:
+        claims = jwt.decode(
+            code,
+            environment.secret_key,
+            algorithms=[ALGORITHM],
+            issuer=ISSUER,
+            audience=EMAIL_AUDIENCE,
+            subject=str(account_id),
+            options={"require": ["iss", "aud", "sub", "email", "state", "exp"]},
+        )
+    except jwt.InvalidTokenError:
+        return None
+    return str(claims["email"]) if claims["state"] == state else None
 
 
 def random_token() -> tuple[str, str]:

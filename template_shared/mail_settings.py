@@ -1,12 +1,3 @@
-"""Mail: the variables MAIL_URL and MAIL_FROM, and the setting MAILERS that follows from them."""
-
-import re
-from email.utils import parseaddr
-from typing import Any
-from urllib.parse import unquote, urlsplit
-
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
-
 FORMS = "smtps://user:password@host:465 or smtp+tls://user:password@host:587"
 is_address = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+").fullmatch
 
@@ -27,9 +18,9 @@ class MailSettings(BaseModel):
         try:
             parts = urlsplit(url)
             usable = parts.hostname and parts.port != 0 and not parts.path.strip("/")
-        except ValueError:
-            parts, usable = None, False
-        if not (parts and usable) or parts.scheme not in {"smtp", "smtps", "smtp+tls"}:
+        except ValueError:  # whose message may contain the password
+            parts, usable = urlsplit(""), None
+        if not usable or parts.scheme not in {"smtp", "smtps", "smtp+tls"}:
             raise ValueError(f"must have the form {FORMS}, or smtp://host:25 without a password")
         if parts.password and parts.scheme == "smtp":
             raise ValueError("would send the password unencrypted: use smtps:// or smtp+tls://")
@@ -45,27 +36,3 @@ class MailSettings(BaseModel):
         if sender == "service@localhost" and info.data.get("environment") == "production":
             raise ValueError("in production, must be an address that the mail server accepts")
         return sender
-
-
-def mailers(url: str) -> dict[str, dict[str, Any]]:
-    """Return how mails are sent: those of the service, and those to ADMINS about exceptions."""
-    if url == "console:":
-        console = {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
-        return {"default": console, "admins": console}
-    parts = urlsplit(url)
-    smtp = {
-        "host": parts.hostname,
-        "port": parts.port,
-        "username": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "use_ssl": parts.scheme == "smtps",
-        "use_tls": parts.scheme == "smtp+tls",
-        "timeout": 5,  # seconds that a request waits for the server
-    }
-    # An email about an exception must not raise another one if it cannot be sent.
-    silent = smtp | {"timeout": 2, "fail_silently": True}
-    backend = "django.core.mail.backends.smtp.EmailBackend"
-    return {
-        "default": {"BACKEND": backend, "OPTIONS": smtp},
-        "admins": {"BACKEND": backend, "OPTIONS": silent},
-    }

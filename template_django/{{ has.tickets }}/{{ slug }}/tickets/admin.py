@@ -1,0 +1,89 @@
+"""The tool of the staff: admin pages for tickets, and numbers on the admin's index."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from ..core.database import constraints
+from ..core.problems import ServiceError
+from .files import ImportForm, export
+from .models import Status, Ticket
+
+admin.site.index_template = "tickets/index.html"
+
+
+@admin.register(Ticket)
+class TicketAdmin(admin.ModelAdmin[Ticket]):
+    list_display = ("reference", "title", "status", "created_at", "updated_at")
+    list_filter = ("status", "created_at", "updated_at")
+    search_fields = ("reference", "title", "description")
+    date_hierarchy = "created_at"
+    readonly_fields = ("created_at", "updated_at")
+    actions = ("finish", "reopen", "download")
+    change_list_template = "tickets/change_list.html"
+
+    @admin.action(description="Mark selected tickets as done", permissions=["change"])
+    def finish(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self.set_status(request, queryset, Status.DONE)
+
+    @admin.action(description="Reopen selected tickets", permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
+        self.set_status(request, queryset, Status.OPEN)
+
+    def set_status(self, request: HttpRequest, queryset: QuerySet[Ticket], status: Status) -> None:
+        number = 0
+        for ticket in queryset.exclude(status=status):
+            ticket.status = status
+            ticket.save(update_fields=["status", "updated_at"])
+            self.log_change(request, ticket, f"Set to {status}.")
+            number += 1
+        messages.success(request, f"Tickets set to {status}: {number}.")
+
+    @admin.action(description="Export selected tickets", permissions=["view"])
+    def download(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> HttpResponse:
+        headers = {"Content-Disposition": 'attachment; filename="tickets.csv"'}
+        return HttpResponse(export(queryset), content_type="text/csv", headers=headers)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.import_view)
+        return [path("import/", view, name="tickets_ticket_import"), *super().get_urls()]
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) and self.has_change_permission(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"has_import_permission": self.has_import_permission(request)}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Add and change the tickets of a CSV file: all of them, or none."""
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        form = ImportForm(request.POST or None, request.FILES or None)
+        if form.is_valid():
+            try:
+                with (
+                    transaction.atomic(),
+                    constraints(duplicate="Import it again: tickets changed."),
+                ):
+                    number = self.save_all(request, form)
+                messages.success(request, f"Tickets added or changed: {number}.")
+                return redirect("admin:tickets_ticket_changelist")
+            except ServiceError as error:
+                form.add_error("file", str(error))
+        context = {**self.admin_site.each_context(request), "form": form, "title": "Import tickets"}
+        return TemplateResponse(request, "tickets/import.html", context)
+
+    def save_all(self, request: HttpRequest, form: ImportForm) -> int:
+        changed = [each for each in form.tickets if each.has_changed()]
+        for each in changed:
+            log = self.log_change if each.instance.pk else self.log_addition
+            log(request, each.save(), "Imported.")
+        return len(changed)

@@ -1,0 +1,77 @@
+"""Tickets as CSV files, which spreadsheets read and write."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import ClassVar
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from .models import Ticket
+
+FIELDS = ("reference", "title", "description", "status")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one can run as a formula
+MAX_BYTES = 1024 * 1024
+
+
+class TicketForm(forms.ModelForm[Ticket]):
+    class Meta:
+        model = Ticket
+        fields: ClassVar = FIELDS
+
+
+def export(tickets: Iterable[Ticket]) -> str:
+    """Return tickets as CSV, in which no cell is a formula."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(FIELDS)
+    for ticket in tickets:
+        cells = (str(getattr(ticket, field)) for field in FIELDS)
+        writer.writerow(f"'{cell}" if cell.startswith(FORMULAS) else cell for cell in cells)
+    return file.getvalue()
+
+
+def unquoted(cell: str) -> str:
+    """Undo what `export` does to a cell that looks like a formula."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULAS) else cell
+
+
+class ImportForm(forms.Form):
+    """A CSV file, of which all rows are valid."""
+
+    file = forms.FileField(
+        label="CSV file", help_text=f"The first line: {','.join(FIELDS)}. At most 1 MiB."
+    )
+    tickets: list[TicketForm]
+
+    def clean_file(self) -> UploadedFile[bytes]:
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
+        if (file.size or 0) > MAX_BYTES:
+            raise forms.ValidationError("The file has more than 1 MiB.")
+        try:
+            text = file.read().decode("utf-8-sig")
+            rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        except (UnicodeDecodeError, csv.Error):
+            raise forms.ValidationError("This is not a CSV file in UTF-8.") from None
+        if not rows or any({*row} != {*FIELDS} or None in row.values() for row in rows):
+            raise forms.ValidationError(f"Each row must have the columns {', '.join(FIELDS)}.")
+        self.tickets = self.forms_of(rows)
+        return file
+
+    def forms_of(self, rows: list[dict[str, str]]) -> list[TicketForm]:
+        """Return a valid form for each row, or raise the errors."""
+        rows = [{name: unquoted(cell) for name, cell in row.items()} for row in rows]
+        existing = Ticket.objects.in_bulk(
+            [row["reference"] for row in rows], field_name="reference"
+        )
+        found, errors = [], []
+        for number, row in enumerate(rows, start=2):
+            found.append(TicketForm(row, instance=existing.get(row["reference"])))
+            for field, messages in found[-1].errors.items():
+                errors += [f"Row {number}, {field}: {message}" for message in messages]
+        if len({row["reference"] for row in rows}) < len(rows):
+            errors.append("Two rows have the same reference.")
+        if errors:
+            raise forms.ValidationError(errors[:20])
+        return found

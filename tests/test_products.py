@@ -1,0 +1,62 @@
+"""The examples that the kind of service brings: articles for content sites, tickets for internal tools."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.projects import set_up_alone
+from tests.recipes import follow
+from tests.tools import render, render_anew, tree
+
+CMS = {"framework": "django", "product": "cms", "login": "allauth"}
+
+
+@pytest.mark.option("articles", "tickets")
+@pytest.mark.parametrize(
+    ("answers", "example"),
+    [
+        ({}, "articles"),
+        ({"pages": False}, "none"),
+        ({"admin": "stock"}, "none"),
+        ({"product": "internal_tool"}, "tickets"),
+        ({"product": "internal_tool", "admin": "stock"}, "none"),
+    ],
+)
+def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: dict[str, object], example: str) -> None:
+    """Unless the project has no pages, or no admin with groups, for it."""
+    names = tree(render(template, tmp_path / "service", **CMS | answers))
+    for each in ("articles", "tickets"):
+        assert any(each in name for name in names) == (each == example)
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ({"pages": False, "example": "articles"}, "Needs pages"),
+        ({"admin": "stock", "example": "articles"}, "Needs admin"),
+        ({"admin": "stock", "example": "tickets"}, "Needs admin"),
+    ],
+)
+def test_what_an_example_needs_cannot_be_left_out(
+    template: Path, tmp_path: Path, answers: dict[str, object], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        render_anew(template, tmp_path / "service", **CMS | answers)
+
+
+@pytest.mark.slow
+def test_the_recipe_adds_wagtail(template: Path, tmp_path: Path) -> None:
+    """As docs/wagtail.md says."""
+    project = set_up_alone(render(template, tmp_path / "service", slug="service", **CMS))
+    for name in ("cms/__init__.py", "cms/migrations/__init__.py"):
+        (project.package / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.package / name).touch()
+    follow(project, page="wagtail.md")
+    commands = re.findall(r"^uv run poe (.+)$", (project.path / "docs/wagtail.md").read_text(), re.MULTILINE)
+    assert commands == ["migrations cms", "format", "migrate"]
+    for command in commands:
+        project.poe(*command.split(), code=0)
+    project.poe("lint")
+    project.poe("types")
+    project.run("pytest", "-q", "tests/test_cms.py", "tests/core/test_admin.py", "tests/articles")
