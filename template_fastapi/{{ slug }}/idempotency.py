@@ -9,12 +9,12 @@ from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
-from sqlalchemy import JSON, String, Text, delete, exc, select
+from sqlalchemy import JSON, String, Text, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base
 from .core.database import Session
-from .core.problems import ConflictError
+from .core.problems import ConflictError, InvalidError
 
 LIFETIME = timedelta(days=1)
 Key = Annotated[
@@ -29,11 +29,11 @@ Key = Annotated[
 
 
 class StoredResponse(Base):
-    """The response to a key of a caller."""
+    """The response to a key of a caller at an endpoint."""
 
     __tablename__ = "stored_responses"
 
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)  # a digest of caller and key
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)  # a digest of these
     request: Mapped[str] = mapped_column(String(64))  # a digest of its content
     status: Mapped[int]
     headers: Mapped[dict[str, str]] = mapped_column(JSON)
@@ -48,42 +48,50 @@ class Idempotency:
         self.request, self.session, self.key = request, session, idempotency_key
 
     async def __call__(self, caller: object, create: Callable[[], Awaitable[Response]]) -> Response:
-        """Return what `create` returns, or what it returned to the same caller, key and request.
+        """Return what `create` returns, or what it returned to the first request with this key.
 
-        The response is stored in the request's transaction: both are committed, or neither. A
-        request with a key that is in use waits for the other to end.
+        The response is stored in the request's transaction: both are committed, or neither.
         """
         if self.key is None:
             return await create()
-        content = await self.request.body()
-        now = datetime.now(UTC)
-        stored = StoredResponse(
-            id=_digest(repr((str(caller), self.key)).encode()),
-            request=_digest(f"{self.request.method} {self.request.url.path}\n".encode() + content),
-            status=0,
-            headers={},
-            body="",
-            expires_at=now + LIFETIME,
-        )
-        expired = select(StoredResponse.id).where(StoredResponse.expires_at < now).limit(100)
-        await self.session.execute(
-            delete(StoredResponse).where(
-                StoredResponse.id.in_(expired.with_for_update(skip_locked=True))
-            )
-        )
-        try:
-            async with self.session.begin_nested():
-                self.session.add(stored)
-        except exc.IntegrityError:
-            first = await self.session.get_one(StoredResponse, stored.id)
-            if first.request != stored.request:
-                raise ConflictError("Another request had this Idempotency-Key.") from None
+        now, url = datetime.now(UTC), self.request.url
+        own = _digest(repr((str(caller), self.request.method, url.path, self.key)).encode())
+        content = _digest(url.query.encode() + b"\n" + await self.request.body())
+        await self._lock(own)
+        expired = StoredResponse.expires_at < now
+        await self.session.execute(delete(StoredResponse).where(StoredResponse.id == own, expired))
+        if first := await self.session.get(StoredResponse, own):
+            if first.request != content:
+                raise InvalidError("Another request had this Idempotency-Key.")
             headers = first.headers | {"Idempotent-Replayed": "true"}
             return Response(first.body, first.status, headers)
         response = await create()
-        stored.status, stored.headers = response.status_code, dict(response.headers)
-        stored.body = bytes(response.body).decode()
+        if response.status_code < 500:  # otherwise the client may try again
+            self.session.add(
+                StoredResponse(
+                    id=own,
+                    request=content,
+                    status=response.status_code,
+                    headers=dict(response.headers),
+                    body=bytes(response.body).decode(),
+                    expires_at=now + LIFETIME,
+                )
+            )
+        others = select(StoredResponse.id).where(expired).limit(100)
+        others = others.with_for_update(skip_locked=True)
+        await self.session.execute(delete(StoredResponse).where(StoredResponse.id.in_(others)))
         return response
+
+    async def _lock(self, own: str) -> None:
+        """Refuse the request while another one has the key, until the end of its transaction.
+
+        SQLite needs no lock: there, a transaction that writes waits for the others.
+        """
+        if (await self.session.connection()).dialect.name == "postgresql":
+            number = int.from_bytes(bytes.fromhex(own[:16]), signed=True)
+            if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(number))):
+                detail = "The first request with this Idempotency-Key has not ended."
+                raise ConflictError(detail, {"Retry-After": "1"})
 
 
 Once = Annotated[Idempotency, Depends()]

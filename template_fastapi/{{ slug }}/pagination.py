@@ -16,7 +16,7 @@ from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from .core.problems import NotFoundError
+from .core.problems import InvalidError
 
 type Column = InstrumentedAttribute[Any]
 
@@ -88,7 +88,7 @@ def _read(cursor: str, name: str, order: Sequence[Column]) -> tuple[Any, ...]:
             raise ValueError("the list is in another order")
         return tuple(_value(*each) for each in zip(values, order, strict=True))
     except (TypeError, ValueError, OverflowError) as error:
-        raise NotFoundError("No page of this list has this cursor.") from error
+        raise InvalidError("This list has no such cursor.") from error
 
 
 def _value(value: object, column: Column) -> Any:

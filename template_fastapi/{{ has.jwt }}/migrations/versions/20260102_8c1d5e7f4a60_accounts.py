@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "8c1d5e7f4a60"
-down_revision = "3e9a4b7d1c52"
+down_revision = "5b0f3c9d7a21"
 branch_labels = None
 depends_on = None
 
