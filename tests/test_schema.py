@@ -49,16 +49,17 @@ def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server
     assert "19 selected / 19 total" in printed
 
 
-# A random ETag is valid, and yet no item has it.
-# And in lists of objects, Schemathesis makes texts with NUL in spite of their pattern.
+# A random ETag is valid, and yet no item has it. Nor is a random cursor one of the list's, and an example of a key is used
+# for several bodies. In lists of objects, Schemathesis makes texts with NUL in spite of their pattern.
 CONFIGURATION = """
 [[operations]]
-include-path-regex = "/items:bulk"
+include-path-regex = "/items(:bulk)?$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429"]
 
 [[operations]]
 include-path-regex = "/items/"
 include-method = ["PATCH", "DELETE"]
+warnings = false  # of the many 412
 checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "412", "429"]
 """
 
