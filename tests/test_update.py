@@ -365,8 +365,8 @@ def test_accounts_can_be_added_later(clone: Path, postgres: Server, tmp_path: Pa
     package = project.package
     models = "from .accounts.models import Account, AccountSession, Attempt, Code, RefreshToken\n"
     replace(package / "models.py", "from .base import Base\n", f"{models}from .base import Base\n")
-    names = '"Account", "AccountSession", "Attempt", "Code", "RefreshToken"'
-    replace(package / "models.py", "__all__ = [", f"__all__ = [\n    {names},")
+    names = '"Account", "AccountSession", "Attempt", "Base", "Code", "Item", "RefreshToken", "StoredResponse"'
+    replace(package / "models.py", '"Base", "Item", "StoredResponse"', names)
     core = "from .core import database"
     replace(package / "main.py", core, f"from .accounts import endpoints as accounts\n{core}")
     items = "app.include_router(items.router)\n"
