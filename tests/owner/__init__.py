@@ -34,9 +34,9 @@ def add_a_domain(project: Project, framework: str) -> None:
     (project.path / "tests" / "notes" / "__init__.py").touch()
     shutil.copy(HERE / framework / "test_api.py", project.path / "tests" / "notes")
     if framework == "fastapi":
-        replace(package / "models.py", "from .items.models import Item\n\n__all__ = [\"Base\", \"Item\"]",
-                "from .items.models import Item\nfrom .notes.models import Note\n\n"
-                "__all__ = [\"Base\", \"Item\", \"Note\"]")  # fmt: skip
+        example = "from .items.models import Item\n"
+        replace(package / "models.py", example, f"{example}from .notes.models import Note\n")
+        replace(package / "models.py", '"Base", "Item"', '"Base", "Item", "Note"')
         replace(package / "main.py", "from .items import endpoints as items\n",
                 "from .items import endpoints as items\nfrom .notes import endpoints as notes\n")  # fmt: skip
         router = "app.include_router(items.router)\n"
