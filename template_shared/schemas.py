@@ -1,4 +1,4 @@
-"""Base classes for request bodies, queries and lists."""
+"""The base class of request bodies, and types of their fields."""
 
 from typing import Annotated, Any
 
@@ -35,19 +35,3 @@ def without_defaults(schema: dict[str, Any]) -> None:
     """Remove defaults from the schema of a partial update; otherwise, generated clients would send them."""
     for field in schema["properties"].values():
         field.pop("default", None)
-
-
-class PageRequest(BaseModel):
-    """The requested part of a list: `?limit=20&offset=40`."""
-
-    limit: int = Field(default=20, ge=1, le=100)
-    offset: int = Field(default=0, ge=0, le=2**31 - 1)
-
-
-class Page[T](BaseModel):
-    """A part of a list, and the length of the whole list."""
-
-    results: list[T]
-    total: int
-    limit: int
-    offset: int

@@ -68,7 +68,7 @@ def upgrade() -> None:
     {body}
 """,
 }
-FIRST = {"django": "0001_initial", "fastapi": "5b0f3c9d7a21"}
+FIRST = {"django": "0001_initial", "fastapi": "3e9a4b7d1c52"}
 
 PARENT = '"item", "parent", models.ForeignKey("items.Item", models.PROTECT, null=True, db_index=False)'
 COLUMN = """with op.batch_alter_table("items") as batch_op:

@@ -10,6 +10,7 @@ import os
 import sys
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def test_schemathesis_finds_nothing(framework: str, template: Path, postgres: Se
     """Examples, limits, fuzzing and sequences of calls, valid and invalid, with all checks."""
     with in_production(template, framework, tmp_path, postgres, **WITHOUT_LOGIN[framework]) as service:
         printed = schemathesis(service, tmp_path)
-    assert "5 selected / 5 total" in printed  # operations
+    operations = {"django": 5, "fastapi": 6}[framework]
+    assert f"{operations} selected / {operations} total" in printed
     assert "No issues found" in printed
 
 
@@ -44,11 +46,27 @@ def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server
             token = json.load(response)["access_token"]
         header = ("--header", f"Authorization: Bearer {token}")
         printed = schemathesis(service, tmp_path, "--exclude-checks", "positive_data_acceptance", *header)
-    assert "18 selected / 18 total" in printed
+    assert "19 selected / 19 total" in printed
+
+
+# A random ETag is valid, and yet no item has it. Nor does a list know a random cursor, and one example of a key is sent
+# with several bodies. In lists of objects, Schemathesis makes texts with NUL in spite of their pattern.
+CONFIGURATION = """
+[[operations]]
+include-path-regex = "/items(:bulk)?$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429"]
+
+[[operations]]
+include-path-regex = "/items/"
+include-method = ["PATCH", "DELETE"]
+warnings = false  # of the many 412
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "412", "429"]
+"""
 
 
 def schemathesis(service: Service, directory: Path, *options: str) -> str:
     """Run it, which must find nothing, and return what it prints."""
+    (directory / "schemathesis.toml").write_text(CONFIGURATION)
     bounds = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "50", "--seed", "1"]
     return run(
         Path(sys.executable).with_name("schemathesis"),
@@ -59,13 +77,31 @@ def schemathesis(service: Service, directory: Path, *options: str) -> str:
     )
 
 
-def test_both_schemas_describe_the_same_api(template: Path, postgres: Server, tmp_path: Path) -> None:
+def test_fastapi_has_all_of_djangos_api(template: Path, postgres: Server, tmp_path: Path) -> None:
+    """And more, for services whose API is the product: a client of one can call the other."""
     schemas = {}
     for framework in FRAMEWORKS:
         (tmp_path / framework).mkdir()
         with in_production(template, framework, tmp_path / framework, postgres, **WITHOUT_LOGIN[framework]) as service:
             schemas[framework] = comparable(ask(f"{service.url}/api/openapi.json").json)
-    assert schemas["django"] == schemas["fastapi"]
+    assert list(missing(schemas["django"], schemas["fastapi"])) == []
+
+
+def missing(one: Any, other: Any, place: str = "") -> Iterator[str]:
+    """Where the other schema lacks something of the first one."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        if "anyOf" not in one:  # the other may also be null
+            other |= other.get("anyOf", [{}])[0]
+        for key, value in one.items():
+            yield from missing(value, other.get(key), f"{place}/{key}")
+    elif isinstance(one, list) and isinstance(other, list) and one and isinstance(one[0], dict):
+        theirs = {each.get("name"): each for each in other}
+        for each in one:
+            yield from missing(each, theirs.get(each.get("name")), f"{place}/{each.get('name')}")
+    elif isinstance(one, list) and isinstance(other, list):
+        yield from (f"{place}: {each}" for each in one if each not in other)
+    elif one != other:
+        yield f"{place}: {one} is {other}"
 
 
 def comparable(schema: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import yaml
 
 from tests.matrix import named
 from tests.owner import replace, work_for_a_year
+from tests.postgres import Server
 from tests.projects import QUICK, Project, set_up_alone
 from tests.tools import (
     FRAMEWORKS,
@@ -354,8 +355,9 @@ def test_where_it_runs_can_be_answered_anew(framework: str, clone: Path, tmp_pat
 
 
 @pytest.mark.option("jwt")
-def test_accounts_can_be_added_later(clone: Path, tmp_path: Path) -> None:
+def test_accounts_can_be_added_later(clone: Path, postgres: Server, tmp_path: Path) -> None:
     """As docs/accounts.md says; the scopes are the owner's from then on."""
+    url = postgres.create("accounts_later")
     project = set_up_alone(render(clone, tmp_path / "service", framework="fastapi", slug="service"))
     commit_all(project.path, "Start", init=True)
     copier = Path(sys.executable).with_name("copier")
@@ -363,8 +365,8 @@ def test_accounts_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     package = project.package
     models = "from .accounts.models import Account, AccountSession, Attempt, Code, RefreshToken\n"
     replace(package / "models.py", "from .base import Base\n", f"{models}from .base import Base\n")
-    names = '__all__ = ["Account", "AccountSession", "Attempt", "Base", "Code", "Item", "RefreshToken"]'
-    replace(package / "models.py", '__all__ = ["Base", "Item"]', names)
+    names = '"Account", "AccountSession", "Attempt", "Base", "Code", "Item", "RefreshToken", "StoredResponse"'
+    replace(package / "models.py", '"Base", "Item", "StoredResponse"', names)
     core = "from .core import database"
     replace(package / "main.py", core, f"from .accounts import endpoints as accounts\n{core}")
     items = "app.include_router(items.router)\n"
@@ -372,9 +374,12 @@ def test_accounts_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     replace(package / "main.py", items, items + own)
     project.uv("lock", "--quiet")
     project.uv("sync", "--quiet")
-    project.poe("migrate")
-    project.poe("migrations", "add accounts")
-    project.poe("check", PYTEST_ADDOPTS=QUICK)
+    project.poe("migrate", DATABASE_URL=url)
+    project.poe("migrations", "add accounts", DATABASE_URL=url)
+    project.poe("migrate", DATABASE_URL=url)
+    assert project.poe("alembic", "heads", DATABASE_URL=url).count("(head)") == 1
+    project.poe("format")
+    project.poe("check", PYTEST_ADDOPTS=QUICK, DATABASE_URL=url)
     commit_all(project.path, "Add accounts")
     (package / "scopes.py").write_text('"""Scopes."""\n')
     commit_all(project.path, "Write scopes")
@@ -622,6 +627,43 @@ def test_every_version_that_landed_updates_to_this_one(framework: str, version: 
     assert result.returncode == 0, result.stderr + result.stdout
     used.uv("sync", "--quiet")
     used.poe("check", PYTEST_ADDOPTS=QUICK)
+
+
+@pytest.mark.option("jwt")
+def test_an_older_project_can_add_idempotency_keys(postgres: Server, tmp_path: Path) -> None:
+    """As docs/api.md says: its migration follows the owner's own. The update alone needs no migration."""
+    past = landed("d08274b587acdf430fdac38ecc603d7b24dce9ea", tmp_path)
+    answers = {"framework": "fastapi", "slug": "service", "auth": "jwt"}
+    project = set_up_alone(render(past, tmp_path / "service", **answers))
+    package, url = project.package, postgres.create("older")
+    project.poe("migrate", DATABASE_URL=url)
+    column = "    quantity: Mapped[int]\n"
+    replace(package / "items" / "models.py", column, f"{column}    colour: Mapped[str | None]\n")
+    project.poe("migrations", "add colours", DATABASE_URL=url)
+    project.poe("migrate", DATABASE_URL=url)
+    commit_all(project.path, "Start", init=True)
+    bring_up_to_date(past)
+    result = groundplan("update", project.path)
+    assert result.returncode == 0, result.stderr + result.stdout
+    project.uv("sync", "--quiet")
+    project.poe("migrate", DATABASE_URL=url)
+    project.poe("alembic", "check", DATABASE_URL=url)
+
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "copy", "--defaults", "--data-file", ".copier-answers.yml", past, tmp_path / "new", cwd=project.path)
+    for name in ("bulk.py", "etags.py", "idempotency.py", "pagination.py", "items/endpoints.py", "items/filters.py"):
+        shutil.copy(tmp_path / "new" / "service" / name, package / name)
+    shutil.copy(tmp_path / "new" / "service" / "items" / "service.py", package / "items")
+    shutil.copytree(tmp_path / "new" / "tests", project.path / "tests", dirs_exist_ok=True)
+    models = package / "models.py"
+    replace(models, "from .items", "from .idempotency import StoredResponse\nfrom .items")
+    replace(models, '"]\n', '", "StoredResponse"]\n')
+    project.poe("migrations", "add stored responses", DATABASE_URL=url)
+    project.poe("migrate", DATABASE_URL=url)
+    assert project.poe("alembic", "heads", DATABASE_URL=url).count("(head)") == 1
+    project.poe("alembic", "check", DATABASE_URL=url)
+    project.poe("format")
+    project.poe("check", PYTEST_ADDOPTS=f"{QUICK} tests/items", DATABASE_URL=url)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

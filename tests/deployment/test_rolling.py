@@ -62,7 +62,7 @@ def downgrade() -> None:
     raise NotImplementedError
 ''',
 }
-FIRST = {"django": "0001_initial", "fastapi": "5b0f3c9d7a21"}
+FIRST = {"django": "0001_initial", "fastapi": "3e9a4b7d1c52"}
 EXPAND = (
     "ALTER TABLE {table} ADD COLUMN label varchar(1000) NOT NULL DEFAULT '', ALTER COLUMN description SET DEFAULT ''"
 )

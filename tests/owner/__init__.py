@@ -34,9 +34,9 @@ def add_a_domain(project: Project, framework: str) -> None:
     (project.path / "tests" / "notes" / "__init__.py").touch()
     shutil.copy(HERE / framework / "test_api.py", project.path / "tests" / "notes")
     if framework == "fastapi":
-        replace(package / "models.py", "from .items.models import Item\n\n__all__ = [\"Base\", \"Item\"]",
-                "from .items.models import Item\nfrom .notes.models import Note\n\n"
-                "__all__ = [\"Base\", \"Item\", \"Note\"]")  # fmt: skip
+        example = "from .items.models import Item\n"
+        replace(package / "models.py", example, f"{example}from .notes.models import Note\n")
+        replace(package / "models.py", '"Base", "Item"', '"Base", "Item", "Note"')
         replace(package / "main.py", "from .items import endpoints as items\n",
                 "from .items import endpoints as items\nfrom .notes import endpoints as notes\n")  # fmt: skip
         router = "app.include_router(items.router)\n"
@@ -70,14 +70,17 @@ def remove_the_example(project: Project, framework: str) -> None:
         replace(package / "main.py", "from .items import endpoints as items\n", "")
         replace(package / "main.py", "app.include_router(items.router)\n", "")
         replace(package / "models.py", "from .items.models import Item\n", "")
-        replace(package / "models.py", '["Base", "Item"]', '["Base"]')
+        replace(package / "models.py", '"Base", "Item"', '"Base"')
         seed = (package / "seed.py").read_text()
         body = seed[seed.index("    present =") : seed.index("\n\nasync def main")]
         examples = seed[seed.index("\nITEMS =") : seed.index("\n\nasync def seed")]
         for text in (body, examples, "from .items.models import Item\n", "from sqlalchemy import select\n"):
             replace(package / "seed.py", text, "")
-        (project.path / "tests" / "test_seed.py").unlink()
-        next((project.path / "migrations" / "versions").glob("*_items.py")).unlink()
+        for name in ("test_etags.py", "test_seed.py"):
+            (project.path / "tests" / name).unlink()
+        versions = project.path / "migrations" / "versions"
+        next(versions.glob("*_items.py")).unlink()
+        replace(next(versions.glob("*_stored_responses.py")), '"5b0f3c9d7a21"', "None")
     else:
         replace(package / "settings.py", f'    "{package.name}.items",\n', "")
         replace(package / "api.py", "from .items.api import router as items\n", "")

@@ -1,23 +1,23 @@
 """Business logic for items, independent of HTTP."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..core.database import constraints
 from ..core.problems import NotFoundError
-from ..pagination import fetch_page
-from ..schemas import PageRequest
+from ..pagination import Rows, fetch_page
+from .filters import ItemList
 from .models import Item
 from .schemas import ItemCreate, ItemUpdate
 
 DUPLICATE = "An item with this name already exists."
 
 
-async def list_items(session: AsyncSession, page: PageRequest) -> tuple[Sequence[Item], int]:
-    """Return a page of items and the number of all items."""
-    return await fetch_page(session, select(Item).order_by(Item.id), page)
+async def list_items(session: AsyncSession, wanted: ItemList) -> Rows[Item]:
+    """Return a page of the items that are asked for."""
+    statement = wanted.filtered(select(Item))
+    descending = wanted.sort.startswith("-")
+    return await fetch_page(session, statement, wanted, *wanted.columns, descending=descending)
 
 
 async def get_item(session: AsyncSession, item_id: int, *, lock: bool = False) -> Item:

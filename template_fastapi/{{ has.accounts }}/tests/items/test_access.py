@@ -3,7 +3,12 @@
 import pytest
 from httpx2 import AsyncClient
 
-WRITES = [("POST", "/api/items"), ("PATCH", "/api/items/1"), ("DELETE", "/api/items/1")]
+WRITES = [
+    ("POST", "/api/items"),
+    ("POST", "/api/items:bulk"),
+    ("PATCH", "/api/items/1"),
+    ("DELETE", "/api/items/1"),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)

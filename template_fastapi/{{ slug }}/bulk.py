@@ -1,0 +1,43 @@
+"""Creates of many rows in one request, with a result for each."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from .core.problems import ServiceError
+from .schemas import Input
+
+
+class Batch[T](Input):
+    """Rows to create. If the content of one entry is invalid, the whole batch is refused."""
+
+    entries: list[T] = Field(min_length=1, max_length=100)
+
+
+class Result[T](BaseModel):
+    """The result of an entry."""
+
+    status: int = Field(description="As of a request of its own.", examples=[201])
+    created: T | None = None
+    detail: str | None = Field(default=None, description="Why it was not created.")
+
+
+class Results[T](BaseModel):
+    """The results, in the order of the entries."""
+
+    results: list[Result[T]]
+
+
+async def create_each[T, R](
+    session: AsyncSession, entries: Sequence[T], create: Callable[[T], Awaitable[R]]
+) -> Results[R]:
+    """Create a row for each entry; those that fail change nothing."""
+    results: list[Result[R]] = []
+    for entry in entries:
+        try:
+            async with session.begin_nested():
+                results.append(Result(status=201, created=await create(entry)))
+        except ServiceError as error:
+            results.append(Result(status=error.status, detail=str(error)))
+    return Results(results=results)

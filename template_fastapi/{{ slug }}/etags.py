@@ -1,0 +1,72 @@
+"""Conditional requests (RFC 9110, 13): a client reads only what is new, and overwrites nothing unseen.
+
+The ETag is a digest of the resource as it is sent, so it needs no column.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import Header, Response
+from pydantic import BaseModel
+
+from .core.problems import ServiceError
+
+IfMatch = Annotated[
+    str | None,
+    Header(description="The ETag that the client read: 412 if the resource has another."),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(description="The ETag that the client has: 304 if the resource still has it."),
+]
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has it already"}}
+
+
+class PreconditionFailedError(ServiceError):
+    """Somebody else has changed the resource."""
+
+    status = 412
+
+
+class PreconditionRequiredError(ServiceError):
+    """The request would change the resource without knowing what is in it."""
+
+    status = 428
+
+
+def tagged(
+    resource: BaseModel,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    known: str | None = None,
+) -> Response:
+    """Return a response with the resource and its ETag; only the ETag if the client knows it."""
+    content = resource.model_dump_json()
+    tag = _digest(content)
+    if known and _names(known, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    headers = {**(headers or {}), "ETag": tag}
+    return Response(content, status, headers, media_type="application/json")
+
+
+def check(if_match: str, resource: BaseModel) -> None:
+    """Raise an error unless the header names the resource as it is."""
+    if not _names(if_match, _digest(resource.model_dump_json())):
+        raise PreconditionFailedError("This has changed since you read it. Read it again.")
+
+
+def required(if_match: IfMatch = None) -> None:
+    """Refuse requests without If-Match: `dependencies=[Depends(etags.required)]`."""
+    if if_match is None:
+        raise PreconditionRequiredError("Send the ETag that you read, as If-Match.")
+
+
+def _digest(content: str) -> str:
+    return f'"{sha256(content.encode()).hexdigest()[:32]}"'
+
+
+def _names(header: str, tag: str) -> bool:
+    """Return whether the header has the tag. A proxy that compresses puts W/ before it."""
+    return any(each.strip().removeprefix("W/") in {tag, "*"} for each in header.split(","))
