@@ -1,4 +1,4 @@
-"""Mails reach a server over TLS, in both forms of MAIL_URL, and go to no other server."""
+"""Emails reach a server over TLS, in both forms of MAIL_URL, and go to no other server."""
 
 import shutil
 import ssl
@@ -29,7 +29,7 @@ USER, PASSWORD = "us@er", "w/rd"
 
 @dataclass
 class Mailbox:
-    """A mail server's users and mails."""
+    """A mail server's users and emails."""
 
     logins: list[LoginPassword] = field(default_factory=list)
     mails: list[Envelope] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Mailbox:
         return AuthResult(success=data == LoginPassword(USER.encode(), PASSWORD.encode()))
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Keeps a mail."""
+        """Keeps an email."""
         self.mails.append(envelope)
         return "250 OK"
 
