@@ -6,10 +6,10 @@ import re
 import secrets
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from groundplan import git
 from groundplan.errors import ExitCode, Stop
 
 
@@ -52,8 +52,8 @@ def is_empty(directory: Path) -> bool:
 def in_repository(directory: Path) -> bool:
     """Return whether a directory, which need not exist, is in a git repository that does not ignore it."""
     beside = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
-    command = ["git", "-C", str(beside), "check-ignore", "--quiet", "--no-index", str(directory)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 1  # 128 without a repository
+    ignored = git.result(beside, "check-ignore", "--quiet", "--no-index", str(directory))
+    return ignored.returncode == 1  # 128 without a repository
 
 
 @contextlib.contextmanager
