@@ -30,10 +30,10 @@ __all__ = [
     "ask",
     "get_latest_tag",
     "get_repo",
-    "speed_up",
     "question",
     "render",
     "render_former",
+    "speed_up",
     "temporary_files",
     "texts",
 ]
