@@ -157,7 +157,7 @@ def known_settings(more: Mapping[str, str] | None = None, **variables: str) -> I
 
 
 def without(patterns: Iterable[str], directory: Path) -> dict[str, str]:
-    """Return settings for a new clone that leave out some files. An empty `directory` must exist until then."""
+    """Return settings that leave some files out of a clone. An empty `directory` must exist until it is complete."""
     file = directory / "info" / "sparse-checkout"
     file.parent.mkdir()
     file.write_text("".join(f"{line}\n" for line in ["/*", *(f"!{pattern}" for pattern in patterns)]), encoding="utf-8")
