@@ -361,7 +361,8 @@ def test_the_stage_for_development_has_the_tools(engine: Engine, image: Image) -
 def test_granian_runs_in_it_as_well(
     engine: Engine, template: Path, postgres: Server, port: int, tmp_path: Path
 ) -> None:
-    project = render(template, tmp_path / "service", framework="django", server="granian")
+    # The slug of test_rolling.py, with whose images it shares the layer of the packages.
+    project = render(template, tmp_path / "service", framework="django", slug="service", server="granian")
     database = postgres.create(f"image_granian_{secrets.token_hex(4)}")
     options = [*HARDENED, "--network=host", *variables(database, PORT=str(port))]
     with built(engine, project) as (tag, _), engine.container(tag, options=options) as service:
