@@ -165,6 +165,25 @@ def test_a_certificate_that_expires_soon_is_reported(copy: Path, days: int, *, e
     assert ("fullchain.pem has expired or will within a week" in printed) is expected
 
 
+@pytest.mark.parametrize(("lost", "code"), [(0, 0), (1, 0), (2, 2)])
+def test_output_that_the_engine_loses_once_spoils_no_backup(
+    copy: Path, framework: str, tmp_path: Path, lost: int, code: int
+) -> None:
+    if framework != "django":
+        pytest.skip("only Django has uploaded files")
+    engine = tmp_path / "bin" / "docker"  # prints nothing the first times, and succeeds nevertheless
+    engine.parent.mkdir()
+    engine.write_text(
+        f"#!/bin/sh\necho >>{tmp_path}/runs\n[ $(wc -l <{tmp_path}/runs) -le {lost} ] || tar --create .\n"
+    )
+    engine.chmod(0o755)
+    script = f'. deploy/compose/files.sh; files backup "{tmp_path}"'
+    run("bash", "-c", script, cwd=copy, env={"PATH": f"{engine.parent}:{os.environ['PATH']}"}, code=code)
+    assert (tmp_path / "runs").read_text().count("\n") == min(lost + 1, 2)
+    if code == 0:
+        assert "./deploy/compose/files.sh" in run("tar", "--list", f"--file={tmp_path / 'media.tar'}")
+
+
 def test_every_service_has_limits_and_a_version(project: Path) -> None:
     for name, service in services(project / "deploy/compose/compose.yaml").items():
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
