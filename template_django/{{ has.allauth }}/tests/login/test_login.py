@@ -5,6 +5,7 @@ import hmac
 import re
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.apps import apps
@@ -154,6 +155,23 @@ def test_a_superuser_of_the_command_line_needs_no_code(
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     call_command("createsuperuser", "--noinput", "--email=root@example.com")
     assert log_in(client, email="root@example.com") == "/account/"
+
+
+def test_without_a_mail_server_nothing_changes(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no response says whether an account exists."""
+    get_user_model().objects.create_user("ada@example.com", PASSWORD)
+    client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(mail.EmailMessage, "send", Mock(side_effect=ConnectionRefusedError))
+        for email in ("ada@example.com", "eve@example.com"):
+            values = {"email": email, "password1": PASSWORD}
+            assert client.post("/account/signup/", values).status_code == 500
+            assert client.post("/account/password/reset/", {"email": email}).status_code == 500
+    cache.clear()
+    assert get_user_model().objects.count() == 1
+    assert sign_up(Client(), "eve@example.com")
 
 
 def test_after_a_change_by_staff_the_old_address_is_useless(member: Client) -> None:
