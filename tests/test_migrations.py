@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.subject import eventually
+from tests.owner import replace
 from tests.postgres import Server, start
 from tests.projects import Project, set_up
 from tests.tools import FRAMEWORKS, render
@@ -198,6 +199,13 @@ def test_unsafe_migrations_are_named(framework: str, project: Project, write: Ca
         if bodies[FRAMEWORKS.index(framework)]:
             file = write(f"{number:04}_{name}", *bodies).relative_to(project.path).with_suffix("")
             expected |= {(rule, str(file)) for rule in rules}
+    if framework == "django":  # also in an app outside the package
+        project.run("python", "manage.py", "startapp", "stock")
+        replace(project.package / "settings.py", "INSTALLED_APPS = [", 'INSTALLED_APPS = ["stock",')
+        body = """migrations.RunSQL("ALTER TABLE items_item ADD COLUMN sold integer NOT NULL")"""
+        text = MIGRATION["django"].format(package="service", previous=FIRST["django"], body=body, atomic=True)
+        (project.path / "stock/migrations/0001_initial.py").write_text(text)
+        expected.add(("adding-required-field", "stock/migrations/0001_initial"))
     printed = lint(project, url, code=1)
     found = re.findall(r"(?:warning|error)\[?[^a-z]*([a-z-]+)\]?:.*\n\s*╭▸ (\S+)\.sql:", printed)
     assert expected <= set(found), printed

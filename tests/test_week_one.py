@@ -29,7 +29,8 @@ def framework(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def rendered(framework: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    answers = {"auth": "jwt"} if framework == "fastapi" else {}
+    """With what adds the most to a resource: scopes, or a login and groups of staff."""
+    answers = {"auth": "jwt"} if framework == "fastapi" else {"login": "allauth", "admin": "django"}
     return render(template, tmp_path_factory.mktemp(framework) / "service", framework=framework, **answers)
 
 
@@ -40,7 +41,10 @@ def project(rendered: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def week(framework: str, rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose owner has followed every recipe, then added an order for items, and lines of it."""
+    """A project whose owner has followed every recipe, then added an order for items, lines of it, and copies of both.
+
+    `order_by` is no name of an order.
+    """
     path = Path(shutil.copytree(rendered, tmp_path_factory.mktemp(f"{framework}-week") / "service"))
     project = set_up_alone(path)
     follow(project)
@@ -50,6 +54,8 @@ def week(framework: str, rendered: Path, tmp_path_factory: pytest.TempPathFactor
     project.poe("format")
     project.poe("resource", "orders", "--belongs-to", "items")
     project.poe("resource", "order_lines", "--belongs-to", "orders")
+    project.poe("resource", "categories", "--like", "orders")
+    project.poe("resource", "team_members", "--like", "order_lines")
     return project
 
 
@@ -76,7 +82,7 @@ def test_recipes_and_resources_pass_every_check(framework: str, week: Project, p
     assert "item line" not in lines.lower()
     url = postgres.create(f"week_one_{framework}")
     week.poe("migrate", DATABASE_URL=url)
-    week.poe("check", DATABASE_URL=url, PYTEST_ADDOPTS="-k 'order or empty or mail or team'")
+    week.poe("check", DATABASE_URL=url, PYTEST_ADDOPTS="-k 'order or categories or empty or mail or team'")
     tests = week.path / "tests"
     shutil.copy(HERE / framework / "test_orders.py", tests / "orders" / "test_references.py")
     shutil.copy(HERE / framework / "test_recipes.py", tests / "items" / "test_recipes.py")

@@ -6,8 +6,11 @@ def registrations(resource: Names) -> dict[str, list[str]]:
     """Return the lines and entries with which files of the package name a resource."""
     package, name = PACKAGE.name, resource.plural
     pages = [f'path("{name}/", include("{package}.{name}.urls"))']
+    # Of ADMIN_GROUPS, if the groups of the admin have any.
+    permissions = [f'"{name}.{each}_{resource.model.lower()}"' for each in PERMISSIONS]
+    settings = read(PACKAGE / "settings.py")
     return {
-        "settings.py": [f'"{package}.{name}"'],
+        "settings.py": [f'"{package}.{name}"', *(each for each in permissions if each in settings)],
         "api.py": [
             f"from .{name}.api import router as {name}",
             f'api.add_router("/{name}", {name})',
@@ -77,6 +80,21 @@ def taken() -> set[str]:
 
     django.setup()
     return {app.label for app in apps.get_app_configs()}
+
+
+def api_classes() -> list[type]:
+    """Return classes with names that are not the resource's, such as `order_by`."""
+    from django.contrib.admin import ModelAdmin
+    from django.core.paginator import Page, Paginator
+    from django.db.models import QuerySet
+    from django.forms import ModelForm
+    from django.http import HttpRequest, HttpResponse
+    from django.test import Client
+    from django.views.generic import CreateView, DetailView, ListView
+
+    views = [CreateView, DetailView, ListView]
+    http = [Client, HttpRequest, HttpResponse]
+    return [QuerySet, ModelForm, ModelAdmin, Page, Paginator, *http, *views]
 
 
 def migrate(new: Names) -> None:

@@ -72,6 +72,16 @@ def taken() -> set[str]:
     return {*import_module(f"{PACKAGE.name}.models").Base.metadata.tables}
 
 
+def api_classes() -> list[type]:
+    """Return classes with names that are not the resource's, such as `order_by`."""
+    from fastapi import APIRouter, Request, Response
+    from pydantic import BaseModel
+    from sqlalchemy import Select, Update
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    return [APIRouter, AsyncSession, BaseModel, Request, Response, Select, Update]
+
+
 def migrate(new: Names) -> None:
     """Create the migration, on a temporary database with all earlier ones."""
     from tempfile import TemporaryDirectory

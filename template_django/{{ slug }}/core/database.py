@@ -40,7 +40,6 @@ def from_url(url: str, pool_size: int) -> dict[str, Any]:
         "NAME": options.pop("dbname", ""),
         **{name.upper(): options.pop(name, "") for name in ("user", "password", "host", "port")},
         "OPTIONS": options,
-        "DISABLE_SERVER_SIDE_CURSORS": True,  # for poolers in transaction mode
     }
 
 

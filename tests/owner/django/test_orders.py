@@ -1,11 +1,18 @@
 """Orders, which refer to items, over HTTP."""
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 JSON = "application/json"
+
+
+@pytest.fixture
+def client(client: Client) -> Client:
+    client.force_login(get_user_model().objects.create_user("ada@example.com"))
+    return client
 
 
 @pytest.fixture

@@ -13,5 +13,6 @@ class AdminSiteConfig(AdminConfig):
 
     def ready(self) -> None:
         super().ready()
-        import_module(f"{PACKAGE}.audit")  # needs the models of all apps
+        for name in ("account_admin", "audit"):  # need the models of all apps
+            import_module(f"{PACKAGE}.{name}")
         post_migrate.connect(import_module(f"{PACKAGE}.groups").create_groups)

@@ -4,8 +4,6 @@ from typing import Any
 
 import structlog
 from allauth.account.adapter import get_adapter
-from allauth.usersessions.admin import UserSessionAdmin
-from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.signals import user_logged_in, user_login_failed
@@ -33,16 +31,6 @@ class LogEntryAdmin(admin.ModelAdmin[LogEntry]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-admin.site.unregister(UserSession)
-
-
-@admin.register(UserSession)
-class SessionAdmin(UserSessionAdmin):  # type: ignore[misc]
-    """Sessions, searched by email address: the package's own page searches by user name."""
-
-    search_fields = ("user__email", "ip")
 
 
 @receiver(user_logged_in)

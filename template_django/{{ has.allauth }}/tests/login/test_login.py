@@ -4,9 +4,12 @@ import base64
 import hmac
 import re
 import time
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.cache import cache
 from django.core.management import call_command
@@ -152,6 +155,58 @@ def test_a_superuser_of_the_command_line_needs_no_code(
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     call_command("createsuperuser", "--noinput", "--email=root@example.com")
     assert log_in(client, email="root@example.com") == "/account/"
+
+
+def test_without_a_mail_server_nothing_changes(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no response says whether an account exists."""
+    get_user_model().objects.create_user("ada@example.com", PASSWORD)
+    client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(mail.EmailMessage, "send", Mock(side_effect=ConnectionRefusedError))
+        for email in ("ada@example.com", "eve@example.com"):
+            values = {"email": email, "password1": PASSWORD}
+            assert client.post("/account/signup/", values).status_code == 500
+            assert client.post("/account/password/reset/", {"email": email}).status_code == 500
+    cache.clear()
+    assert get_user_model().objects.count() == 1
+    assert sign_up(Client(), "eve@example.com")
+
+
+def test_after_a_change_by_staff_the_old_address_is_useless(member: Client) -> None:
+    """As in the admin. Also a link that was sent before no longer works."""
+    member.post("/account/logout/")
+    Client().post("/account/password/reset/", {"email": "ada@example.com"})
+    link = re.search(r"http://testserver(\S+)", str(mail.outbox[-1].body))
+    assert link
+    cache.clear()
+    user = get_user_model().objects.get()
+    user.email = "countess@example.com"
+    user.save()
+
+    assert "are not correct" in log_in(Client())
+    Client().post("/account/password/reset/", {"email": "ada@example.com"})
+    assert "/password/reset/key/" not in str(mail.outbox[-1].body)
+    assert "invalid" in Client().get(link[1]).text
+
+    client = Client()
+    assert log_in(client, email="countess@example.com") == "/account/confirm-email/"
+    assert mail.outbox[-1].to == ["countess@example.com"]
+    code = re.search(r"^\w{4}-\w{4}$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert code
+    client.post("/account/confirm-email/", {"code": code[0]})
+    assert "countess@example.com" in client.get("/account/").text
+
+
+def test_a_backup_can_be_loaded(tmp_path: Path) -> None:
+    """`loaddata` loads the addresses of users too."""
+    get_user_model().objects.create_superuser("root@example.com", PASSWORD)
+    file = tmp_path / "all.json"
+    call_command("dumpdata", "accounts.user", "account.emailaddress", output=file)
+    get_user_model().objects.all().delete()
+    call_command("loaddata", file, verbosity=0)
+    assert apps.get_model("account", "EmailAddress").objects.get().verified
 
 
 PAGES = [

@@ -5,6 +5,6 @@ from django.views.generic import TemplateView
 
 
 class AccountView(LoginRequiredMixin, TemplateView):
-    """An overview of the user's own account."""
+    """An overview of the user's account."""
 
     template_name = "login/account.html"

@@ -1,8 +1,10 @@
 """The tool of the staff: admin pages for tickets, and numbers on the admin's index."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
@@ -10,10 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 
 from ..core.database import constraints
 from ..core.problems import ServiceError
-from .files import ImportForm, export
+from .files import FIELDS, ImportForm, export
 from .models import Status, Ticket
 
 admin.site.index_template = "tickets/index.html"
@@ -38,13 +41,11 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
         self.set_status(request, queryset, Status.OPEN)
 
     def set_status(self, request: HttpRequest, queryset: QuerySet[Ticket], status: Status) -> None:
-        number = 0
-        for ticket in queryset.exclude(status=status):
+        tickets = list(queryset.exclude(status=status))
+        for ticket in tickets:
             ticket.status = status
-            ticket.save(update_fields=["status", "updated_at"])
-            self.log_change(request, ticket, f"Set to {status}.")
-            number += 1
-        messages.success(request, f"Tickets set to {status}: {number}.")
+        change(request, tickets, ["status"], f"Set to {status}.")
+        messages.success(request, f"Tickets set to {status}: {len(tickets)}.")
 
     @admin.action(description="Export selected tickets", permissions=["view"])
     def download(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> HttpResponse:
@@ -82,8 +83,19 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
         return TemplateResponse(request, "tickets/import.html", context)
 
     def save_all(self, request: HttpRequest, form: ImportForm) -> int:
-        changed = [each for each in form.tickets if each.has_changed()]
-        for each in changed:
-            log = self.log_change if each.instance.pk else self.log_addition
-            log(request, each.save(), "Imported.")
-        return len(changed)
+        tickets = [each.save(commit=False) for each in form.tickets if each.has_changed()]
+        known = [each for each in tickets if each.pk]
+        new = Ticket.objects.bulk_create(each for each in tickets if not each.pk)
+        LogEntry.objects.log_actions(request.user.pk, new, ADDITION, "Imported.")
+        change(request, known, FIELDS, "Imported.")
+        return len(tickets)
+
+
+def change(
+    request: HttpRequest, tickets: list[Ticket], fields: Iterable[str], message: str
+) -> None:
+    """Save fields of tickets with a few queries, and record who changed them."""
+    for ticket in tickets:
+        ticket.updated_at = timezone.now()
+    Ticket.objects.bulk_update(tickets, [*fields, "updated_at"])
+    LogEntry.objects.log_actions(request.user.pk, tickets, CHANGE, message)

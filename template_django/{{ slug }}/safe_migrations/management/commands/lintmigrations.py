@@ -13,6 +13,8 @@ from django.db.migrations.loader import MigrationLoader
 
 from ... import squawk
 
+ROOT = Path(__file__).parents[4]  # of the project; its virtual environment may be below it
+
 
 class Command(BaseCommand):
     """Apply all migrations to a scratch database, and check the SQL that each executed."""
@@ -44,9 +46,9 @@ class Command(BaseCommand):
 
     def scripts(self) -> Iterator[tuple[Path, str]]:
         """Yield the file and the SQL of every migration of this project's apps."""
-        package = f"{__name__.partition('.')[0]}."
         for key, migration in MigrationLoader(None).disk_migrations.items():
-            if apps.get_app_config(key[0]).name.startswith(package):
+            path = Path(apps.get_app_config(key[0]).path)
+            if path.is_relative_to(ROOT) and not path.is_relative_to(sys.prefix):
                 script = ";\n".join([*self.executed.get(key, ()), ""])
                 script = f"BEGIN;\n{script}COMMIT;\n" if migration.atomic else script
                 yield Path(inspect.getfile(type(migration))), script
