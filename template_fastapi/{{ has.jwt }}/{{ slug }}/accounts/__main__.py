@@ -58,10 +58,10 @@ async def run(session: AsyncSession, given: argparse.Namespace) -> None:
         account.scopes = " ".join(sorted(held | set(given.scopes)))
     elif given.command == "revoke":
         account.scopes = " ".join(sorted(held - set(given.scopes)))
+    elif given.command == "disable":
+        await service.disable(session, account)
     else:
-        account.is_active = given.command == "enable"
-        if given.command == "disable":
-            await service.end_sessions(session, account.id)
+        account.is_active = True
 
 
 async def main(arguments: list[str] | None = None) -> None:

@@ -67,10 +67,11 @@ async def reset_password(
 
 @router.put("/accounts/password", status_code=204)
 async def set_password(
-    values: PasswordInput, session: Session, background: BackgroundTasks
+    values: PasswordInput, session: Session, request: Request, background: BackgroundTasks
 ) -> None:
     """Set a password with the code from a mail. It creates the account, or ends all its sessions."""
-    send(await service.set_password(session, values.code, values.password), background)
+    client = client_of(request)
+    send(await service.set_password(session, values.code, values.password, client), background)
 
 
 @router.post("/token", response_model=TokenRead)
@@ -128,8 +129,8 @@ async def change_password(
     background: BackgroundTasks,
 ) -> None:
     """Change the caller's password. All other sessions end."""
-    account = await service.confirm(session, user.id, values.current, client_of(request))
-    told = await service.change_password(session, account, values.password, keep=user.session_id)
+    proof = await service.confirm(session, user.id, values.current, client_of(request))
+    told = await service.change_password(session, proof, values.password, keep=user.session_id)
     send(told, background)
 
 
@@ -142,9 +143,9 @@ async def change_email(
     background: BackgroundTasks,
 ) -> None:
     """Ask for another email address: a mail to it brings a code."""
-    account = await service.confirm(session, user.id, values.password, client_of(request))
+    proof = await service.confirm(session, user.id, values.password, client_of(request))
     await limits.count(session, "mail", values.email, client_of(request))
-    send(await service.change_email(session, account, values.email), background)
+    send(await service.change_email(session, proof, values.email), background)
 
 
 @router.put("/accounts/me/email", status_code=204)
@@ -164,8 +165,8 @@ async def delete_account(
     background: BackgroundTasks,
 ) -> None:
     """Delete the caller's account, with its sessions."""
-    account = await service.confirm(session, user.id, values.password, client_of(request))
-    send(await service.delete_account(session, account), background)
+    proof = await service.confirm(session, user.id, values.password, client_of(request))
+    send(await service.delete_account(session, proof), background)
 
 
 @router.get("/accounts/me/sessions")
