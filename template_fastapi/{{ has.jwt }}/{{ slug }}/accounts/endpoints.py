@@ -10,11 +10,10 @@ from fastapi import APIRouter, BackgroundTasks, Form, Header, Path, Request, Res
 
 from .. import mail
 from ..core.database import Session
-from ..core.errors import ProblemResponse
-from ..core.problems import problem
 from ..schemas import Id
 from . import limits, service, tokens
 from .dependencies import CurrentUser
+from .oauth import NO_STORE, OAuthRoute, refusal
 from .schemas import (
     AccountDeletion,
     AccountRead,
@@ -31,9 +30,9 @@ from .schemas import (
 
 registration = APIRouter(prefix="/api/accounts", tags=["accounts"])
 router = APIRouter(prefix="/api", tags=["accounts"])
+oauth = APIRouter(prefix="/token", route_class=OAuthRoute)
 
 UserAgent = Annotated[str, Header(include_in_schema=False)]
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 def client_of(request: Request) -> str:
@@ -74,7 +73,7 @@ async def set_password(
     send(await service.set_password(session, values.code, values.password, client), background)
 
 
-@router.post("/token", response_model=TokenRead)
+@oauth.post("", response_model=TokenRead)
 async def create_token(
     form: Annotated[TokenForm, Form()],
     session: Session,
@@ -97,7 +96,7 @@ async def create_token(
             )
     except service.GrantError as error:
         await session.rollback()
-        return ProblemResponse(problem(400, str(error)) | {"error": "invalid_grant"}, NO_STORE)
+        return refusal("invalid_grant", str(error))
     response.headers.update(NO_STORE)
     return TokenRead(
         access_token=grant.access_token,
@@ -107,11 +106,14 @@ async def create_token(
     )
 
 
-@router.post("/token/revoke")
+@oauth.post("/revoke")
 async def revoke_token(form: Annotated[RevocationForm, Form()], session: Session) -> dict[str, str]:
     """Log out: end the session of a refresh token."""
     await service.log_out(session, form.token)
     return {}
+
+
+router.include_router(oauth)
 
 
 @router.get("/accounts/me")
