@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..core.problems import ServiceError
+from . import expiry
 from .models import Attempt, now
 from .tokens import digest
 
@@ -55,11 +56,10 @@ async def add(session: AsyncSession, key: str) -> int:
 
 
 async def forget(session: AsyncSession, action: str, email: str, client: str) -> None:
-    """Forget the attempts with an address, after a right password, and all that no longer count."""
+    """Forget the attempts with an address, after a right password, and some that no longer count."""
     keys, oldest = (pair_key(action, email, client), address_key(action, email)), now() - WINDOW
-    await session.execute(
-        delete(Attempt).where(Attempt.key.in_(keys) | (Attempt.started_at < oldest))
-    )
+    await session.execute(delete(Attempt).where(Attempt.key.in_(keys)))
+    await expiry.remove(session, Attempt.key, Attempt.started_at < oldest)
 
 
 def client_key(action: str, client: str) -> str:

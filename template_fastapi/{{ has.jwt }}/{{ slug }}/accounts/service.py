@@ -18,8 +18,8 @@ from ..core.about import NAME
 from ..core.database import constraints
 from ..core.problems import InvalidError, NotFoundError, ServiceError
 from ..scopes import SCOPES_OF_NEW_ACCOUNTS
-from . import limits, passwords, tokens
-from .models import Account, AccountSession, Code, RefreshToken, now
+from . import expiry, limits, passwords, tokens
+from .models import Account, AccountSession, Attempt, Code, RefreshToken, now
 
 CODE_LIFETIME = timedelta(hours=1)
 SESSION_LIFETIME = timedelta(days=30)
@@ -90,13 +90,11 @@ async def reset_password(session: AsyncSession, email: str) -> Mail | None:
 
 
 async def make_code(session: AsyncSession, email: str, *, creates_account: bool) -> str:
-    """Make a code for an address, and forget those that have expired."""
-    await session.execute(delete(Code).where(Code.expires_at < now()))
+    """Make a code for an address, and forget some of those that have expired."""
+    await expiry.remove(session, Code.digest, Code.expires_at < now())
     code, digest = tokens.random_token()
-    expiry = now() + CODE_LIFETIME
-    session.add(
-        Code(digest=digest, email=email, creates_account=creates_account, expires_at=expiry)
-    )
+    end = now() + CODE_LIFETIME
+    session.add(Code(digest=digest, email=email, creates_account=creates_account, expires_at=end))
     await session.flush()
     return code
 
@@ -264,10 +262,8 @@ async def log_in(
     except WrongPasswordError as error:
         raise GrantError("The email address or the password is wrong.") from error
     account.password_hash = rehashed
-    expired = AccountSession.expires_at < now()
-    await session.execute(
-        delete(AccountSession).where(AccountSession.account_id == account.id, expired)
-    )
+    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
+    await expiry.remove(session, AccountSession.id, expired)
     granted = await start(session, account, scope=scope, user_agent=user_agent)
     await limits.forget(session, "login", email, client)
     return granted
@@ -354,3 +350,18 @@ async def log_out(session: AsyncSession, refresh_token: str) -> None:
     token = RefreshToken.digest == tokens.digest(refresh_token)
     found = select(RefreshToken.session_id).where(token).scalar_subquery()
     await session.execute(delete(AccountSession).where(AccountSession.id == found))
+
+
+# Maintenance
+
+
+async def clean(session: AsyncSession) -> None:
+    """Delete all sessions, codes and attempts that have expired, a few in each transaction."""
+    moment = now()
+    for key, expired in (
+        (AccountSession.id, AccountSession.expires_at < moment),
+        (Code.digest, Code.expires_at < moment),
+        (Attempt.key, Attempt.started_at < moment - limits.WINDOW),
+    ):
+        while await expiry.remove(session, key, expired):
+            await session.commit()
