@@ -314,6 +314,15 @@ def hardening(objects: list[Object], promises: Promises) -> Iterator[str]:
                     yield f"{container['name']}: {mount['mountPath']} is of the wrong kind"
 
 
+def proxies(objects: list[Object], promises: Promises) -> Iterator[str]:
+    """Only networks that an owner names may write where a request comes from, and the example is nobody's."""
+    name = "TRUSTED_PROXIES" if promises.django else "FORWARDED_ALLOW_IPS"
+    for each in of_kind(objects, "ConfigMap"):
+        trusted = each["data"].get(name, "") if "ENVIRONMENT" in each["data"] else "192.0.2.0/24"
+        if re.findall(r"[0-9a-f.:]+/\d+|\*", trusted) != ["192.0.2.0/24"]:
+            yield f"{name} trusts {trusted}"
+
+
 def variables(objects: list[Object], promises: Promises) -> Iterator[str]:
     """The service knows every variable that it is given."""
     given = {name for each in of_kind(objects, "ConfigMap") for name in each["data"] if name.isupper()}
@@ -414,5 +423,5 @@ def gate(objects: list[Object], _: Promises) -> Iterator[str]:
 Check = Callable[[list[Object], Promises], Iterator[str]]
 CHECKS: tuple[Check, ...] = (
     *(selectors, ports, references, probes, images, sizes),
-    *(hardening, variables, rollout, network, routes, gate),
+    *(hardening, proxies, variables, rollout, network, routes, gate),
 )

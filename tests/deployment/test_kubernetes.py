@@ -400,6 +400,10 @@ MUTATIONS: dict[str, list[Callable[[list[Object]], None]]] = {
         change("Deployment", "web", "spec template spec volumes 0 emptyDir medium", "Memory"),
         change("Deployment", "web", "spec template spec volumes 0 emptyDir", {}),
     ],
+    "proxies": [
+        change("ConfigMap", "environment", "data FORWARDED_ALLOW_IPS", "*"),
+        change("ConfigMap", "environment", "data FORWARDED_ALLOW_IPS", "192.0.2.0/24,10.0.0.0/8"),
+    ],
     "variables": [
         change("ConfigMap", "environment", "data ALLOW_HOSTS", "example.com"),
         change("ConfigMap", "environment", "data ENVIRONMENT", ...),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from functools import partial
 from select import POLLIN, poll
 from typing import Annotated, Any
@@ -9,16 +10,15 @@ from typing import Annotated, Any
 import psycopg
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
-from sqlalchemy import Connection, NullPool, event, exc, orm
-from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy import URL, Connection, ExceptionContext, NullPool, event, exc, make_url, orm
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from structlog.contextvars import get_contextvars
 
 from . import metrics, postgres, tracing
 from .problems import ConflictError, InvalidError
 
 UNIQUE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 FOREIGN_KEY = {"23001", "23503", "SQLITE_CONSTRAINT_FOREIGNKEY"}
+REQUEST: ContextVar[object] = ContextVar("REQUEST")  # the state of the request in this context
 # Without the second option, a session that is used after its request would hold a connection.
 OPTIONS: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
 
@@ -50,7 +50,6 @@ def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
     listen("after_cursor_execute", lambda _, *query: query[3].span.end())
     listen("handle_error", handle_error)
     if is_sqlite:
-        # SQLite checks foreign keys only on request.
         listen("connect", lambda driver, _: driver.execute("PRAGMA foreign_keys = ON").close())
         listen("savepoint", begin)  # its driver waits for the first change
     else:
@@ -97,15 +96,15 @@ def refuse_failed(connection: Connection) -> None:
 
 
 class OwnSession(orm.Session):
-    """A session for one request. Those of GET and HEAD, without a transaction, only read."""
+    """A session for one request. Those of GET and HEAD only read, except with textual SQL."""
 
 
 @event.listens_for(OwnSession, "before_flush")
 @event.listens_for(OwnSession, "do_orm_execute")
 def refuse_misuse(cause: Any, *_: object) -> None:
     is_flush, info = isinstance(cause, orm.Session), getattr(cause, "session", cause).info
-    if info["request_id"] != get_contextvars().get("request_id"):
-        info["request_id"] = "nobody"  # nor can its own request commit what the other one has added
+    if info["request"] is not REQUEST.get(None):
+        info["request"] = "nobody's"  # nor can its own request commit what the other one has added
         raise RuntimeError("this session belongs to another request")
     if info["reads"] and (is_flush or cause.is_insert or cause.is_update or cause.is_delete):
         raise RuntimeError("GET and HEAD have no transaction: use another method to change rows")
@@ -113,9 +112,12 @@ def refuse_misuse(cause: Any, *_: object) -> None:
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
+    if connection.scope["type"] == "websocket":  # which would hold a connection for hours
+        raise RuntimeError("in a WebSocket, open `AsyncSession(websocket.state.engine)` as needed")
     reads = connection.scope.get("method") in {"GET", "HEAD"}
     engine = connection.state.read_engine if reads else connection.state.engine
-    info = {"reads": reads, "request_id": get_contextvars().get("request_id")}
+    info = {"reads": reads, "request": connection.scope["state"]}
+    REQUEST.set(info["request"])
     async with AsyncSession(engine, sync_session_class=OwnSession, info=info, **OPTIONS) as session:
         yield session
         try:

@@ -104,9 +104,7 @@ exception_handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] =
     ServiceError: service_error,
     HTTPException: http_exception,
     RequestValidationError: invalid_request,
-    exc.DBAPIError: database_error,
-    exc.TimeoutError: database_error,
-    UnicodeEncodeError: database_error,
+    **dict.fromkeys((exc.DBAPIError, exc.TimeoutError, UnicodeEncodeError), database_error),
     ClientDisconnect: client_disconnect,
     Exception: unhandled_exception,
 }

@@ -20,6 +20,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="accounts", description="Manage accounts.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("clean", help="delete expired sessions, codes and attempts")
     for name, text in (
         ("create", "create an account; asks for its password"),
         ("grant", "grant scopes to an account"),
@@ -43,6 +44,9 @@ def ask_password() -> str:
 
 async def run(session: AsyncSession, given: argparse.Namespace) -> None:
     """Carry out a command."""
+    if given.command == "clean":
+        await service.clean(session)
+        return
     email = TypeAdapter(Email).validate_python(given.email)
     if unknown := set(getattr(given, "scopes", ())) - SCOPES.keys():
         raise ServiceError(f"scopes.py does not list {', '.join(sorted(unknown))}.")
@@ -58,10 +62,10 @@ async def run(session: AsyncSession, given: argparse.Namespace) -> None:
         account.scopes = " ".join(sorted(held | set(given.scopes)))
     elif given.command == "revoke":
         account.scopes = " ".join(sorted(held - set(given.scopes)))
+    elif given.command == "disable":
+        await service.disable(session, account)
     else:
-        account.is_active = given.command == "enable"
-        if given.command == "disable":
-            await service.end_sessions(session, account.id)
+        account.is_active = True
 
 
 async def main(arguments: list[str] | None = None) -> None:
@@ -69,8 +73,9 @@ async def main(arguments: list[str] | None = None) -> None:
     given = parse(arguments)
     engine = create_engine(environment.database_url)
     try:
-        async with AsyncSession(engine) as session, session.begin():
+        async with AsyncSession(engine) as session:
             await run(session, given)
+            await session.commit()
     except ServiceError as error:
         sys.exit(str(error))
     except ValidationError as error:

@@ -10,11 +10,10 @@ from fastapi import APIRouter, BackgroundTasks, Form, Header, Path, Request, Res
 
 from .. import mail
 from ..core.database import Session
-from ..core.errors import ProblemResponse
-from ..core.problems import problem
 from ..schemas import Id
 from . import limits, service, tokens
 from .dependencies import CurrentUser
+from .oauth import NO_STORE, OAuthRoute, refusal
 from .schemas import (
     AccountDeletion,
     AccountRead,
@@ -31,9 +30,9 @@ from .schemas import (
 
 registration = APIRouter(prefix="/api/accounts", tags=["accounts"])
 router = APIRouter(prefix="/api", tags=["accounts"])
+oauth = APIRouter(prefix="/token", route_class=OAuthRoute)
 
 UserAgent = Annotated[str, Header(include_in_schema=False)]
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 def client_of(request: Request) -> str:
@@ -67,13 +66,14 @@ async def reset_password(
 
 @router.put("/accounts/password", status_code=204)
 async def set_password(
-    values: PasswordInput, session: Session, background: BackgroundTasks
+    values: PasswordInput, session: Session, request: Request, background: BackgroundTasks
 ) -> None:
     """Set a password with the code from an email. It creates the account, or ends all its sessions."""
-    send(await service.set_password(session, values.code, values.password), background)
+    client = client_of(request)
+    send(await service.set_password(session, values.code, values.password, client), background)
 
 
-@router.post("/token", response_model=TokenRead)
+@oauth.post("", response_model=TokenRead)
 async def create_token(
     form: Annotated[TokenForm, Form()],
     session: Session,
@@ -96,7 +96,7 @@ async def create_token(
             )
     except service.GrantError as error:
         await session.rollback()
-        return ProblemResponse(problem(400, str(error)) | {"error": "invalid_grant"}, NO_STORE)
+        return refusal("invalid_grant", str(error))
     response.headers.update(NO_STORE)
     return TokenRead(
         access_token=grant.access_token,
@@ -106,11 +106,14 @@ async def create_token(
     )
 
 
-@router.post("/token/revoke")
+@oauth.post("/revoke")
 async def revoke_token(form: Annotated[RevocationForm, Form()], session: Session) -> dict[str, str]:
     """Log out: end the session of a refresh token."""
     await service.log_out(session, form.token)
     return {}
+
+
+router.include_router(oauth)
 
 
 @router.get("/accounts/me")
@@ -128,8 +131,8 @@ async def change_password(
     background: BackgroundTasks,
 ) -> None:
     """Change the caller's password. All other sessions end."""
-    account = await service.confirm(session, user.id, values.current, client_of(request))
-    told = await service.change_password(session, account, values.password, keep=user.session_id)
+    proof = await service.confirm(session, user.id, values.current, client_of(request))
+    told = await service.change_password(session, proof, values.password, keep=user.session_id)
     send(told, background)
 
 
@@ -142,9 +145,9 @@ async def change_email(
     background: BackgroundTasks,
 ) -> None:
     """Request a change of email address. A code is sent to the new address."""
-    account = await service.confirm(session, user.id, values.password, client_of(request))
+    proof = await service.confirm(session, user.id, values.password, client_of(request))
     await limits.count(session, "mail", values.email, client_of(request))
-    send(await service.change_email(session, account, values.email), background)
+    send(await service.change_email(session, proof, values.email), background)
 
 
 @router.put("/accounts/me/email", status_code=204)
@@ -164,8 +167,8 @@ async def delete_account(
     background: BackgroundTasks,
 ) -> None:
     """Delete the caller's account, with its sessions."""
-    account = await service.confirm(session, user.id, values.password, client_of(request))
-    send(await service.delete_account(session, account), background)
+    proof = await service.confirm(session, user.id, values.password, client_of(request))
+    send(await service.delete_account(session, proof), background)
 
 
 @router.get("/accounts/me/sessions")

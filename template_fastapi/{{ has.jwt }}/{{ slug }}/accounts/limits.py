@@ -8,12 +8,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..core.problems import ServiceError
+from . import expiry
 from .models import Attempt, now
 from .tokens import digest
 
 WINDOW = timedelta(minutes=15)
-PER_ADDRESS = 10  # attempts with one email address
 PER_CLIENT = 100  # attempts of one client, also with many addresses
+PER_CLIENT_AND_ADDRESS = 10  # attempts of one client with one email address
+PER_ADDRESS = 100  # attempts with one email address, also of many clients
 
 
 class TooManyAttemptsError(ServiceError):
@@ -23,10 +25,14 @@ class TooManyAttemptsError(ServiceError):
 
 
 async def count(session: AsyncSession, action: str, email: str, client: str) -> None:
-    """Count an attempt, even if the request fails later, and refuse it above the limit."""
+    """Count an attempt, even if the request fails later, and refuse it above a limit.
+
+    A refused attempt counts no further: a single client cannot reach the limit of an address.
+    """
     for key, most in (
-        (address_key(action, email), PER_ADDRESS),
         (client_key(action, client), PER_CLIENT),
+        (pair_key(action, email, client), PER_CLIENT_AND_ADDRESS),
+        (address_key(action, email), PER_ADDRESS),
     ):
         attempts = await add(session, key)
         await session.commit()
@@ -49,23 +55,29 @@ async def add(session: AsyncSession, key: str) -> int:
     return int(await session.scalar(statement.returning(Attempt.count)) or 0)
 
 
-async def forget(session: AsyncSession, action: str, email: str) -> None:
-    """Forget the attempts with an address, after a right password, and all that no longer count."""
-    key, oldest = address_key(action, email), now() - WINDOW
-    await session.execute(
-        delete(Attempt).where((Attempt.key == key) | (Attempt.started_at < oldest))
-    )
+async def forget(session: AsyncSession, action: str, email: str, client: str) -> None:
+    """Forget the attempts with an address, after a right password, and some that no longer count."""
+    keys, oldest = (pair_key(action, email, client), address_key(action, email)), now() - WINDOW
+    await session.execute(delete(Attempt).where(Attempt.key.in_(keys)))
+    await expiry.remove(session, Attempt.key, Attempt.started_at < oldest)
+
+
+def client_key(action: str, client: str) -> str:
+    return digest(f"{action} client {network_of(client)}")
+
+
+def pair_key(action: str, email: str, client: str) -> str:
+    return digest(f"{action} client {network_of(client)} address {email}")
 
 
 def address_key(action: str, email: str) -> str:
     return digest(f"{action} address {email}")
 
 
-def client_key(action: str, client: str) -> str:
-    """Return the key of a client. Those of an IPv6 network count as one: each has many addresses."""
+def network_of(client: str) -> str:
+    """Return the network of a client. An IPv6 network counts as one: it has many addresses."""
     try:
         prefix = 64 if ip_address(client).version == 6 else 32
-        client = str(ip_network((client, prefix), strict=False))
+        return str(ip_network((client, prefix), strict=False))
     except ValueError:
-        pass  # no IP address, but the name of a socket
-    return digest(f"{action} client {client}")
+        return client  # no IP address, but the name of a socket

@@ -20,7 +20,10 @@ async def make_hash(password: str) -> str:
 
 
 async def verify(password_hash: str | None, password: str) -> bool:
-    """Check a password. It takes as long without a hash: the timing reveals nothing."""
+    """Check a password.
+
+    It takes equally long without a hash, so timing does not reveal whether an account exists.
+    """
     loop = asyncio.get_running_loop()
     correct = await loop.run_in_executor(threads, _verify, password_hash or NOBODYS, password)
     return correct and password_hash is not None

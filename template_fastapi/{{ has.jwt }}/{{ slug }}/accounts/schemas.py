@@ -1,9 +1,16 @@
 """Request and response bodies."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from ..schemas import Input, Text
 
@@ -77,13 +84,21 @@ class TokenForm(BaseModel):
     username: Annotated[Text, Field(max_length=254)] = ""  # the email address
     password: Annotated[Text, Field(max_length=128)] = ""
     scope: Annotated[Text, Field(max_length=1000)] = ""
-    refresh_token: Annotated[Text, Field(max_length=100)] = ""
+    refresh_token: str = ""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        is_refresh = self.grant_type == "refresh_token"
+        if not (self.refresh_token if is_refresh else self.username and self.password):
+            wanted = "refresh_token" if is_refresh else "username and password"
+            raise ValueError(f"{self.grant_type} needs {wanted}")
+        return self
 
 
 class RevocationForm(BaseModel):
     """A revocation request of OAuth 2."""
 
-    token: Annotated[Text, Field(min_length=1, max_length=100)]
+    token: Annotated[str, Field(min_length=1)]  # also one that cannot be valid
 
 
 class TokenRead(BaseModel):

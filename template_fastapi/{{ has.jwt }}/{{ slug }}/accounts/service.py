@@ -1,4 +1,8 @@
-"""Accounts, logins and sessions, independent of HTTP."""
+"""Accounts, logins and sessions, independent of HTTP.
+
+Transactions lock an account first, then its sessions, then their tokens: in another order, two of
+them could wait for each other.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,15 +11,15 @@ from pathlib import Path
 from string import Template
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..core.about import NAME
 from ..core.database import constraints
 from ..core.problems import InvalidError, NotFoundError, ServiceError
 from ..scopes import SCOPES_OF_NEW_ACCOUNTS
-from . import limits, passwords, tokens
-from .models import Account, AccountSession, Code, RefreshToken, now
+from . import expiry, limits, passwords, tokens
+from .models import Account, AccountSession, Attempt, Code, RefreshToken, now
 
 CODE_LIFETIME = timedelta(hours=1)
 SESSION_LIFETIME = timedelta(days=30)
@@ -24,11 +28,24 @@ MAILS = {
     for path in (Path(__file__).parent / "mails").glob("*.txt")
 }
 DUPLICATE = "An account with this address already exists."
+WRONG_CODE = "The code is wrong or has expired."
 logger = structlog.get_logger(__name__)
 
 
 class GrantError(ServiceError):
     """A login or refresh that is refused."""
+
+
+class WrongPasswordError(InvalidError):
+    """The password is not that of the account, or no longer."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The hash with which a password was right. Meanwhile, the account may have another one."""
+
+    account_id: int
+    password_hash: str
 
 
 @dataclass(frozen=True)
@@ -73,79 +90,131 @@ async def reset_password(session: AsyncSession, email: str) -> Mail | None:
 
 
 async def make_code(session: AsyncSession, email: str, *, creates_account: bool) -> str:
-    """Make a code for an address, and forget those that have expired."""
-    await session.execute(delete(Code).where(Code.expires_at < now()))
+    """Make a code for an address, and forget some of those that have expired."""
+    await expiry.remove(session, Code.digest, Code.expires_at < now())
     code, digest = tokens.random_token()
-    expiry = now() + CODE_LIFETIME
-    session.add(
-        Code(digest=digest, email=email, creates_account=creates_account, expires_at=expiry)
-    )
+    end = now() + CODE_LIFETIME
+    session.add(Code(digest=digest, email=email, creates_account=creates_account, expires_at=end))
     await session.flush()
     return code
 
 
-async def set_password(session: AsyncSession, code: str, password: str) -> Mail | None:
+async def set_password(session: AsyncSession, code: str, password: str, client: str) -> Mail | None:
     """Set the password of a code's address, and create its account if there is none.
 
     All sessions end. Return an email to the owner of an account whose password has changed.
     """
-    statement = delete(Code).where(Code.digest == tokens.digest(code), Code.expires_at > now())
-    found = (await session.execute(statement.returning(Code.email, Code.creates_account))).first()
-    account = await find(session, found.email) if found else None
-    if found is None or not (account or found.creates_account):
-        raise InvalidError("The code is wrong or has expired.")
-    await session.execute(delete(Code).where(Code.email == found.email))
-    await limits.forget(session, "login", found.email)
+    digest, moment = tokens.digest(code), now()
+    valid = (Code.digest == digest) & (Code.expires_at > moment)
+    email = await session.scalar(select(Code.email).where(valid))
+    await session.commit()  # no connection waits for the hash
+    if email is None:
+        raise InvalidError(WRONG_CODE)
+    password_hash = await passwords.make_hash(password)
+    account = await find(session, email)
+    used = delete(Code).where(Code.email == email, Code.expires_at > moment)
+    rows = await session.execute(used.returning(Code.digest, Code.creates_account))
+    creates_account = {row.digest: row.creates_account for row in rows}.get(digest)
+    if creates_account is None or not (account or creates_account):
+        raise InvalidError(WRONG_CODE)
+    mail = None
     if account is None:
-        await create(session, found.email, password, SCOPES_OF_NEW_ACCOUNTS)
-        return None
-    return await change_password(session, account, password)
+        await add(session, email, password_hash, SCOPES_OF_NEW_ACCOUNTS)
+    else:
+        mail = await replace_password(session, account, password_hash)
+    await limits.forget(session, "login", email, client)
+    return mail
 
 
 async def find(session: AsyncSession, email: str) -> Account | None:
-    """Find the account of an address."""
-    return await session.scalar(select(Account).where(Account.email == email))
+    """Find the account of an address, and lock it until the transaction ends."""
+    return await session.scalar(select(Account).where(Account.email == email).with_for_update())
 
 
 async def create(
     session: AsyncSession, email: str, password: str, scopes: Iterable[str]
 ) -> Account:
     """Create an account for a verified address."""
-    password_hash, granted = await passwords.make_hash(password), " ".join(sorted(set(scopes)))
+    return await add(session, email, await passwords.make_hash(password), scopes)
+
+
+async def add(
+    session: AsyncSession, email: str, password_hash: str, scopes: Iterable[str]
+) -> Account:
+    """Add an account."""
+    granted = " ".join(sorted(set(scopes)))
     account = Account(email=email, password_hash=password_hash, scopes=granted)
     async with constraints(session, duplicate=DUPLICATE):
         session.add(account)
     return account
 
 
-async def change_password(
-    session: AsyncSession, account: Account, password: str, *, keep: int | None = None
+async def replace_password(
+    session: AsyncSession, account: Account, password_hash: str, *, keep: int | None = None
 ) -> Mail:
-    """Set another password, and end all sessions, except one to keep."""
-    account.password_hash = await passwords.make_hash(password)
+    """Set another password. Codes for the former one and all sessions end, except one to keep."""
+    account.password_hash = password_hash
     await end_sessions(session, account.id, keep=keep)
+    await session.execute(delete(Code).where(Code.email == account.email))
     return write("changed", account.email)
+
+
+async def disable(session: AsyncSession, account: Account) -> None:
+    """Refuse logins, and end all sessions and codes."""
+    account.is_active = False
+    await end_sessions(session, account.id)
+    await session.execute(delete(Code).where(Code.email == account.email))
 
 
 # Changes that need the password again
 
 
-async def confirm(session: AsyncSession, account_id: int, password: str, client: str) -> Account:
-    """Return the caller's account if the password is right. Guesses count as attempts to log in."""
-    account = await session.get_one(Account, account_id)
-    await limits.count(session, "login", account.email, client)  # its commit frees the connection
-    if not await passwords.verify(account.password_hash, password):
-        raise InvalidError("The password is wrong.")
-    await limits.forget(session, "login", account.email)
-    return account
+async def verify(session: AsyncSession, which: ColumnElement[bool], password: str) -> Proof:
+    """Check the password of an account."""
+    found = select(Account.id, Account.password_hash).where(which)
+    account = (await session.execute(found)).first()
+    await session.commit()  # no connection waits for the hash
+    correct = await passwords.verify(account.password_hash if account else None, password)
+    if account is None or not correct:
+        raise WrongPasswordError("The password is wrong.")
+    return Proof(account.id, account.password_hash)
 
 
-async def change_email(session: AsyncSession, account: Account, email: str) -> Mail | None:
+async def lock(session: AsyncSession, proof: Proof) -> Account:
+    """Lock an account, unless its password has changed since the check, or it is disabled."""
+    unchanged = (Account.id == proof.account_id) & (Account.password_hash == proof.password_hash)
+    statement = select(Account).where(unchanged, Account.is_active).with_for_update()
+    if account := await session.scalar(statement):
+        return account
+    raise WrongPasswordError("The password is wrong.")
+
+
+async def confirm(session: AsyncSession, account_id: int, password: str, client: str) -> Proof:
+    """Check the caller's password again. Guesses count as attempts to log in."""
+    mine = Account.id == account_id
+    email = await session.scalar(select(Account.email).where(mine)) or ""
+    await limits.count(session, "login", email, client)
+    proof = await verify(session, mine, password)
+    await limits.forget(session, "login", email, client)
+    await session.commit()
+    return proof
+
+
+async def change_password(
+    session: AsyncSession, proof: Proof, password: str, *, keep: int | None = None
+) -> Mail:
+    """Set another password, and end all sessions, except one to keep."""
+    password_hash = await passwords.make_hash(password)
+    return await replace_password(session, await lock(session, proof), password_hash, keep=keep)
+
+
+async def change_email(session: AsyncSession, proof: Proof, email: str) -> Mail | None:
     """Write to a new address of an account; the code in the mail confirms it.
 
     An address that has an account gets no mail, which the caller cannot notice.
     """
-    if await find(session, email):
+    account = await lock(session, proof)
+    if await session.scalar(select(Account.id).where(Account.email == email)):
         return None
     code = tokens.sign_email(account.id, email, state_of(account), CODE_LIFETIME)
     return write("email", email, code)
@@ -156,7 +225,7 @@ async def confirm_email(session: AsyncSession, account_id: int, code: str) -> Ma
     account = await session.get_one(Account, account_id, with_for_update=True)
     email, former = tokens.verify_email(code, account.id, state_of(account)), account.email
     if email is None:
-        raise InvalidError("The code is wrong or has expired.")
+        raise InvalidError(WRONG_CODE)
     async with constraints(session, duplicate=DUPLICATE):
         account.email = email
     await session.execute(delete(Code).where(Code.email.in_([email, former])))
@@ -168,8 +237,9 @@ def state_of(account: Account) -> str:
     return tokens.digest(f"{account.email} {account.password_hash}")
 
 
-async def delete_account(session: AsyncSession, account: Account) -> Mail:
+async def delete_account(session: AsyncSession, proof: Proof) -> Mail:
     """Delete an account with its sessions."""
+    account = await lock(session, proof)
     await session.execute(delete(Code).where(Code.email == account.email))
     async with constraints(session, referenced="Other data belongs to this account."):
         await session.delete(account)
@@ -184,20 +254,19 @@ async def log_in(
 ) -> Grant:
     """Start a session, if the password is right."""
     await limits.count(session, "login", email, client)
-    account = await find(session, email)
-    password_hash = account.password_hash if account else None
-    await session.commit()  # no connection waits for the hash
-    correct = await passwords.verify(password_hash, password)
-    if account is None or not correct or not account.is_active:
-        raise GrantError("The email address or the password is wrong.")
-    if passwords.is_outdated(account.password_hash):
-        account.password_hash = await passwords.make_hash(password)
-    await limits.forget(session, "login", email)
-    expired = AccountSession.expires_at < now()
-    await session.execute(
-        delete(AccountSession).where(AccountSession.account_id == account.id, expired)
-    )
-    return await start(session, account, scope=scope, user_agent=user_agent)
+    try:
+        proof = await verify(session, Account.email == email, password)
+        is_outdated = passwords.is_outdated(proof.password_hash)
+        rehashed = await passwords.make_hash(password) if is_outdated else proof.password_hash
+        account = await lock(session, proof)
+    except WrongPasswordError as error:
+        raise GrantError("The email address or the password is wrong.") from error
+    account.password_hash = rehashed
+    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
+    await expiry.remove(session, AccountSession.id, expired)
+    granted = await start(session, account, scope=scope, user_agent=user_agent)
+    await limits.forget(session, "login", email, client)
+    return granted
 
 
 async def start(
@@ -220,28 +289,24 @@ async def start(
 async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
     """Replace a refresh token. Using one twice ends its session: it may have been stolen."""
     digest, moment = tokens.digest(refresh_token), now()
+    mine = select(AccountSession).join(RefreshToken).where(RefreshToken.digest == digest)
+    current = await session.scalar(mine.with_for_update(of=AccountSession))
+    if current is None:
+        raise GrantError("The refresh token is wrong, or its session has ended.")
     unused = (RefreshToken.digest == digest) & RefreshToken.used_at.is_(None)
     statement = update(RefreshToken).where(unused).values(used_at=moment)
-    session_id = await session.scalar(statement.returning(RefreshToken.session_id))
-    if session_id is None:
-        await end_stolen(session, digest)
-        raise GrantError("The refresh token is wrong, was used before, or belongs to no session.")
-    current = await session.get_one(AccountSession, session_id)
+    if await session.scalar(statement.returning(RefreshToken.digest)) is None:
+        await session.delete(current)
+        await session.commit()  # the session stays ended although the request fails
+        logger.warning(
+            "refresh token used twice; its session has ended", account=current.account_id
+        )
+        raise GrantError("The refresh token was used before. Its session has ended.")
     account = await session.get_one(Account, current.account_id)
     if current.expires_at < moment or not account.is_active:
         raise GrantError("The session has expired.")
     current.used_at = moment
     return await grant(session, current, account)
-
-
-async def end_stolen(session: AsyncSession, digest: str) -> None:
-    """End the session of a token that was used before; it stays ended although the request fails."""
-    statement = select(RefreshToken.session_id).where(RefreshToken.digest == digest)
-    if session_id := await session.scalar(statement):
-        statement_to_end = delete(AccountSession).where(AccountSession.id == session_id)
-        account_id = await session.scalar(statement_to_end.returning(AccountSession.account_id))
-        await session.commit()
-        logger.warning("refresh token used twice; its session has ended", account=account_id)
 
 
 async def grant(session: AsyncSession, current: AccountSession, account: Account) -> Grant:
@@ -273,6 +338,7 @@ async def end_session(session: AsyncSession, account_id: int, session_id: int) -
 
 async def end_sessions(session: AsyncSession, account_id: int, *, keep: int | None = None) -> None:
     """End all sessions of an account, except one to keep."""
+    await session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
     statement = delete(AccountSession).where(AccountSession.account_id == account_id)
     if keep is not None:
         statement = statement.where(AccountSession.id != keep)
@@ -284,3 +350,18 @@ async def log_out(session: AsyncSession, refresh_token: str) -> None:
     token = RefreshToken.digest == tokens.digest(refresh_token)
     found = select(RefreshToken.session_id).where(token).scalar_subquery()
     await session.execute(delete(AccountSession).where(AccountSession.id == found))
+
+
+# Maintenance
+
+
+async def clean(session: AsyncSession) -> None:
+    """Delete all sessions, codes and attempts that have expired, a few in each transaction."""
+    moment = now()
+    for key, expired in (
+        (AccountSession.id, AccountSession.expires_at < moment),
+        (Code.digest, Code.expires_at < moment),
+        (Attempt.key, Attempt.started_at < moment - limits.WINDOW),
+    ):
+        while await expiry.remove(session, key, expired):
+            await session.commit()

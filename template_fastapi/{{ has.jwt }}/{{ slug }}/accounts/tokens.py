@@ -91,11 +91,11 @@ def verify_email(code: str, account_id: int, state: str) -> str | None:
 
 
 def random_token() -> tuple[str, str]:
-    """Make a random token. Return it and its digest."""
+    """Make an opaque token. Return it and its digest."""
     token = secrets.token_urlsafe(32)
     return token, digest(token)
 
 
 def digest(token: str) -> str:
-    """Return what the database has of a token: nobody can guess 32 random bytes, so one hash is enough."""
+    """Return what the database stores: nobody can guess 32 random bytes, so one hash is enough."""
     return sha256(token.encode()).hexdigest()
