@@ -522,7 +522,7 @@ def test_a_file_that_grows_is_no_reason_against_a_backup(stack: Stack) -> None:
     web.execute("sh", "-c", "head -c 30M /dev/zero > /srv/media/growing")
     grow = "cd /srv/media && until [ -e stop ]; do echo >> growing; done; rm growing stop"
     web.execute("sh", "-c", grow, options=("--detach",))
-    (stack.directory / "backups" / ".unfinished-killed").mkdir(parents=True, exist_ok=True)
+    (stack.directory / "backups" / stack.name / ".unfinished-killed").mkdir(parents=True, exist_ok=True)
     made = backup(stack)
     write(stack, "stop")
     assert "./growing" in run("tar", "--list", f"--file={made / 'media.tar'}")
@@ -614,7 +614,8 @@ def test_what_was_there_returns_after_an_interruption(
     code = script.wait(timeout=120)
     if by == signal.SIGKILL:
         run("flock", stack.directory, "true")  # until what it started has ended
-        for again in (("restore.sh", "--yes", str(before.backup)), ("deploy.sh", "--no-backup", "v1")):
+        refused = (("restore.sh", "--yes", str(before.backup)), ("deploy.sh", "--no-backup", "v1"), ("backup.sh",))
+        for again in refused:
             assert "a restore was killed here" in stack.script(*again, code=1)
         assert "the data from before the restore is back" in stack.script("restore.sh", "--yes", "--undo")
         assert "there is nothing to undo" in stack.script("restore.sh", "--yes", "--undo", code=1)
@@ -692,7 +693,7 @@ def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: St
     made = backup(stack)
     before = stack.dump()
     with (made / "database.dump").open("r+b") as file:
-        file.truncate(file.seek(0, 2) // 2)
+        file.truncate(file.seek(0, 2) - 100)  # without the end of the data
     assert "is damaged" in stack.script("restore.sh", "--yes", str(made), code=1)
     sums = run("sh", "-c", "sha256sum database.dump $(ls media.tar 2>/dev/null)", cwd=made)
     (made / "SHA256SUMS").write_text(sums)
@@ -700,13 +701,18 @@ def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: St
     assert stack.dump() == before
     assert stack.get("/api/items").status == 200
     assert nothing_is_left(stack)
+    other = "docker compose exec -T database pg_dump --username=postgres --format=custom postgres >$0/database.dump"
+    run("sh", "-c", f"{other} && cd $0 && sha256sum database.dump >SHA256SUMS", made, cwd=stack.directory)
+    assert "is not a backup of service" in stack.script("restore.sh", "--yes", str(made), code=1)
 
 
 def test_as_many_backups_are_kept_as_are_asked_for(stack: Stack) -> None:
-    directory = stack.directory / "backups"
-    old = {directory / f"2020010{day}T000000Z-scheduled" for day in range(1, 10)}
+    directory = stack.directory / "backups" / stack.name
+    names = [f"2020010{day}T000000Z-scheduled" for day in range(1, 10)]
+    old = {directory / name for name in names}
     other = directory / "20200101T000000Z-deploy"
-    for path in (*old, other):
+    shared = {directory.parent / "another" / name for name in (*names, ".unfinished-running")}
+    for path in (*old, other, *shared):
         path.mkdir(parents=True)
     file = stack.directory / ".env"
     text = file.read_text()
@@ -717,7 +723,9 @@ def test_as_many_backups_are_kept_as_are_asked_for(stack: Stack) -> None:
     assert Path(newest).name in left
     assert len([name for name in left if name.endswith("-scheduled")]) == 2
     assert other.name in left
+    assert all(path.is_dir() for path in shared)
     other.rmdir()
+    shutil.rmtree(directory.parent / "another")
 
 
 def test_two_scripts_do_not_run_at_once(stack: Stack) -> None:

@@ -91,8 +91,9 @@ if [ "$undo" ]; then
     say "the data from before the restore is back"
     exit
 fi
-[ -z "$found" ] || fail "a restore was killed here: see docs/one-machine.md"
-files check || fail "a restore was killed here: see docs/one-machine.md"
+if [ "$found" ] || ! files check; then fail "a restore was killed here: see docs/one-machine.md"; fi
+grep --quiet "dbname: $name\$" < <(docker compose exec -T database pg_restore --list <"$backup/database.dump") ||
+    fail "$backup is not a backup of $name"
 trap undo EXIT
 trap 'exit 1' INT TERM HUP
 
