@@ -757,7 +757,7 @@ def test_an_interrupted_deployment_is_undone(stack: Stack, engine: Engine, tmp_p
         assert (details["Config"]["Image"], details["State"]["Health"]["Status"]) == (f"{stack.image}:v1", "healthy")
     assert stack.recorded("VERSION") == "v1"
     printed = stack.script("deploy.sh", "--rollback", code=1)
-    assert re.search(r"nothing to roll back: the last deployment .* failed, .*: bash deploy.sh v1", printed)
+    assert re.search(r"nothing to roll back after .*failed deployment.*: bash deploy.sh v1\n", printed)
     engine.run("rmi", f"{stack.image}:next")
 
 

@@ -11,9 +11,8 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-kind=scheduled
-if [ "${1:-}" = --kind ]; then kind=${2:-} && shift "$(($# > 1 ? 2 : 1))"; fi
-[ $# = 0 ] || fail "unknown option $1: see --help"
+[ $# = 0 ] || [ "$# $1" = "2 --kind" ] || fail "unknown option $1: see --help"
+kind=${2:-scheduled}
 [[ $kind =~ ^[a-z]+$ ]] || fail "--kind takes lower-case letters only"
 kept=$(recorded BACKUPS_KEPT) directory=$(recorded BACKUPS)
 [[ ${kept:=14} =~ ^[1-9][0-9]*$ ]] || fail "BACKUPS_KEPT in .env must be 1 or more"
@@ -23,8 +22,7 @@ lock
 [ -z "$(replaced)" ] || fail "a restore was killed here: see docs/one-machine.md"
 
 project=$(docker compose config | sed -n 's/^name: //p') # other services may share $BACKUPS
-directory=$(realpath --canonicalize-missing "$directory/$project")
-mkdir -p "$directory"
+directory=$(mkdir -p "$directory/$project" && realpath "$directory/$project")
 rm -rf "$directory"/.unfinished-* # left by a power cut
 unfinished=$(mktemp --directory "$directory/.unfinished-XXXXXX")
 trap 'rm -rf "$unfinished"' EXIT

@@ -31,8 +31,7 @@ migrated=$(recorded MIGRATED_VERSION)
 if [ "$rollback" ]; then
     [ -z "$version" ] || fail "--rollback takes no version: see --help"
     version=$(recorded PREVIOUS_VERSION)
-    [ "$version" ] ||
-        fail "nothing to roll back: the last deployment was the first or failed, or data was restored: bash deploy.sh ${old:-VERSION}"
+    [ "$version" ] || fail "nothing to roll back after a first or failed deployment or a restore: bash deploy.sh ${old:-VERSION}"
 else
     [ "$version" ] || fail "no version given: see --help"
     migrated=$version
