@@ -379,6 +379,12 @@ def test_a_security_fix_does_not_wait_for_the_template(rendered: Rendered) -> No
     assert python["rangeStrategy"] == "update-lockfile"
 
 
+def test_renovate_pins_the_images_of_the_pipeline(rendered: Rendered) -> None:
+    renovate = json.loads((rendered("django", "gitlab", ()) / "renovate.json").read_text())
+    (rule,) = [rule for rule in renovate["packageRules"] if "pinDigests" in rule]
+    assert (rule["matchManagers"], rule["pinDigests"]) == (["gitlabci"], True)
+
+
 def test_the_template_updates_itself(rendered: Rendered) -> None:
     (update,) = commands(rendered("django", "github", ()))["template-update.yml/update"][:1]
     assert "groundplan update ||" in update
