@@ -110,7 +110,7 @@ def test_every_alert_is_tested_and_has_a_runbook(project: Path) -> None:
     tested = re.findall(r'alertname="(\w+)"', (project / "deploy/prometheus/rules_test.yml").read_text())
     sections = re.findall(r"^## (.+)$", (project / "docs/runbooks.md").read_text(), re.MULTILINE)
     assert set(tested) == set(alerts)
-    assert sections == list(alerts)
+    assert sections == [*alerts, "Data is gone"]
     for rule in rules(project):
         if name := rule.get("alert"):
             assert rule["labels"]["severity"] in {"page", "ticket"}
@@ -211,7 +211,8 @@ def watched(
         shutil.copytree(service.project.path / "deploy/prometheus", configuration)
         for file in (configuration / "prometheus.yml", configuration / "rules.yml"):
             text = re.sub(r"interval: (15|30)s", "interval: 1s", file.read_text())
-            file.write_text(text.replace("127.0.0.1:8000", service.url.removeprefix("http://")))
+            text = re.sub(r" +- 10\.231\.83\.12:8000\n", "", text)  # one instance is enough here
+            file.write_text(text.replace("10.231.83.11:8000", service.url.removeprefix("http://")))
         with prometheus.start(configuration) as server:
             yield Watched(service, server, postgres, directory / "log")
 

@@ -93,6 +93,7 @@ class Facts(Strict):
         Annotated[str, of(r"\.?[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")], Annotated[str, of("[A-Z][A-Za-z]*")]
     ] = {}
     services: dict[Name, Service] = {}
+    outgoing: dict[Name, list[int]] = {}
     apps: list[Module] = []
     middleware: list[Module] = []
     urls: dict[Prefix, Module] = {}

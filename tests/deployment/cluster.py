@@ -367,7 +367,9 @@ def network(objects: list[Object], _: Promises) -> Iterator[str]:
             if not peers or not rule.get("ports"):
                 yield f"{title(each)} opens more than it says"
             for peer in peers:
-                if peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0" or peer.get("namespaceSelector") == {}:
+                block = peer.get("ipBlock", {})
+                everywhere = block.get("cidr") == "0.0.0.0/0" and "10.0.0.0/8" not in block.get("except", [])
+                if everywhere or peer.get("namespaceSelector") == {}:
                     yield f"{title(each)} opens the network to everybody"
     opened = {(port["port"]) for p in policies for r in p["spec"].get("egress", []) for port in r.get("ports", [])}
     if not {53, 5432} <= opened:

@@ -365,10 +365,15 @@ def test_the_service_is_no_superuser_of_its_database_and_cannot_become_one(stack
 
 def test_prometheus_reaches_every_part(stack: Stack) -> None:
     """From this machine, as the documents have it, though none of these ports is published."""
-    for address in (".11:8000", ".12:8000"):
-        answer = ask(f"http://{stack.network}{address}/metrics")
-        assert "http_server_active_requests" in answer.body.decode()
-    assert "nginx_connections" in ask(f"http://{stack.network}.10:8081/metrics").body.decode()
+    example = yaml.safe_load((stack.project / "deploy/prometheus/prometheus.yml").read_text())
+    service, nginx = (job["static_configs"][0]["targets"] for job in example["scrape_configs"])
+    assert (len(service), len(nginx)) == (2, 1)
+    for target, metric in [
+        *((each, "http_server_active_requests") for each in service),
+        (nginx[0], "nginx_connections"),
+    ]:
+        answer = ask(f"http://{target.replace('10.231.83', stack.network)}/metrics")
+        assert metric in answer.body.decode()
 
 
 def test_it_serves_files(stack: Stack, framework: str) -> None:
@@ -529,7 +534,7 @@ def test_a_file_that_grows_is_no_reason_against_a_backup(stack: Stack) -> None:
     web.execute("sh", "-c", "head -c 10M /dev/zero | tr '\\0' a > /srv/media/growing")
     grow = "cd /srv/media && until [ -e stop ]; do printf a >> growing; done; rm growing stop"
     web.execute("sh", "-c", grow, options=("--detach",))
-    (stack.directory / "backups" / ".unfinished-killed").mkdir(parents=True, exist_ok=True)
+    (stack.directory / "backups" / stack.name / ".unfinished-killed").mkdir(parents=True, exist_ok=True)
     made = backup(stack)
     write(stack, "stop")
     assert "./growing" in run("tar", "--list", f"--file={made / 'media.tar'}")
@@ -619,7 +624,8 @@ def test_what_was_there_returns_after_an_interruption(
     code = script.wait(timeout=120)
     if by == signal.SIGKILL:
         run("flock", stack.directory, "true")  # until what it started has ended
-        for again in (("restore.sh", "--yes", str(before.backup)), ("deploy.sh", "--no-backup", "v1")):
+        refused = (("restore.sh", "--yes", str(before.backup)), ("deploy.sh", "--no-backup", "v1"), ("backup.sh",))
+        for again in refused:
             assert "a restore was killed here" in stack.script(*again, code=1)
         assert "the data from before the restore is back" in stack.script("restore.sh", "--yes", "--undo")
         assert "there is nothing to undo" in stack.script("restore.sh", "--yes", "--undo", code=1)
@@ -655,7 +661,7 @@ def test_a_worker_follows_the_instances_and_stops_for_a_restore(stack: Stack, be
 
 
 def test_a_lost_connection_does_not_end_a_deployment(stack: Stack) -> None:
-    new = other(stack)
+    old, new = stack.recorded("VERSION"), other(stack)
     command: list[str | Path] = ["bash", stack.directory / "deploy.sh", "--no-backup", new]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as script:
         assert script.stdout
@@ -665,6 +671,8 @@ def test_a_lost_connection_does_not_end_a_deployment(stack: Stack) -> None:
     assert stack.recorded("VERSION") == new
     for service in ("web-a", "web-b"):
         assert stack.container(service).inspect()["Config"]["Image"] == f"{stack.image}:{new}"
+    assert f"{old} is running, with the files in deploy/ of version {new}" in stack.script("deploy.sh", "--rollback")
+    stack.script("deploy.sh", "--no-backup", old)  # so that the migrations are this version's too
 
 
 def test_what_changed_of_nginx_is_deployed_and_only_then(stack: Stack) -> None:
@@ -691,7 +699,7 @@ def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: St
     made = backup(stack)
     before = stack.dump()
     with (made / "database.dump").open("r+b") as file:
-        file.truncate(file.seek(0, 2) // 2)
+        file.truncate(file.seek(0, 2) - 100)  # without the end of the data
     assert "is damaged" in stack.script("restore.sh", "--yes", str(made), code=1)
     sums = run("sh", "-c", "sha256sum database.dump $(ls media.tar 2>/dev/null)", cwd=made)
     (made / "SHA256SUMS").write_text(sums)
@@ -699,13 +707,18 @@ def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: St
     assert stack.dump() == before
     assert stack.get("/api/items").status == 200
     assert nothing_is_left(stack)
+    other = "docker compose exec -T database pg_dump --username=postgres --format=custom postgres >$0/database.dump"
+    run("sh", "-c", f"{other} && cd $0 && sha256sum database.dump >SHA256SUMS", made, cwd=stack.directory)
+    assert "is not a backup of service" in stack.script("restore.sh", "--yes", str(made), code=1)
 
 
 def test_as_many_backups_are_kept_as_are_asked_for(stack: Stack) -> None:
-    directory = stack.directory / "backups"
-    old = {directory / f"2020010{day}T000000Z-scheduled" for day in range(1, 10)}
+    directory = stack.directory / "backups" / stack.name
+    names = [f"2020010{day}T000000Z-scheduled" for day in range(1, 10)]
+    old = {directory / name for name in names}
     other = directory / "20200101T000000Z-deploy"
-    for path in (*old, other):
+    shared = {directory.parent / "another" / name for name in (*names, ".unfinished-running")}
+    for path in (*old, other, *shared):
         path.mkdir(parents=True)
     file = stack.directory / ".env"
     text = file.read_text()
@@ -716,7 +729,9 @@ def test_as_many_backups_are_kept_as_are_asked_for(stack: Stack) -> None:
     assert Path(newest).name in left
     assert len([name for name in left if name.endswith("-scheduled")]) == 2
     assert other.name in left
+    assert all(path.is_dir() for path in shared)
     other.rmdir()
+    shutil.rmtree(directory.parent / "another")
 
 
 def test_two_scripts_do_not_run_at_once(stack: Stack) -> None:
@@ -747,7 +762,8 @@ def test_an_interrupted_deployment_is_undone(stack: Stack, tmp_path: Path) -> No
         details = stack.container(service).inspect()
         assert (details["Config"]["Image"], details["State"]["Health"]["Status"]) == (f"{stack.image}:{old}", "healthy")
     assert stack.recorded("VERSION") == old
-    assert f"nothing to roll back: {old} is running" in stack.script("deploy.sh", "--rollback", code=1)
+    printed = stack.script("deploy.sh", "--rollback", code=1)
+    assert re.search(rf"nothing to roll back after .*failed deployment.*: bash deploy.sh {old}\n", printed)
 
 
 def test_what_cannot_be_deployed_is_refused_before_anything_changes(stack: Stack) -> None:

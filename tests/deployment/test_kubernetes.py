@@ -138,13 +138,36 @@ def test_both_frameworks_differ_only_where_they_must(manifests: dict[tuple[str, 
     """Django has nginx beside it, which reads slow clients' requests and serves static files."""
     django, fastapi = (parse(manifests[framework, "production"]) for framework in FRAMEWORKS)
     titles = [
-        [re.sub(r"-\w{10}$", "", cluster.title(each)) for each in objects if "nginx" not in each["metadata"]["name"]]
+        [
+            re.sub(r"-\w{10}$", "", cluster.title(each))
+            for each in objects
+            if "nginx" not in each["metadata"]["name"] and each["metadata"]["name"] not in {"to-mail", "to-s3"}
+        ]
         for objects in (django, fastapi)
     ]
     assert titles[0] == titles[1]
     text = manifests["fastapi", "production"]
     assert "nginx" not in text
     assert "static" not in text
+
+
+@pytest.mark.parametrize(
+    ("framework", "answers", "expected"),
+    [
+        ("django", {"login": "django", "media": "s3"}, {"to-mail": [465, 587], "to-s3": [443]}),
+        ("django", {"login": "none", "admin": "none", "media": "none"}, {}),
+        ("fastapi", {"auth": "jwt"}, {"to-mail": [25, 465, 587]}),
+        ("fastapi", {"auth": "oidc"}, {"to-oidc": [443]}),
+    ],
+)
+def test_pods_reach_the_services_that_their_options_call(
+    framework: str, answers: dict[str, Any], expected: dict[str, list[int]], template: Path, tmp_path: Path
+) -> None:
+    project = render(template, tmp_path / "service", framework=framework, target=["kubernetes"], **answers)
+    objects = parse((project / "deploy/kubernetes/overlays/production/surroundings.yaml").read_text())
+    policies = {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "NetworkPolicy"}
+    optional = policies.keys() - {"from-gateway", "from-prometheus", "to-dns", "to-database", "to-collector"}
+    assert {name: [port["port"] for port in policies[name]["egress"][0]["ports"]] for name in optional} == expected
 
 
 def test_pods_end_after_what_they_do(manifests: dict[tuple[str, str], str], framework: str) -> None:

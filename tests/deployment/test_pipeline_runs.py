@@ -181,7 +181,9 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
     mounted = old.parent.stat().st_ino
     copy = tmp_path / "checkout"
     run("git", "clone", "--quiet", project.path, copy)
-    deploy = executable(copy / "deploy/compose/deploy.sh", 'echo "deploy $* in $PWD with $(cat deploy/compose/.env)"')
+    deploy = executable(
+        copy / "deploy/compose/deploy.sh", 'echo "deploy $* in $PWD with $(cat deploy/compose/.env)" LOCKED=$LOCKED'
+    )
     ssh = executable(
         tmp_path / "bin/ssh",
         f'echo "$@" >>{tmp_path}/asked; while [ $# -gt 1 ]; do case $1 in\n'
@@ -201,16 +203,24 @@ def test_a_release_reaches_the_machine_and_spares_what_is_only_there(project: Pr
     (copy / "deploy/compose/.env").write_text("IMAGE=tried here\n")
     result = attempt("sh", script, "v1.2.3", cwd=tmp_path, path=ssh.parent, env=variables)
     assert result.returncode == 0, result.stdout
-    assert f"deploy v1.2.3 in {machine}/service with IMAGE=ours" in result.stdout
+    assert f"deploy v1.2.3 in {machine}/service with IMAGE=ours LOCKED=1" in result.stdout
     assert (machine / "service/deploy/compose/compose.yaml").stat().st_mode & 0o777 == 0o644
     assert [path.name for path in old.parent.iterdir()] == ["service.conf"]
     assert old.parent.stat().st_ino == mounted
     assert {path.name for path in (machine / "service").iterdir()} == {"deploy"}
     assert "600\na key\n" in result.stdout
     assert "machine.example.com ssh-ed25519 AAAA\n" in result.stdout
-    assert (tmp_path / "asked").read_text().count("StrictHostKeyChecking=yes") == 2
+    assert (tmp_path / "asked").read_text().count("StrictHostKeyChecking=yes") == 1
     deploy.write_text("#!/bin/sh\nexit 3\n")
     commit_all(copy, "Fail")
+    command = ["flock", "--nonblock", str(machine / "service/deploy/compose"), "sh", "-c", "echo locked; read -r end"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "locked\n"
+        result = attempt("sh", script, "v1.2.3", cwd=tmp_path, path=ssh.parent, env=variables)
+        assert (result.returncode, "another script is running there" in result.stdout) == (1, True)
+        assert "exit 3" not in (machine / "service/deploy/compose/deploy.sh").read_text()
+        holder.communicate("end\n")
     assert attempt("sh", script, "v1.2.3", cwd=tmp_path, path=ssh.parent, env=variables).returncode == 3
     refused = attempt("sh", script, "v1'; reboot '", cwd=tmp_path, path=ssh.parent, env=variables)
     assert refused.returncode == 2

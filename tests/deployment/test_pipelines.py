@@ -248,6 +248,16 @@ def test_an_environment_may_lack_one_of_two_targets(
     rendered: Rendered, tmp_path: Path, job: str, given: str, other: str
 ) -> None:
     """But not both, and none where there is one."""
+    kubeconfig, gitlab = tmp_path / "kubeconfig", rendered("django", "gitlab", ("compose", "kubernetes"))
+    (tmp_path / "kubeconfig").touch()
+    lines = "\n".join(commands(gitlab)[{"machine": ".deploy-on-machine", "cluster": ".deploy-to-cluster"}[job]])
+    there = {"machine": {"KUBECONFIG": str(kubeconfig)}, "cluster": {"DEPLOY_HOST": "host"}}[job]
+    for value, skips in ((there, True), ({}, False)):
+        variables = {"PATH": os.environ["PATH"], **value}
+        done = subprocess.run(
+            ["sh", "-ec", lines], env=variables, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode == 0, "is not set." in done.stdout) == (skips, skips), done.stderr
     github = yaml.safe_load(texts(rendered("django", "github", ("compose", "kubernetes")))["deploy.yml"])
     step = github["jobs"][job]["steps"][-1]
     assert {given, other} <= set(step["env"])
@@ -257,6 +267,7 @@ def test_an_environment_may_lack_one_of_two_targets(
         done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (done.returncode == 0, "::notice::" in done.stdout) == (skips, skips), done.stderr
     for target, name in (("compose", "machine"), ("kubernetes", "cluster")):
+        assert "This environment has no" not in str(commands(rendered("django", "gitlab", (target,))))
         alone = yaml.safe_load(texts(rendered("django", "github", (target,)))["deploy.yml"])
         assert "HAS_" not in str(alone["jobs"][name])
 
@@ -367,6 +378,12 @@ def test_a_security_fix_does_not_wait_for_the_template(rendered: Rendered) -> No
     (python,) = [rule for rule in renovate["packageRules"] if rule["matchManagers"] == ["pep621"]]
     assert python["rangeStrategy"] == "update-lockfile"
     assert renovate["osvVulnerabilityAlerts"]
+
+
+def test_renovate_pins_the_images_of_the_pipeline(rendered: Rendered) -> None:
+    renovate = json.loads((rendered("django", "gitlab", ()) / "renovate.json").read_text())
+    (rule,) = [rule for rule in renovate["packageRules"] if "pinDigests" in rule]
+    assert (rule["matchManagers"], rule["pinDigests"]) == (["gitlabci"], True)
 
 
 def test_the_template_updates_itself(rendered: Rendered) -> None:

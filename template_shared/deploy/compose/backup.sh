@@ -3,27 +3,26 @@
 #
 # Usage: bash backup.sh [--kind NAME]
 #
-# A backup is a directory in $BACKUPS, which appears only once it is complete and verified. The newest
-# $BACKUPS_KEPT of each kind are kept. Both variables are set in .env.
+# A backup is a directory in $BACKUPS/PROJECT, which appears only once it is complete and verified. The newest
+# $BACKUPS_KEPT of each kind are kept. Both variables are set in .env; PROJECT is Compose's name of this project.
 #
 # --kind NAME  deploy.sh uses "deploy"; the default is "scheduled"
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-kind=scheduled
-if [ "${1:-}" = --kind ]; then kind=${2:-} && shift "$(($# > 1 ? 2 : 1))"; fi
-[ $# = 0 ] || fail "unknown option $1: see --help"
+[ $# = 0 ] || [ "$# $1" = "2 --kind" ] || fail "unknown option $1: see --help"
+kind=${2:-scheduled}
 [[ $kind =~ ^[a-z]+$ ]] || fail "--kind takes lower-case letters only"
-kept=$(recorded BACKUPS_KEPT)
+kept=$(recorded BACKUPS_KEPT) directory=$(recorded BACKUPS)
 [[ ${kept:=14} =~ ^[1-9][0-9]*$ ]] || fail "BACKUPS_KEPT in .env must be 1 or more"
-directory=$(recorded BACKUPS)
 [[ ${directory:=./backups} != *[[:space:]\'\"\#\$~]* ]] ||
     fail "BACKUPS in .env must be a path without quotes, spaces, #, $ and ~"
 lock
+[ -z "$(replaced)" ] || fail "a restore was killed here: see docs/one-machine.md"
 
-mkdir -p "$directory"
-directory=$(realpath "$directory")
+project=$(docker compose config | sed -n 's/^name: //p') # other services may share $BACKUPS
+directory=$(mkdir -p "$directory/$project" && realpath "$directory/$project")
 rm -rf "$directory"/.unfinished-* # left by a power cut
 unfinished=$(mktemp --directory "$directory/.unfinished-XXXXXX")
 trap 'rm -rf "$unfinished"' EXIT

@@ -8,7 +8,7 @@
 # instances are replaced, the old version keeps running, with the migrations that succeeded. If a new instance does not
 # become healthy, all replaced instances return to the old version, and the exit code is 1.
 #
-# --rollback   returns to the previous version without migrating; it works with the later version's tables
+# --rollback   returns to the previous version without migrating, with the later version's tables and files in deploy/
 # --no-backup  makes no backup before the migrations
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -31,7 +31,7 @@ migrated=$(recorded MIGRATED_VERSION)
 if [ "$rollback" ]; then
     [ -z "$version" ] || fail "--rollback takes no version: see --help"
     version=$(recorded PREVIOUS_VERSION)
-    [ "$version" ] || fail "there is nothing to roll back: ${old:-no version} is running, and no previous version is recorded"
+    [ "$version" ] || fail "nothing to roll back after a first or failed deployment or a restore: bash deploy.sh ${old:-VERSION}"
 else
     [ "$version" ] || fail "no version given: see --help"
     migrated=$version
@@ -113,4 +113,4 @@ trap - INT TERM HUP
 # Compose recreates nginx if this value changes.
 record NGINX_FILES "$(find ../nginx -type f -exec sha256sum {} + | sort | sha256sum | cut -c 1-16)"
 start nginx || fail "nginx does not start: see docker compose logs nginx"
-say "version $version is running"
+say "version $version is running${rollback:+, with the files in deploy/ of version $old: see docs/one-machine.md}"

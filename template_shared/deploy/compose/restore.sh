@@ -44,19 +44,18 @@ fi
 lock
 list
 
-# The old database is called ${name}_replaced and the new one ${name}_restored.
-# As long as the database ${name}_replaced exists, the restore is not finished and can be undone.
-name=$PACKAGE
+# The old database is called ${PACKAGE}_replaced and the new one ${PACKAGE}_restored.
+# As long as the database ${PACKAGE}_replaced exists, the restore is not finished and can be undone.
 
 # Renames the service's database to $2, and the database $1 to the service's. No connection survives.
 rename() {
-    query "ALTER DATABASE \"$name\" ALLOW_CONNECTIONS false;
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ('$name', '$1');
+    query "ALTER DATABASE \"$PACKAGE\" ALLOW_CONNECTIONS false;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ('$PACKAGE', '$1');
         BEGIN;
-        ALTER DATABASE \"$name\" RENAME TO \"$2\";
-        ALTER DATABASE \"$1\" RENAME TO \"$name\";
+        ALTER DATABASE \"$PACKAGE\" RENAME TO \"$2\";
+        ALTER DATABASE \"$1\" RENAME TO \"$PACKAGE\";
         ALTER DATABASE \"$2\" ALLOW_CONNECTIONS true;
-        ALTER DATABASE \"$name\" ALLOW_CONNECTIONS true;
+        ALTER DATABASE \"$PACKAGE\" ALLOW_CONNECTIONS true;
         COMMIT" >/dev/null
 }
 
@@ -65,10 +64,10 @@ put_back() {
     if [ "$found" ]; then
         whole docker compose --progress quiet stop "${running[@]}" || return
         files put_back || return
-        rename "${name}_replaced" "${name}_restored" || return
+        rename "${PACKAGE}_replaced" "${PACKAGE}_restored" || return
     fi
-    query "ALTER DATABASE \"$name\" ALLOW_CONNECTIONS true;
-        DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE)" || return
+    query "ALTER DATABASE \"$PACKAGE\" ALLOW_CONNECTIONS true;
+        DROP DATABASE IF EXISTS \"${PACKAGE}_restored\" WITH (FORCE)" || return
     files clear
 }
 
@@ -91,30 +90,31 @@ if [ "$undo" ]; then
     say "the data from before the restore is back"
     exit
 fi
-[ -z "$found" ] || fail "a restore was killed here: see docs/one-machine.md"
-files check || fail "a restore was killed here: see docs/one-machine.md"
+if [ "$found" ] || ! files check; then fail "a restore was killed here: see docs/one-machine.md"; fi
+grep --quiet "dbname: $PACKAGE\$" < <(docker compose exec -T database pg_restore --list <"$backup/database.dump") ||
+    fail "$backup is not a backup of $PACKAGE"
 trap undo EXIT
 trap 'exit 1' INT TERM HUP
 
 say "Restoring next to the current data ..."
-query "DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE); CREATE DATABASE \"${name}_restored\" OWNER \"$name\""
-docker compose exec -T database pg_restore --username=postgres --dbname="${name}_restored" --exit-on-error \
+query "DROP DATABASE IF EXISTS \"${PACKAGE}_restored\" WITH (FORCE); CREATE DATABASE \"${PACKAGE}_restored\" OWNER \"$PACKAGE\""
+docker compose exec -T database pg_restore --username=postgres --dbname="${PACKAGE}_restored" --exit-on-error \
     --single-transaction <"$backup/database.dump"
-DATABASE_URL=postgresql://$name:$(recorded DATABASE_PASSWORD)@database:5432/${name}_restored \
+DATABASE_URL=postgresql://$PACKAGE:$(recorded DATABASE_PASSWORD)@database:5432/${PACKAGE}_restored \
     docker compose run --rm --no-deps -T --env DATABASE_URL migrate
 # A dump of PostgreSQL 17 contains no statistics.
-docker compose exec -T database vacuumdb --username=postgres --analyze-only --quiet "${name}_restored"
+docker compose exec -T database vacuumdb --username=postgres --analyze-only --quiet "${PACKAGE}_restored"
 files restore "$backup"
 
 say "Swapping the old and the restored data ..."
 stopped=yes
 whole docker compose --progress quiet stop "${running[@]}"
-rename "${name}_restored" "${name}_replaced"
+rename "${PACKAGE}_restored" "${PACKAGE}_replaced"
 files exchange
 start "${running[@]}"
 
 trap '' INT TERM HUP && trap - EXIT
-query "DROP DATABASE \"${name}_replaced\" WITH (FORCE)" || fail "restored, but the database ${name}_replaced is left"
+query "DROP DATABASE \"${PACKAGE}_replaced\" WITH (FORCE)" || fail "restored, but the database ${PACKAGE}_replaced is left"
 files clear || fail "restored, but the old files could not be deleted: see docs/one-machine.md"
 record MIGRATED_VERSION "$version" PREVIOUS_VERSION ""
 say "restored: $(basename "$backup")"

@@ -16,9 +16,8 @@ case $1$DEPLOY_DIRECTORY in
 *[!A-Za-z0-9./_-]*) echo "compose.sh: only letters, digits and ./_- are allowed." >&2 && exit 2 ;;
 esac
 
-private=$(mktemp -d)
+umask 077 && private=$(mktemp -d)
 trap 'rm -rf "$private"' EXIT
-umask 077
 content() { if [ -f "$1" ]; then cat "$1"; else printf '%s\n' "$1"; fi; }
 content "$DEPLOY_SSH_KEY" >"$private/key"
 content "$DEPLOY_KNOWN_HOSTS" >"$private/known_hosts"
@@ -31,7 +30,9 @@ on_machine() {
 cd "$(dirname "$0")/../.."
 # Only committed files, owned by that user, with permissions that do not depend on this checkout. nginx reads every file
 # in its directories, so those of the previous version go. The directories stay: a running container has mounted them.
-git archive --format=tar HEAD deploy | on_machine "umask 022 && mkdir -p '$DEPLOY_DIRECTORY/deploy/nginx' &&
-    cd '$DEPLOY_DIRECTORY' && rm -rf .new && mkdir .new && tar -x --no-same-owner --no-same-permissions -f - -C .new &&
-    find deploy/nginx -type f -delete && cp -R --remove-destination .new/deploy . && rm -rf .new"
-on_machine "cd '$DEPLOY_DIRECTORY' && bash deploy/compose/deploy.sh '$1'"
+git archive --format=tar HEAD deploy | on_machine "umask 022 && mkdir -p '$DEPLOY_DIRECTORY/deploy/compose' &&
+    cd '$DEPLOY_DIRECTORY' && exec 9<deploy/compose || exit
+    flock --nonblock 9 || { echo 'compose.sh: another script is running there; nothing was changed' >&2 && exit 1; }
+    mkdir -p deploy/nginx && rm -rf .new && mkdir .new && tar -x --no-same-owner --no-same-permissions -f - -C .new &&
+    find deploy/nginx -type f -delete && cp -R --remove-destination .new/deploy . && rm -rf .new &&
+    LOCKED=1 bash deploy/compose/deploy.sh '$1' </dev/null"
