@@ -53,7 +53,7 @@ def test_five_screens_lead_to_a_project(start: Start, tmp_path: Path, product: s
     terminal.until("[2 of 5] These follow from your answers", "» No, continue", "ASGI operations   Yes")
     terminal.press(ENTER)
     shown = terminal.until("[3 of 5] Which framework do you want?", "Neither: stop", "Look at the answers again")
-    for text in (f"Recommended: {framework}", "other answer", "For it", "If wrong", "Know first", f"» {framework}"):
+    for text in (f"Recommended: {framework}", "different answer", "For it", "If wrong", "Know first", f"» {framework}"):
         assert text in shown
     terminal.press(ENTER)
     terminal.until("[4 of 5] What is the name of the service?", "Service")

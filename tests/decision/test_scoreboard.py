@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from markdown_it import MarkdownIt
 
 from tests.decision.engine import (
+    CHOICES,
     CRITERIA,
     PRODUCTS,
     VALUES,
@@ -23,6 +24,8 @@ from tests.decision.test_properties import every_answer, quick
 EVERY_ANSWER = [(criterion, value) for criterion, values in VALUES.items() for value in values]
 NAMES = {"django": "Django", "fastapi": "FastAPI", "neither": "neither"}
 TIE = answers_for("rest_api", accounts="full", flexibility="conventions")
+SAME = "With the same kind of service, existing code and data,"
+OTHER = "another kind of service or other existing code"
 RECORD = "template_shared/docs/decisions/0001-web-framework.md.jinja"
 
 
@@ -82,7 +85,7 @@ def test_the_scoreboard_says_what_is_recommended_and_what_would_turn_it(product:
         same = [each for each in decision["flips"] if all(each[key] == flip[key] for key in ("becomes", "kind"))]
         openings = {
             "choice": ("with this answer", "with any one of these answers"),
-            "fact": ("if this fact were different", "if one of these facts were different"),
+            "fact": ("for a different service", "for a different service"),
         }
         opening = openings[flip["kind"]][len(same) > 1]
         known = CRITERIA["criteria"][flip["criterion"]]
@@ -119,14 +122,50 @@ def test_the_prompt_has_the_weightiest_reasons_and_the_strongest_against(product
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (answers_for("cms"), "Django, firmly: 20 points to 0; no three other answers would reverse it."),
-        (answers_for("client_backend"), "FastAPI, clearly: 8 points to 1; two other answers would reverse it."),
-        (answers_for("rest_api"), "FastAPI, a close call: 5 points to 1; one other answer would reverse it."),
-        (TIE, "Django, a close call: 5 points to 5, and it wins ties; one other answer would reverse it."),
+        (
+            answers_for("cms"),
+            f"Django, firmly: 20 points to 0. {SAME} not even three different answers would make it FastAPI.",
+        ),
+        (
+            answers_for("client_backend"),
+            f"FastAPI, clearly: 8 points to 1. {SAME} two different answers would make it Django; {OTHER} could.",
+        ),
+        (
+            answers_for("rest_api"),
+            f"FastAPI, a close call: 5 points to 1. {SAME} one different answer would make it Django; {OTHER} could.",
+        ),
+        (
+            TIE,
+            f"Django, a close call: 5 points to 5, and it wins ties. {SAME} one different answer would make it FastAPI; {OTHER} could.",
+        ),
     ],
 )
 def test_the_scoreboard_says_how_certain_the_result_is(answers: Answers, words: str) -> None:
     assert f"Recommended: {words}" in in_one_line(scoreboard(answers))
+
+
+def test_the_verdict_names_the_facts_that_the_search_for_other_answers_leaves_as_they_are() -> None:
+    """Its sentence holds for choices. These are the facts; `SAME` has the words for them."""
+    assert set(VALUES) - set(CHOICES) == {"product", "also", "existing", "existing_role", "storage"}
+
+
+@given(answers=every_answer)
+@settings(quick)
+def test_the_verdict_names_single_facts_that_reverse_it(answers: Answers) -> None:
+    decision, text = decide(answers), in_one_line(scoreboard(answers))
+    other = {"django": "fastapi", "fastapi": "django"}.get(decision["recommended"])
+    facts = {flip["criterion"] for flip in decision["flips"] if (flip["kind"], flip["becomes"]) == ("fact", other)}
+    named = {
+        "another kind of service": {"product", "also"},
+        "other existing code": {"existing", "existing_role"},
+        "another place for its data": {"storage"},
+    }
+    verdict = text.partition(" For it ")[0]
+    for words, criteria in named.items():
+        assert (words in verdict) is bool(facts & criteria)
+    if other:
+        brief = in_one_line(scoreboard(answers, brief=True))
+        assert ("a different service: " in brief) is bool(facts)
 
 
 def test_better_advice_comes_with_trigger_and_price() -> None:
