@@ -126,7 +126,10 @@ class Interview:
         """Show a list of answers and let the user change them, until another choice is taken: return its value."""
         chosen = CONTINUE
         while True:
-            rows = {row: name for name, row in self._outcome().rows(names).items()}
+            outcome = self._outcome()
+            if said := outcome.contradictions:
+                questionary.print(said)
+            rows = {row: name for name, row in outcome.rows(names).items()}
             choices = {accept: CONTINUE} | rows | (more or {})
             listed = [questionary.Choice(title, value) for title, value in choices.items()]
             menu = questionary.select(message, listed, chosen, qmark=self._progress, erase_when_done=True)

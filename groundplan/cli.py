@@ -36,6 +36,7 @@ DECISION_KEYS = (
     "third_ways",
     "cost_of_change",
     "know_before",
+    "contradictions",
 )
 
 # The commands that follow an update, in the directory of the project.
@@ -244,7 +245,7 @@ def decide(
             assumed = f"{first}={outcome.answers[first]}"
             err.print(f"No answers were given, so this is for {assumed}. Choose with --preset or --data.")
         if output is DecisionFormat.json:
-            _print_json({key: outcome.decision[key] for key in DECISION_KEYS})
+            _print_json({key: outcome.decision[key] for key in DECISION_KEYS if key in outcome.decision})
         else:
             out.print(outcome.describe(output is DecisionFormat.markdown))
 

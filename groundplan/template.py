@@ -218,6 +218,14 @@ class Outcome:
         """The decision; see `extensions/decision.jinja`."""
         return dict(self.answers["decision"])
 
+    @property
+    def contradictions(self) -> str:
+        """Name the first contradiction between answers, if there is one."""
+        text = (
+            '{% from "extensions/verdict.jinja" import contradicting %}{{ contradicting(decision, 1) | wordwrap(78) }}'
+        )
+        return internals.render(self._worker, text) if self.decision.get("contradictions") else ""
+
     def describe(self, markdown: bool) -> str:
         """Return the decision as a table for the terminal or as Markdown."""
         page = "record" if markdown else "scoreboard"
