@@ -379,10 +379,9 @@ def _or(nothing: str) -> Iterator[None]:
 
 
 def _confirmed(question: str) -> bool:
-    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no termios
-        import termios
+    from groundplan.asking import forget_typed
 
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is not an answer
+    forget_typed()
     try:
         return typer.confirm(question, default=True)
     except typer.Abort as error:  # Ctrl+C, or the end of the input
