@@ -193,6 +193,15 @@ def test_no_preset_contradicts_itself(file: Path) -> None:
     assert decide(answers)["contradictions"] == []
 
 
+@pytest.mark.parametrize(
+    ("product", "closed"), [("cms", True), ("internal_tool", True), ("web_app", False), ("ecommerce", False)]
+)
+def test_the_features_name_the_sign_up_where_it_is_open(product: str, closed: bool) -> None:
+    features = in_one_line(scoreboard(answers_for(product))).partition("Features ")[2]
+    assert ("second factors, no sign-up" in features) is closed
+    assert ("sign-up and second factors" in features) is not closed
+
+
 def test_better_advice_comes_with_trigger_and_price() -> None:
     answers = answers_for("web_app", also="realtime")
     advice = decide(answers)["advice"]
