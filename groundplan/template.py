@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -279,7 +280,8 @@ class Template:
         Copier itself checks free text, and answers that depend on unanswered questions, when it reaches the question.
         """
         if unknown := [name for name in answers if name not in self.questions]:
-            raise Stop(f"Unknown question {unknown[0]!r}. Allowed: {', '.join(self.questions)}.", ExitCode.USAGE)
+            meant = f" Did you mean {near[0]}?" if (near := get_close_matches(unknown[0], self.questions, 1)) else ""
+            raise Stop(f"Unknown question {unknown[0]!r}.{meant} Allowed: {', '.join(self.questions)}.", ExitCode.USAGE)
         known: dict[str, Any] = {}
 
         def is_known(name: str, *parts: str) -> bool:

@@ -202,6 +202,11 @@ def test_the_features_name_the_sign_up_where_it_is_open(product: str, closed: bo
     assert ("sign-up and second factors" in features) is not closed
 
 
+def test_what_a_vendor_sells_is_said_once() -> None:
+    text = in_one_line(scoreboard(answers_for("rest_api", existing="other", existing_role="replaces")))
+    assert text.count("figures are for leaving Django") == 1
+
+
 def test_better_advice_comes_with_trigger_and_price() -> None:
     answers = answers_for("web_app", also="realtime")
     advice = decide(answers)["advice"]
