@@ -97,7 +97,11 @@ def main() -> int:
         print(f"\nStopped during this step: {current}.", file=sys.stderr)
         if done:
             print(f"Already finished: {', '.join(done)}.", file=sys.stderr)
-        how = "continue" if current != CREATING else "start again, or to continue once the project is written"
+        destination, _ = parsed(arguments)
+        written = (destination / ".copier-answers.yml").exists()
+        if current == CREATING and written:
+            print(f"Written to {destination}; delete it to answer again.", file=sys.stderr)
+        how = "continue" if current != CREATING or written else "start again"
         print(f"To {how}, run: {shlex.join(['python3', *sys.argv])}", file=sys.stderr)
         return stop.code
 
@@ -106,6 +110,9 @@ def interrupt(number: int, _: object) -> NoReturn:
     """Let programs that run be ended, and ignore further signals until then."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
+    if STEPS[-1:] == [CREATING]:
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nStopping. A project that is being written is finished first.\n")
     raise Interrupted(128 + number)
 
 
@@ -160,11 +167,16 @@ def unfinished(environment: Path) -> Iterator[None]:
     mark(environment).unlink()
 
 
+def parsed(arguments: list[str]) -> tuple[Path, list[str]]:
+    """Return the directory of the project, and the options."""
+    if arguments and not arguments[0].startswith("-"):
+        return Path(os.path.realpath(arguments[0])), arguments[1:]
+    return DEFAULT_DESTINATION, arguments
+
+
 def start_project(arguments: list[str]) -> int:
     """Create a project, set it up, start it once and show a response. Skips what is already done."""
-    destination, options = DEFAULT_DESTINATION, arguments
-    if arguments and not arguments[0].startswith("-"):
-        destination, options = Path(os.path.realpath(arguments[0])), arguments[1:]
+    destination, options = parsed(arguments)
     if not (destination / ".copier-answers.yml").exists():
         say(CREATING)
         code = create(destination, options)
@@ -271,7 +283,8 @@ def create(destination: Path, options: list[str]) -> int:
     """Write the project, asking questions if there is a terminal, and return the exit code."""
     if not sys.stdin.isatty():
         if not any(option.startswith(("--preset", "--answers", "--data", "--framework")) for option in options):
-            print("There is no terminal for questions, so the preset rest_api answers them.")
+            if all(option.partition("=")[0] in (__doc__ or "") for option in options if option.startswith("--")):
+                print("There is no terminal for questions, so the preset rest_api answers them.")
             options = ["--preset", "rest_api", *options]
         options = ["--defaults", *options]
     command = [program(VENV, "groundplan"), "new", "--quiet", *options, "--", str(destination)]

@@ -19,11 +19,14 @@ from typing import Any
 import platformdirs
 import questionary
 import yaml
+from prompt_toolkit.application import get_app_session
+from prompt_toolkit.input.typeahead import clear_typeahead
 
 from groundplan.errors import Stop
 from groundplan.template import NEITHER, Outcome, Template
 
 CONTINUE, BACK = "continue", "back"  # values of choices that are not answers
+WRITE = "Yes, write it"
 COLUMNS = 80  # that the questions need
 NEW = "GROUNDPLAN_NEW"  # set by the program that started this one: the command to start it again
 
@@ -118,18 +121,22 @@ class Interview:
     def _review(self) -> None:
         more = {"Look at the other answers again": BACK} if self._criteria else {}
         question = f"Write the project to {self._destination}?"
-        while self._change(question, "Yes, write it", self._settings, more) == BACK:
+        while self._change(question, WRITE, self._settings, more) == BACK:
             self._change_criteria()
             self._choose_framework()
 
     def _change(self, message: str, accept: str, names: list[str], more: dict[str, str] | None = None) -> str:
         """Show a list of answers and let the user change them, until another choice is taken: return its value."""
-        chosen = CONTINUE
         while True:
-            rows = {row: name for name, row in self._outcome().rows(names).items()}
+            outcome = self._outcome()
+            if said := outcome.contradictions:
+                questionary.print(said)
+            rows = {row: name for name, row in outcome.rows(names).items()}
             choices = {accept: CONTINUE} | rows | (more or {})
             listed = [questionary.Choice(title, value) for title, value in choices.items()]
-            menu = questionary.select(message, listed, chosen, qmark=self._progress, erase_when_done=True)
+            menu = questionary.select(message, listed, CONTINUE, qmark=self._progress, erase_when_done=True)
+            if accept == WRITE:
+                forget_typed()
             chosen = str(menu.unsafe_ask())
             if chosen == "framework":
                 self._choose_framework()
@@ -137,6 +144,15 @@ class Interview:
                 self._ask(chosen)
             else:
                 return chosen
+
+
+def forget_typed() -> None:
+    """Drop the keys that were typed before the next question: they are not its answer."""
+    clear_typeahead(get_app_session().input)  # read already, with an earlier answer
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no termios
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def suggested(template: Template, directory: str) -> dict[str, str]:

@@ -36,6 +36,7 @@ DECISION_KEYS = (
     "third_ways",
     "cost_of_change",
     "know_before",
+    "contradictions",
 )
 
 # The commands that follow an update, in the directory of the project.
@@ -244,7 +245,7 @@ def decide(
             assumed = f"{first}={outcome.answers[first]}"
             err.print(f"No answers were given, so this assumes {assumed}. Give others with --preset or --data.")
         if output is DecisionFormat.json:
-            _print_json({key: outcome.decision[key] for key in DECISION_KEYS})
+            _print_json({key: outcome.decision[key] for key in DECISION_KEYS if key in outcome.decision})
         else:
             out.print(outcome.describe(output is DecisionFormat.markdown))
 
@@ -378,10 +379,9 @@ def _or(nothing: str) -> Iterator[None]:
 
 
 def _confirmed(question: str) -> bool:
-    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no termios
-        import termios
+    from groundplan.asking import forget_typed
 
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is not an answer
+    forget_typed()
     try:
         return typer.confirm(question, default=True)
     except typer.Abort as error:  # Ctrl+C, or the end of the input

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -219,6 +220,14 @@ class Outcome:
         """The decision; see `extensions/decision.jinja`."""
         return dict(self.answers["decision"])
 
+    @property
+    def contradictions(self) -> str:
+        """Name the first contradiction between answers, if there is one."""
+        text = (
+            '{% from "extensions/verdict.jinja" import contradicting %}{{ contradicting(decision, 1) | wordwrap(78) }}'
+        )
+        return internals.render(self._worker, text) if self.decision.get("contradictions") else ""
+
     def describe(self, markdown: bool) -> str:
         """Return the decision as a table for the terminal or as Markdown."""
         page = "record" if markdown else "scoreboard"
@@ -272,7 +281,8 @@ class Template:
         Copier itself checks free text, and answers that depend on unanswered questions, when it reaches the question.
         """
         if unknown := [name for name in answers if name not in self.questions]:
-            raise Stop(f"Unknown question {unknown[0]!r}. Allowed: {', '.join(self.questions)}.", ExitCode.USAGE)
+            meant = f" Did you mean {near[0]}?" if (near := get_close_matches(unknown[0], self.questions, 1)) else ""
+            raise Stop(f"Unknown question {unknown[0]!r}.{meant} Allowed: {', '.join(self.questions)}.", ExitCode.USAGE)
         known: dict[str, Any] = {}
 
         def is_known(name: str, *parts: str) -> bool:

@@ -82,8 +82,8 @@ def test_an_answer_can_be_changed_and_the_later_ones_follow(start: Start, tmp_pa
     terminal.press(DOWN, ENTER)
     terminal.until("What kind of service", "A data pipeline", "» A REST API")
     terminal.press(*[UP] * 5, ENTER)
-    terminal.until("Kind of service   A website with content")
-    terminal.press(UP, ENTER)
+    terminal.until("» No, continue", "Kind of service   A website with content")
+    terminal.press(ENTER)
     terminal.until("» Django", "Kind of service (a website with editors)")
     terminal.press(ENTER)
     terminal.until("name of the service")
@@ -92,12 +92,34 @@ def test_an_answer_can_be_changed_and_the_later_ones_follow(start: Start, tmp_pa
     terminal.press(DOWN, ENTER)
     terminal.until("Which framework", "» Django")
     terminal.press(DOWN, ENTER)
-    shown = terminal.until("Write the project", "» Framework         FastAPI")
+    shown = terminal.until("Write the project", "» Yes, write it", "Framework         FastAPI")
     assert "Server  " not in shown.partition("Write the project")[2]
-    terminal.press(UP, ENTER)
+    terminal.press(ENTER)
     assert terminal.end() == 0, terminal.output
     answers = recorded(tmp_path / "service")
     assert (answers["product"], answers["framework"], answers["slug"]) == ("cms", "fastapi", "shop")
+
+
+def test_keys_that_are_typed_ahead_do_not_confirm_the_review(start: Start, tmp_path: Path) -> None:
+    terminal = start("--preset", "cms", "--framework", "django")
+    terminal.until("These follow from your answers")
+    terminal.press(ENTER)
+    terminal.until("name of the service")
+    terminal.process.send("\x15###" + ENTER)
+    terminal.until("Use at least one letter or digit")
+    terminal.process.send("\x15Shop" + ENTER * 3)
+    terminal.until("Write the project to", "» Yes, write it")
+    terminal.press(ENTER)
+    assert terminal.end() == 0
+    assert recorded(tmp_path / "service")["name"] == "Shop"
+    assert "Wrote" in terminal.output.partition("Write the project to")[2]
+
+
+def test_contradictory_answers_are_named_above_both_lists(start: Start) -> None:
+    terminal = start("--preset", "cms", "--framework", "django", "--data", "storage=none", "--data", "name=Shop")
+    terminal.until("These answers contradict each other: An admin panel", "These follow from your answers")
+    terminal.press(ENTER)
+    terminal.until("These answers contradict each other: An admin panel", "Write the project to")
 
 
 def test_a_wrong_answer_is_explained_at_once(start: Start) -> None:

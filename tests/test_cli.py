@@ -120,6 +120,7 @@ def test_what_is_wrong_in_any_case_is_refused_before_the_first_question(
         (b"name: &a [*a]", "name: [[[[[[[...]]]]]]] is not text"),
         (b"name: {", "is not valid YAML"),
         (b"unknown: x", "Unknown question 'unknown'"),
+        (b"storge: none", "Unknown question 'storge'. Did you mean storage?"),
         (b"product: cms\nproduct: rest_api", "is not valid YAML: it has 'product' twice"),
         (b"product: cms\n--- {}", "is not valid YAML: expected a single document"),
         (b"product: !!python/object/apply:os.getcwd []", "is not valid YAML: could not determine a constructor"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import re
 import shutil
@@ -235,7 +236,7 @@ def test_quickstart_goes_on_after_an_interruption_of_each_step(quickstart: Quick
         if end != signal.SIGKILL:
             assert re.search(rf"^Stopped during this step: {step}", err, re.MULTILINE)
             assert re.search(
-                r"^To .*continue.*, run: python3 quickstart.py ../resumed --preset cms$", err, re.MULTILINE
+                r"^To (?:continue|start again), run: python3 quickstart.py ../resumed --preset cms$", err, re.MULTILINE
             )
             assert "Traceback" not in err
     printed = quickstart.run("../resumed", "--preset", "microservice", "--data", "name=Other")
@@ -247,6 +248,38 @@ def test_quickstart_goes_on_after_an_interruption_of_each_step(quickstart: Quick
     assert "No migrations to apply" not in printed
     assert run("git", "log", "--format=%s", cwd=directory / "resumed") == "Start from Groundplan\n"
     assert run("git", "status", "--porcelain", cwd=directory / "resumed") == ""
+
+
+def test_quickstart_names_a_project_that_was_written_when_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_: list[str]) -> int:
+        quickstart_module.say(quickstart_module.CREATING)
+        (tmp_path / ".copier-answers.yml").touch()
+        raise quickstart_module.Interrupted(130)
+
+    monkeypatch.setattr("sys.argv", ["quickstart.py", str(tmp_path)])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(quickstart_module, "install", lambda *_: None)
+    monkeypatch.setattr(quickstart_module, "start_project", stopped)
+    monkeypatch.setattr(quickstart_module, "STEPS", [])
+    assert quickstart_module.main() == 130
+    err = capsys.readouterr().err
+    assert f"Written to {tmp_path}; delete it to answer again.\nTo continue, run: " in err
+
+
+@pytest.mark.parametrize(("option", "told"), [("--verbose", True), ("--prset=cms", False)])
+def test_quickstart_names_no_preset_before_an_option_that_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str, told: bool
+) -> None:
+    class Ended:
+        def wait(self) -> int:
+            return 2
+
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr(quickstart_module, "running", lambda *_, **__: contextlib.nullcontext(Ended()))
+    assert quickstart_module.create(tmp_path, [option]) == 2
+    assert ("preset rest_api" in capsys.readouterr().out) is told
 
 
 @pytest.mark.xdist_group("quickstart")

@@ -27,7 +27,7 @@ def problem(slug: str, built: str | None = None) -> str:
 
 
 def problem_of_line(text: str) -> str:
-    return str(NAMES.line_problem(text, 80)).strip()  # type: ignore[attr-defined]
+    return str(NAMES.name_problem(text, None)).strip()  # type: ignore[attr-defined]
 
 
 def problem_of_email(text: str) -> str:
@@ -89,7 +89,7 @@ def test_names_that_are_taken(slug: str) -> None:
 def test_messages_fit_the_terminal() -> None:
     """A prompt of 80 columns shows 38 characters of a message."""
     slugs = ["A", "a", "a" * 1000, *TAKEN]
-    lines = ["", "a" * 1000, "a\tb", "a\u202eb", " a"]
+    lines = ["", "a" * 1000, "a\tb", "a\u202eb", " a", "###"]
     messages = [*map(problem, slugs), *map(problem_of_line, lines), problem_of_email("x")]
     assert all(messages)
     assert [message for message in messages if len(message) > 38] == []

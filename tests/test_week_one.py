@@ -8,7 +8,7 @@ import pytest
 
 from tests.owner import HERE, append, replace
 from tests.postgres import Server
-from tests.projects import PYTHON, Project, set_up, set_up_alone
+from tests.projects import PYTHON, Project, served, set_up, set_up_alone
 from tests.recipes import follow
 from tests.tools import FRAMEWORKS, render, run, tree
 
@@ -91,6 +91,28 @@ def test_recipes_and_resources_pass_every_check(framework: str, week: Project, p
         shutil.copy(HERE / framework / "test_stock.py", tests)
         added.append("tests/test_stock.py")
     week.run("pytest", "-q", *added)
+
+
+@pytest.mark.slow
+def test_the_requests_of_the_readme_succeed_after_its_seed(
+    framework: str, project: Project, template: Path, tmp_path: Path
+) -> None:
+    """Of a Django project without a login, because another README only reads."""
+    answers = {"auth": "jwt"} if framework == "fastapi" else {"login": "none", "admin": "none"}
+    path = render(template, tmp_path / "service", framework=framework, **answers)
+    copy = Project(path, project.environment)
+    copy.poe("migrate")
+    copy.poe("seed")
+    (commands,) = (
+        block
+        for block in re.findall(r"```shell\n(.*?)```", (path / "README.md").read_text(), re.DOTALL)
+        if "curl" in block
+    )
+    with served(copy, "run", tmp_path / "log") as url:
+        printed = run("sh", "-ec", commands.replace("http://127.0.0.1:8000", url))
+    assert " 201 " in printed
+    assert printed.count('"Shelf"') == 2  # created, then listed
+    assert '"Lamp"' in printed
 
 
 @pytest.mark.slow

@@ -115,7 +115,9 @@ def test_product_is_the_heaviest_criterion() -> None:
 def test_conditions_name_existing_answers() -> None:
     conditions: list[dict[str, list[Answer]]] = [{rule["criterion"]: [rule["answer"]]} for rule in CRITERIA["neither"]]
     conditions += [rule["unless"] for rule in CRITERIA["neither"] if "unless" in rule]
-    conditions += [entry["answers"] for name in ("advice", "third_ways") for entry in CRITERIA[name]]
+    conditions += [
+        entry["answers"] for name in ("advice", "third_ways", "contradictory_answers") for entry in CRITERIA[name]
+    ]
     conditions += [entry["answers"] for entry in CRITERIA["know_before"] if "answers" in entry]
     for criterion, _, weight in weights():
         if "unless" in weight:
@@ -133,6 +135,10 @@ def test_texts_for_each_result_are_complete() -> None:
     for entry in CRITERIA["advice"]:
         assert set(entry["recommended"]) <= {*FRAMEWORKS, "neither"}
         assert all(entry[part].endswith(".") for part in ("what", "trigger", "price"))
+    for entry in CRITERIA["contradictory_answers"]:
+        assert len(entry["answers"]) >= 2
+        assert entry["why"].endswith(".")
+        assert len(entry["why"]) <= 100  # two lines with the heading, above a list of answers
     for entry in CRITERIA["know_before"]:
         assert len(entry["short"]) <= 45
 
@@ -149,7 +155,7 @@ def test_the_decision_holds_plain_data() -> None:
     decision = decide(answers_for("realtime"))
     assert set(decision) == {
         "engine", "recommended", "scores", "certainty", "close", "reasons", "flips", "alternative", "advice",
-        "third_ways", "cost_of_change", "know_before",
+        "third_ways", "cost_of_change", "know_before", "contradictions",
     }  # fmt: skip
     assert decision["engine"] == CRITERIA["version"]
     live = next(reason for reason in decision["reasons"] if reason["criterion"] == "live_connections")

@@ -1,12 +1,16 @@
 """The decision for readers: the table above the framework question, and the record in the project."""
 
+import itertools
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 
 from tests.decision.engine import (
+    CHOICES,
     CRITERIA,
     PRODUCTS,
     VALUES,
@@ -19,10 +23,13 @@ from tests.decision.engine import (
     render,
 )
 from tests.decision.test_properties import every_answer, quick
+from tests.tools import ROOT
 
 EVERY_ANSWER = [(criterion, value) for criterion, values in VALUES.items() for value in values]
 NAMES = {"django": "Django", "fastapi": "FastAPI", "neither": "neither"}
 TIE = answers_for("rest_api", accounts="full", flexibility="conventions")
+SAME = "For this kind of service, code and data,"
+OTHER = "a change of one of these could, too"
 RECORD = "template_shared/docs/decisions/0001-web-framework.md.jinja"
 
 
@@ -82,7 +89,7 @@ def test_the_scoreboard_says_what_is_recommended_and_what_would_turn_it(product:
         same = [each for each in decision["flips"] if all(each[key] == flip[key] for key in ("becomes", "kind"))]
         openings = {
             "choice": ("with this answer", "with any one of these answers"),
-            "fact": ("if this fact were different", "if one of these facts were different"),
+            "fact": ("for a different service", "for a different service"),
         }
         opening = openings[flip["kind"]][len(same) > 1]
         known = CRITERIA["criteria"][flip["criterion"]]
@@ -119,14 +126,85 @@ def test_the_prompt_has_the_weightiest_reasons_and_the_strongest_against(product
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (answers_for("cms"), "Django, firmly: 20 points to 0; not even three different answers would reverse it."),
-        (answers_for("client_backend"), "FastAPI, clearly: 8 points to 1; two different answers would reverse it."),
-        (answers_for("rest_api"), "FastAPI, a close call: 5 points to 1; one different answer would reverse it."),
-        (TIE, "Django, a close call: 5 points to 5, and it wins ties; one different answer would reverse it."),
+        (
+            answers_for("cms"),
+            f"Django, firmly: 20 points to 0. {SAME} not even three different answers would make it FastAPI.",
+        ),
+        (
+            answers_for("client_backend"),
+            f"FastAPI, clearly: 8 points to 1. {SAME} two different answers would make it Django; {OTHER}.",
+        ),
+        (
+            answers_for("rest_api"),
+            f"FastAPI, a close call: 5 points to 1. {SAME} one different answer would make it Django; {OTHER}.",
+        ),
+        (
+            TIE,
+            f"Django, a close call: 5 points to 5, and it wins ties. {SAME} one different answer would make it "
+            f"FastAPI; {OTHER}.",
+        ),
     ],
 )
 def test_the_scoreboard_says_how_certain_the_result_is(answers: Answers, words: str) -> None:
     assert f"Recommended: {words}" in in_one_line(scoreboard(answers))
+
+
+def test_the_verdict_names_the_facts_that_the_search_for_other_answers_leaves_as_they_are() -> None:
+    """Its sentence holds for choices. These are the facts; `SAME` has the words for them."""
+    assert set(VALUES) - set(CHOICES) == {"product", "also", "existing", "existing_role", "storage"}
+
+
+@given(answers=every_answer)
+@settings(quick)
+def test_the_verdict_names_single_facts_that_reverse_it(answers: Answers) -> None:
+    decision, text = decide(answers), in_one_line(scoreboard(answers))
+    other = {"django": "fastapi", "fastapi": "django"}.get(decision["recommended"])
+    facts = {flip["criterion"] for flip in decision["flips"] if (flip["kind"], flip["becomes"]) == ("fact", other)}
+    assert (OTHER in text) is bool(facts)
+
+
+CONTRADICTIONS = [
+    (dict(zip(entry["answers"], values, strict=True)), entry["why"])
+    for entry in CRITERIA["contradictory_answers"]
+    for values in itertools.product(*entry["answers"].values())
+]
+
+
+@pytest.mark.parametrize(("pair", "why"), CONTRADICTIONS)
+def test_answers_that_contradict_each_other_are_named(pair: Answers, why: str) -> None:
+    answers = answers_for("internal_tool", **{name: value for name, value in pair.items() if name != "product"}) | pair
+    assert {"answers": pair, "why": why} in decide(answers)["contradictions"]
+    assert why in in_one_line(scoreboard(answers))
+    assert f"- {why}\n" in record(answers, "django")
+    assert "These answers contradict each other" in scoreboard(answers, brief=True)
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_answers_that_follow_from_a_kind_of_service_do_not_contradict_each_other(product: str) -> None:
+    answers = answers_for(product)
+    assert decide(answers)["contradictions"] == []
+    assert "These answers contradict each other" not in scoreboard(answers) + record(answers, "django")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "presets").glob("*.yml")), ids=lambda file: file.stem)
+def test_no_preset_contradicts_itself(file: Path) -> None:
+    preset = yaml.safe_load(file.read_text())
+    answers = answers_for(preset["product"]) | {name: value for name, value in preset.items() if name in VALUES}
+    assert decide(answers)["contradictions"] == []
+
+
+@pytest.mark.parametrize(
+    ("product", "closed"), [("cms", True), ("internal_tool", True), ("web_app", False), ("ecommerce", False)]
+)
+def test_the_features_name_the_sign_up_where_it_is_open(product: str, closed: bool) -> None:
+    features = in_one_line(scoreboard(answers_for(product))).partition("Features ")[2]
+    assert ("second factors, no sign-up" in features) is closed
+    assert ("sign-up and second factors" in features) is not closed
+
+
+def test_what_a_vendor_sells_is_said_once() -> None:
+    text = in_one_line(scoreboard(answers_for("rest_api", existing="other", existing_role="replaces")))
+    assert text.count("figures are for leaving Django") == 1
 
 
 def test_better_advice_comes_with_trigger_and_price() -> None:

@@ -1,4 +1,4 @@
-"""The tests of the sign-up: this service has closed it, and tests/tickets/ tests that."""
+"""The tests of the sign-up: this service has closed it, and the tests of its example test that."""
 
 import pytest
 from pytest_django import Settings

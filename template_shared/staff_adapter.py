@@ -1,4 +1,4 @@
-"""Accounts of an internal tool: https://docs.allauth.org/en/latest/account/advanced.html."""
+"""Accounts of staff only: https://docs.allauth.org/en/latest/account/advanced.html."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
