@@ -252,8 +252,8 @@ def test_an_environment_may_lack_one_of_two_targets(
     (tmp_path / "kubeconfig").touch()
     lines = "\n".join(commands(gitlab)[{"machine": ".deploy-on-machine", "cluster": ".deploy-to-cluster"}[job]])
     there = {"machine": {"KUBECONFIG": str(kubeconfig)}, "cluster": {"DEPLOY_HOST": "host"}}[job]
-    for value, skips in ((there, True), ({}, False)):
-        variables = {"PATH": os.environ["PATH"], **value}
+    for beside, skips in ((there, True), ({}, False)):
+        variables = {"PATH": os.environ["PATH"], **beside}
         done = subprocess.run(
             ["sh", "-ec", lines], env=variables, cwd=tmp_path, capture_output=True, text=True, check=False
         )
