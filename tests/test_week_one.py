@@ -158,6 +158,8 @@ REFUSED = {
     "news --singular news": "the singular must differ",
     "classes": "class: this is a word of Python",
     "lists": "list: this is a word of Python",
+    "values": "uses this name for something else",
+    "tests": "tests: pytest looks for tests in classes named Test",
     "Orders": "Orders: use lower-case letters",
     "2orders": "2orders: use lower-case letters",
     "../orders": "../orders: use lower-case letters",
