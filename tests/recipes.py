@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.owner import replace
 from tests.projects import Project
+from tests.tools import run
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new file
@@ -48,29 +49,27 @@ def edit(file: Path, diff: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-FORM = """{% extends "base.html" %}
-{% block title %}Add a document{% endblock %}
-{% block content %}
-  <h1>Add a document</h1>
-  <form class="card" method="post" enctype="multipart/form-data">
-    {% csrf_token %}
-    {{ form }}
-    <button type="submit">Save</button>
-  </form>
-{% endblock %}
-"""
-
-
 def accept_uploads(project: Project) -> None:
     """Does what docs/media.md says under "Accept uploads"."""
-    package, app = project.package, project.package / "documents"
-    (app / "migrations").mkdir(parents=True)
-    (app / "migrations/__init__.py").touch()
+    package = project.package
     page = (project.path / "docs/media.md").read_text()
-    blocks = re.findall(r"`service/documents/(\w+\.py)`:\n\n```python\n(.*?)```", page, re.DOTALL)
-    assert [name for name, _ in blocks] == ["models.py", "api.py", "views.py"]
+    (commands,) = re.findall(r"```shell\n(mkdir.*?)```", page, re.DOTALL)
+    run("sh", "-ec", commands, cwd=project.path)
+    blocks = re.findall(
+        r"`((?:service/documents|tests)/[\w/]+\.(?:py|html))`:\n\n.*?```(?:python|html)\n(.*?)```", page, re.DOTALL
+    )
+    names = ["models.py", "api.py", "views.py", "templates/documents/document_form.html"]
+    assert [name for name, _ in blocks] == [*(f"service/documents/{name}" for name in names), "tests/test_documents.py"]
     for name, text in blocks:
-        (app / name).write_text(text)
+        (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.path / name).write_text(text)
+    for line in (
+        "from .documents.api import router as documents",
+        'api.add_router("/documents", documents)',
+        "from .documents.views import DocumentCreate",
+        'path("documents/", DocumentCreate.as_view())',
+    ):
+        assert f"`{line}`" in page
     replace(package / "settings.py", '    "service.items",\n', '    "service.items",\n    "service.documents",\n')
     replace(
         package / "api.py", "from .environment", "from .documents.api import router as documents\nfrom .environment"
@@ -78,6 +77,3 @@ def accept_uploads(project: Project) -> None:
     replace(package / "api.py", "items)\n", 'items)\napi.add_router("/documents", documents)\n')
     replace(package / "urls.py", "from .core", "from .documents.views import DocumentCreate\nfrom .core")
     replace(package / "urls.py", "] = [\n", '] = [\n    path("documents/", DocumentCreate.as_view()),\n')
-    form = app / "templates/documents/document_form.html"
-    form.parent.mkdir(parents=True)
-    form.write_text(FORM)
