@@ -86,7 +86,7 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
         tickets = [each.save(commit=False) for each in form.tickets if each.has_changed()]
         known = [each for each in tickets if each.pk]
         new = Ticket.objects.bulk_create(each for each in tickets if not each.pk)
-        LogEntry.objects.log_actions(request.user.pk, new, ADDITION, "Imported.")
+        LogEntry.objects.log_actions(str(request.user.pk), new, ADDITION, "Imported.")
         change(request, known, FIELDS, "Imported.")
         return len(tickets)
 
@@ -98,4 +98,4 @@ def change(
     for ticket in tickets:
         ticket.updated_at = timezone.now()
     Ticket.objects.bulk_update(tickets, [*fields, "updated_at"])
-    LogEntry.objects.log_actions(request.user.pk, tickets, CHANGE, message)
+    LogEntry.objects.log_actions(str(request.user.pk), tickets, CHANGE, message)

@@ -45,7 +45,8 @@ class ImportForm(forms.Form):
     """A CSV file, of which all rows are valid."""
 
     file = forms.FileField(
-        label="CSV file", help_text=f"The first line: {','.join(FIELDS)}. At most {MAX_ROWS} tickets, and 1 MiB."
+        label="CSV file",
+        help_text=f"The first line: {','.join(FIELDS)}. At most {MAX_ROWS} tickets, and 1 MiB.",
     )
     tickets: list[TicketForm]
 
