@@ -483,7 +483,7 @@ def test_decide_prints_one_object(template: Path) -> None:
     decision = decide(template, "--data", "product=cms")
     assert set(decision) == {
         "recommended", "scores", "certainty", "close", "reasons", "flips", "alternative", "advice", "third_ways",
-        "cost_of_change", "know_before",
+        "contradictions", "cost_of_change", "know_before",
     }  # fmt: skip
     assert decision["recommended"] == "django"
     assert set(decision["scores"]) == {"django", "fastapi"}

@@ -108,6 +108,7 @@ class Default(Strict):
     framework: Name | None = None
     answers: dict[Name, list[Name | bool]] = {}
     because: Text | None = None
+    closed: Text | None = None  # the text if nobody can sign up
 
 
 class Option(Facts):
