@@ -67,9 +67,7 @@ def test_the_suffix_tells_whether_a_file_is_rendered(path: Path) -> None:
 def test_every_shared_body_is_included_by_both() -> None:
     """By a file of each root, or indirectly."""
     shared = {path.relative_to(ROOT / "template_shared").as_posix() for path in FILES if path.is_relative_to(ROOTS[2])}
-    shared = {
-        name for name in shared if not name.startswith(("settings/", "login/"))
-    }  # of Django: see tests/test_options.py
+    shared = {name for name in shared if not name.startswith("settings/")}  # of Django: see tests/test_options.py
 
     def included_by(path: Path) -> set[str]:
         found = set()
