@@ -265,7 +265,7 @@ def test_an_update_at_a_terminal_asks_only_what_is_new(clone: Path, tmp_path: Pa
     child.expect("Which colour")
     child.send("ish\r")
     child.expect("Colour +greenish")
-    child.send("\x1b[A\r")
+    child.send("\r")
     child.expect("Apply this update")
     child.send("\r")
     child.expect(pexpect.EOF)
