@@ -178,10 +178,10 @@ def test_what_is_held_is_formatted_and_linted_and_updates(framework: str, templa
     (tmp_path / "improved").mkdir()
     improved = tmp_path / "improved" / "template"
     run("git", "clone", "--quiet", template, improved)
-    longest = {"slug": "a" * 40, "name": "🧾" * 80, "description": "\\\"'" * 66, "author": "'" * 120}
+    longest = {"slug": "a" * 40, "name": "🧾" * 79 + "a", "description": "\\\"'" * 66, "author": "'" * 120}
     texts = [NASTY[number : number + 3] for number in range(0, len(NASTY) - 2, 3)] + [NASTY[-3:]]
-    mixed = [{"name": name, "description": description, "author": author} for name, description, author in texts]
-    shortest = {"slug": "zz", "name": ".", "description": "", "author": "-"}
+    mixed = [{"name": f"{name} 1", "description": description, "author": author} for name, description, author in texts]
+    shortest = {"slug": "zz", "name": "z", "description": "", "author": "-"}
     cases = [longest, shortest, *mixed]
     for number, answers in enumerate(cases):
         project = Project(tmp_path / f"service{number}", environment)

@@ -29,7 +29,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=title)
 
 # The slow tests of a project run in the first row with each combination of these answers, which is always checked.
 STACK = ("framework", "server")
-RECIPES = {"docs/pages.md", "docs/recipes.md", "docs/wagtail.md"}
+RECIPES = {"docs/media.md", "docs/pages.md", "docs/recipes.md", "docs/wagtail.md"}
 DJANGO_TAGS = {
     "dashboard",  # in tickets/templatetags/
     *("autoescape", "endautoescape", "endslot", "slot"),
