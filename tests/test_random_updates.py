@@ -176,7 +176,7 @@ def act(project: Path, kind: str, name: str, *more: Any) -> None:
             return
         if kind == "unseen":
             add(project / ".git" / "info" / "exclude", f"/{name}")
-        with contextlib.suppress(FileExistsError, NotADirectoryError, FileNotFoundError):
+        with contextlib.suppress(OSError):  # such as a file where a directory is needed, or a link to itself
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(more[0].encode())
     elif place.is_file() and not place.is_symlink():
