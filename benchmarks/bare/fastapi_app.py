@@ -4,6 +4,7 @@ benchmarks/frameworks.py selects variants of it with variables.
 """
 
 import os
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -73,6 +74,7 @@ class ItemPage(BaseModel):
     total: int
     limit: int
     offset: int
+    next: str | None
 
 
 class Status(BaseModel):
@@ -95,8 +97,11 @@ async def list_items(
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> dict[str, object]:
     total = await session.scalar(select(func.count()).select_from(Item))
-    items = await session.scalars(select(Item).order_by(Item.id).limit(limit).offset(offset))
-    return {"results": items.all(), "total": total, "limit": limit, "offset": offset}
+    found = await session.scalars(select(Item).order_by(Item.id).limit(limit + 1).offset(offset))
+    items = found.all()
+    shown = items[:limit]
+    cursor = urlsafe_b64encode(b'["id",%d]' % shown[-1].id).decode().rstrip("=") if len(items) > limit else None
+    return {"results": shown, "total": total, "limit": limit, "offset": offset, "next": cursor}
 
 
 @app.get("/api/items/{item_id}", response_model=ItemRead)

@@ -668,6 +668,8 @@ def test_a_client_has_so_many_connections(limited: Nginx, upstream: Upstream) ->
         connection.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         return connection
 
+    while upstream.held.acquire(blocking=False):
+        pass  # requests that tests before this one have held
     parts = urlsplit(limited.url)
     address = parts.hostname or "", parts.port or 0
     with contextlib.ExitStack() as stack:
