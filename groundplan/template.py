@@ -446,6 +446,7 @@ def fetched(source: Source, *, to_render: bool = True) -> Iterator[Template]:
             else Worker(src_path=source.location, vcs_ref=source.ref, quiet=True)
         )
         with errors_in_one_line(source.location), contextlib.redirect_stderr(io.StringIO()):
+            internals.speed_up(worker)
             template = Template(source, worker)
         yield template
 
