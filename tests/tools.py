@@ -145,10 +145,11 @@ def render(template: Path, destination: Path, **answers: Any) -> Path:
 
 
 def render_anew(template: Path, destination: Path, **answers: Any) -> Path:
-    """Render without reusing an earlier result. The API needs no login, unless the answers say otherwise."""
-    question = {"fastapi": "auth", "django": "login"}.get(answers.get("framework", ""))
-    if question and f"\n{question}:\n" in (template / "copier.yml").read_text():
-        answers = {question: "none"} | answers
+    """Render without reusing an earlier result. There is an API, which needs no login, unless the answers say otherwise."""
+    usual = {"fastapi": {"auth": "none"}, "django": {"login": "none", "api": "ninja"}}
+    asked = (template / "copier.yml").read_text()
+    own = usual.get(answers.get("framework", ""), {})
+    answers = {question: answer for question, answer in own.items() if f"\n{question}:\n" in asked} | answers
     copier.run_copy(str(template), destination, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
     return destination
 

@@ -1,4 +1,5 @@
 SERVICE, TAKEN = "service.py", "there is a table with this name"
+FIELDS, SUFFIX, EXAMPLES = "schemas.py", "Create", "test_{0.plural}.py"
 MIGRATE = "poe migrations 'add {0.plural}'"
 
 

@@ -1,11 +1,13 @@
 """The API: Django Ninja with strict JSON and problem details. https://django-ninja.dev"""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
@@ -15,10 +17,31 @@ from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 from pydantic_core import to_json
 
-from .errors import EXCEPTION_HANDLERS, json_response
-from .problems import PROBLEM_RESPONSE
+from .errors import json_response, problem_response
+from .problems import PROBLEM_RESPONSE, ServiceError, field_errors
 
 JSON = re.compile(r"application/(.+\+)?json")
+
+
+def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, HttpError):  # Django Ninja wraps what its parsers raise
+        error = error.__cause__
+    return problem_response(error.status_code, error.message)
+
+
+def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
+    raise error  # Django's signals, loggers and handler500 see it, as for any view
+
+
+EXCEPTION_HANDLERS: dict[type[Any], Callable[[HttpRequest, Any], HttpResponse]] = {
+    ServiceError: lambda _, e: problem_response(e.status, str(e), headers=e.headers),
+    ValidationError: lambda _, e: problem_response(422, errors=field_errors(e.errors)),
+    HttpError: _http_error,
+    Http404: lambda *_: problem_response(404),
+    RequestDataTooBig: lambda *_: problem_response(413),
+    UnreadablePostError: lambda *_: problem_response(400),  # the client has disconnected
+    Exception: _unexpected,
+}
 
 
 class StrictParser(Parser):

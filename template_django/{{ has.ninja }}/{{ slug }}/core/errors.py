@@ -6,18 +6,16 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils.csp import CSP
 from django.views import defaults
 from django.views.decorators.csp import csp_override
-from ninja.errors import HttpError, ValidationError
 from pydantic_core import to_json
 
 from .database import is_unavailable
 from .postgres import is_unstorable
-from .problems import CONTENT_TYPE, FieldError, ServiceError, field_errors, problem
+from .problems import CONTENT_TYPE, FieldError, problem
 
 _strict = csp_override({"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE]})(HttpResponse)
 
@@ -48,6 +46,11 @@ def is_api(request: HttpRequest) -> bool:
         return any(prefix.app_name == "ninja" for pattern in tried for prefix in pattern[:-1])
 
 
+def respond(status: int, request: HttpRequest) -> HttpResponse:
+    """Return an error without a page of its own."""
+    return problem_response(status) if is_api(request) else HttpResponse(status=status)
+
+
 def _respond(
     status: int, page: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **options: Any
 ) -> HttpResponse:
@@ -73,24 +76,3 @@ def handler500(request: HttpRequest) -> HttpResponse:
     if status == 503:
         response.headers["Retry-After"] = "10"  # as nginx does
     return response
-
-
-def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
-    if isinstance(error.__cause__, HttpError):  # Django Ninja wraps what its parsers raise
-        error = error.__cause__
-    return problem_response(error.status_code, error.message)
-
-
-def _unexpected(_: HttpRequest, error: Exception) -> HttpResponse:
-    raise error  # Django's signals, loggers and handler500 see it, as for any view
-
-
-EXCEPTION_HANDLERS: dict[type[Any], Callable[[HttpRequest, Any], HttpResponse]] = {
-    ServiceError: lambda _, e: problem_response(e.status, str(e), headers=e.headers),
-    ValidationError: lambda _, e: problem_response(422, errors=field_errors(e.errors)),
-    HttpError: _http_error,
-    Http404: lambda *_: problem_response(404),
-    RequestDataTooBig: lambda *_: problem_response(413),
-    UnreadablePostError: lambda *_: problem_response(400),  # the client has disconnected
-    Exception: _unexpected,
-}
