@@ -272,7 +272,9 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     for command, about in commands:
         print(f"  {command:{width}}  # {about}" if about else f"  {command}")
     print("\nThen open:")
-    pages = [("/", "home page"), ("/api/docs", "API documentation")]
+    pages = [("/", "home page")]
+    if answers.get("api") != "none":
+        pages.append(("/api/docs", "API documentation"))
     for path, about in [*pages, *([("/admin/", "admin")] if has_admin else [])]:
         print(f"  {url + path:31}  {about}")
     if answers.get("auth") == "jwt":
@@ -393,6 +395,8 @@ def served(project: Path, poe: str, port: int) -> Iterator[None]:
 def show_response(url: str, answers: dict[str, Any]) -> None:
     """Create an example and delete it, and show what the API responds; list them if that needs a browser."""
     auth = answers.get("auth", "none")
+    if answers.get("api") == "none":
+        return
     if auth == "oidc" or answers.get("login", "none") != "none":
         show("GET", f"{url}/api/items")
         return

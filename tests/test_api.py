@@ -8,8 +8,8 @@ import pytest
 from tests.projects import QUICK, set_up
 from tests.tools import commit_all, render, tree
 
-# The lock has the packages of all options; the others record answers to the criteria.
-ELSEWHERE = ("uv.lock", ".copier-answers.yml", "docs/decisions/")
+# The lock has the packages of all options; resource.py calls names of Python and Django an API.
+ELSEWHERE = ("uv.lock", ".copier-answers.yml", "docs/decisions/", "scripts/resource.py")
 
 
 @pytest.mark.option("no_api")

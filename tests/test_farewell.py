@@ -36,7 +36,7 @@ def test_it_names_what_the_project_has(questionnaire: Template, row: Row) -> Non
     outcome = questionnaire.decide(row)
     text = outcome.farewell()
     has_admin = row.get("admin", "none") != "none"
-    pages = {"/", "/api/docs", *(["/admin/"] if has_admin else [])}
+    pages = {"/", *(["/api/docs"] if row.get("api") != "none" else []), *(["/admin/"] if has_admin else [])}
     assert set(re.findall(r"http://127\.0\.0\.1:8000(\S+)", text)) == pages
     documents = set(re.findall(r"[\w./-]+\.md\b", text))
     assert "README.md" in documents
