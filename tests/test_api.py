@@ -15,7 +15,9 @@ ELSEWHERE = ("uv.lock", ".copier-answers.yml", "docs/decisions/", "scripts/resou
 @pytest.mark.option("no_api")
 def test_nothing_is_left_of_an_api(template: Path, tmp_path: Path) -> None:
     answers = {"pages": True, "login": "allauth", "admin": "django", "target": ["compose", "kubernetes"]}
-    trace = re.compile(r"ninja|API_DOCS|api_docs|openapi|/api\b|\bapi\.py|is_api|Operations require", re.IGNORECASE)
+    trace = re.compile(
+        r"ninja|API_DOCS|api_docs|openapi|/api\b|\bapi\.py|import api\b|is_api|Operations require", re.IGNORECASE
+    )
 
     def traces(api: str) -> dict[str, list[str]]:
         files = tree(render(template, tmp_path / api, framework="django", api=api, **answers))

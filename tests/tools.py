@@ -145,7 +145,7 @@ def render(template: Path, destination: Path, **answers: Any) -> Path:
 
 
 def render_anew(template: Path, destination: Path, **answers: Any) -> Path:
-    """Render without reusing an earlier result. There is an API, which needs no login, unless the answers say otherwise."""
+    """Render without reusing an earlier result. Unless the answers say otherwise, there is an API without a login."""
     usual = {"fastapi": {"auth": "none"}, "django": {"login": "none", "api": "ninja"}}
     asked = (template / "copier.yml").read_text()
     own = usual.get(answers.get("framework", ""), {})

@@ -46,11 +46,6 @@ def is_api(request: HttpRequest) -> bool:
         return any(prefix.app_name == "ninja" for pattern in tried for prefix in pattern[:-1])
 
 
-def respond(status: int, request: HttpRequest) -> HttpResponse:
-    """Return an error without a page of its own."""
-    return problem_response(status) if is_api(request) else HttpResponse(status=status)
-
-
 def _respond(
     status: int, page: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **options: Any
 ) -> HttpResponse:

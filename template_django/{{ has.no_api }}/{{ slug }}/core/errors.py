@@ -17,11 +17,6 @@ def problem_response(status: int, headers: Mapping[str, str] | None = None) -> H
     return JsonResponse(body, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
-def respond(status: int, _: HttpRequest) -> HttpResponse:
-    """Return an error without a page of its own."""
-    return HttpResponse(status=status)
-
-
 def handler500(request: HttpRequest) -> HttpResponse:
     """Return 500, or 400 or 503 for some database errors."""
     error = sys.exception()
