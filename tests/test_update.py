@@ -485,6 +485,47 @@ def test_pages_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
     assert {name for name, text in tree_of_git(project).items() if before.get(name) != text} == {".copier-answers.yml"}
 
 
+@pytest.mark.option("ninja", "no_api")
+def test_an_api_can_be_chosen_later_and_removed(clone: Path, tmp_path: Path) -> None:
+    """As docs/api.md says. The files are the owner's from then on."""
+    project = render(clone, tmp_path / "service", framework="django", slug="desk", api="none", login="none")
+    package, before = project / "desk", tree(project)
+    commit_all(project, "Start", init=True)
+    improve_a_little(clone)
+    result = groundplan_here("update", "--data", "api=ninja", project)
+    assert result.returncode == 0, result.stderr
+    after = tree(project)
+    mine = [name for name in before if name.startswith(("desk/", "tests/")) and "/core/" not in name]
+    assert {name: after.get(name) for name in mine} == {name: before[name] for name in mine}
+    added = {name for name in after.keys() - before.keys() if name.startswith("desk/") and "/core/" not in name}
+    assert added == {
+        *("desk/api.py", "desk/schemas.py", "desk/pagination.py"),
+        *(f"desk/items/{name}.py" for name in ("api", "schemas", "services")),
+    }
+
+    settings, urls = package / "settings.py", package / "urls.py"
+    replace(settings, '    "django.contrib.staticfiles",\n', '    "django.contrib.staticfiles",\n    "ninja",\n')
+    replace(settings, "BodyLengthMiddleware", "ApiMethodsMiddleware")
+    replace(urls, "] = [\n", '] = [\n    path("api/", api.urls),\n')
+    replace(urls, "\nadmin.site", "\nfrom .api import api\n\nadmin.site")
+    handlers = [f'handler{status} = "desk.core.errors.handler{status}"\n' for status in (400, 403, 404)]
+    urls.write_text(urls.read_text() + "".join(handlers))
+    used = Project(project, project / ".venv")
+    used.uv("sync", "--quiet")  # the lock is the owner's
+    used.poe("format")
+    used.poe("check", PYTEST_ADDOPTS=QUICK)
+    commit_all(project, "Use the API")
+    (package / "items" / "api.py").write_text("# Mine.\n")
+    commit_all(project, "Change the API")
+    assert groundplan_here("update", "--data", "api=none", project).returncode == 0
+    assert not (package / "core" / "api.py").exists()
+    assert (package / "api.py").exists()
+    assert (package / "items" / "api.py").read_text() == "# Mine.\n"
+    commit_all(project, "Leave the API")
+    assert groundplan_here("update", "--data", "api=ninja", project).returncode == 0
+    assert (package / "items" / "api.py").read_text() == "# Mine.\n"
+
+
 @pytest.mark.option("allauth", "admin")
 def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -> None:
     """As docs/login.md and docs/admin.md say. The files are the owner's from then on."""
