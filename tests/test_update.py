@@ -724,6 +724,7 @@ def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_
     names = {name for name, *_ in named(OPTIONS["options"])}
     # Every project had these before the questions about them.
     kept = {"local_media", "stock_admin"} if framework == "django" and "media" not in given else set()
+    kept |= {"ninja"} if framework == "django" and "api" not in given else set()
     # The first did not record them.
     assert selected is None or {*after["built"]["options"]} & names == {*selected} & names | kept
 
