@@ -49,7 +49,7 @@ class LineInline(ReadOnlyMixin, admin.TabularInline[OrderLine, Order]):
 
 class EventInline(ReadOnlyMixin, admin.TabularInline[PaymentEvent, Order]):
     model = PaymentEvent
-    fields = ("kind", "outcome", "received_at")
+    fields = readonly_fields = ("kind", "outcome", "received_at")
 
 
 @admin.register(Order)
@@ -58,6 +58,7 @@ class OrderAdmin(ReadOnlyMixin, admin.ModelAdmin[Order]):
     list_filter = ("status", "created_at")
     search_fields = ("=id", "name", "email")
     date_hierarchy = "created_at"
+    readonly_fields = ("reference", "created_at", "updated_at")
     inlines = (LineInline, EventInline)
     actions = ("cancel",)
 

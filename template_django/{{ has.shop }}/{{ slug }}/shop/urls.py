@@ -12,6 +12,6 @@ urlpatterns = [
     path("checkout/", views.Checkout.as_view(), name="checkout"),
     path("orders/<uuid:reference>/", views.OrderDetail.as_view(), name="order"),
     path("products/<slug:slug>/", views.ProductDetail.as_view(), name="detail"),
-    path("stand-in/<uuid:reference>/", views.StandIn.as_view(), name="stand-in"),
+    path("stand-in/<uuid:reference>/", views.StandIn.as_view(), name="stand_in"),
     path("webhook/", views.receive_event, name="webhook"),
 ]

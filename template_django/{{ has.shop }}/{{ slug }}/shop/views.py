@@ -101,8 +101,8 @@ class Checkout(FormView[CheckoutForm]):
             return self.refuse(form, str(error))
         try:
             order.payment_url = payments.create_payment(order)
-        except payments.PaymentError as error:
-            log.warning("payment not created", order=order.pk, reason=str(error))
+        except Exception:  # whatever the reason: otherwise its products would stay reserved
+            log.exception("payment not created", order=order.pk)
             services.cancel(order.pk)
             return self.refuse(form, "Payments are not possible now. Nothing was ordered.")
         order.save(update_fields=["payment_url"])
