@@ -50,11 +50,12 @@ class Payment(BaseModel):
             return None
 
 
-def create_payment(order: Order) -> str:
-    """Return the URL where the customer pays. Replace this with your provider: docs/shop.md."""
-    if not settings.SHOP_STAND_IN:
-        raise ImproperlyConfigured("shop/payments.py has no payment provider yet.")
-    return reverse("shop:stand_in", args=[order.reference])
+def create_payment(order: Order, page: str) -> str:
+    """Return the URL where the customer pays, and from where they return to the order's page."""
+    if settings.SHOP_STAND_IN:
+        return reverse("shop:stand_in", args=[order.reference])
+    # Your provider: docs/shop.md.
+    raise ImproperlyConfigured("shop/payments.py has no payment provider yet.")
 
 
 def sign(body: bytes, timestamp: int, secret: str) -> str:

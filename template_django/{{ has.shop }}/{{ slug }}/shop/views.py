@@ -100,7 +100,8 @@ class Checkout(FormView[CheckoutForm]):
         except ServiceError as error:
             return self.refuse(form, str(error))
         try:
-            order.payment_url = payments.create_payment(order)
+            page = self.request.build_absolute_uri(order.get_absolute_url())
+            order.payment_url = payments.create_payment(order, page)
         except Exception:  # whatever the reason: otherwise its products would stay reserved
             log.exception("payment not created", order=order.pk)
             services.cancel(order.pk)
