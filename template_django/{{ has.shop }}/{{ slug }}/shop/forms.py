@@ -13,7 +13,7 @@ class QuantityForm(forms.Form):
 
 
 class CheckoutForm(forms.ModelForm[Order]):
-    """What a customer says about an order, and the total that the customer has seen."""
+    """The name and addresses for an order, and the total that the customer has seen."""
 
     expected = forms.DecimalField(widget=forms.HiddenInput, max_digits=12, decimal_places=2)
 

@@ -1,6 +1,6 @@
 """The payment provider: a page where customers pay, and signed events about payments.
 
-The events and their signatures have the form of Stripe's: https://docs.stripe.com/webhooks.
+The events and their signatures are like those of Stripe: https://docs.stripe.com/webhooks.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 
 class Event(BaseModel):
-    """What all events have; `data` depends on the kind."""
+    """The fields of all events; `data` depends on the kind."""
 
     id: str = Field(min_length=1, max_length=255)
     type: str = Field(min_length=1, max_length=100)
@@ -33,7 +33,7 @@ class Event(BaseModel):
 
 
 class Payment(BaseModel):
-    """What the shop reads of the object of an event: a Checkout Session, or a Charge."""
+    """The fields that the shop reads of an object: of a Checkout Session, or of a Charge."""
 
     metadata: dict[str, str] = {}
     amount_total: int | None = None

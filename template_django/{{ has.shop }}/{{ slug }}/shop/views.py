@@ -102,7 +102,7 @@ class Checkout(FormView[CheckoutForm]):
         try:
             page = self.request.build_absolute_uri(order.get_absolute_url())
             order.payment_url = payments.create_payment(order, page)
-        except Exception:  # whatever the reason: otherwise its products would stay reserved
+        except Exception:  # of any kind: otherwise its products would stay reserved
             log.exception("payment not created", order=order.pk)
             services.cancel(order.pk)
             return self.refuse(form, "Payments are not possible now. Nothing was ordered.")
