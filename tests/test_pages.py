@@ -523,8 +523,7 @@ def test_people_set_a_new_password_by_mail(page: Page, template: Path, tmp_path:
 @pytest.mark.option("shop")
 def test_a_customer_buys_something(page: Page, template: Path, tmp_path: Path) -> None:
     """And the page of an order shows what the payment provider's events say."""
-    answers = {"slug": "service", "product": "ecommerce", "login": "allauth"}
-    with in_development(template, tmp_path, **answers) as service:
+    with in_development(template, tmp_path, slug="service", product="ecommerce", login="allauth") as service:
         service.project.poe("seed", code=0, **service.variables)
         open_page(page, service, "/")
         page.get_by_role("link", name="Go to the shop").click()

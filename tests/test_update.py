@@ -416,7 +416,7 @@ def test_an_example_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     start = {"framework": "django", "slug": "service", "login": "allauth", "admin": "django", "example": "none"}
     project = set_up(render(clone, tmp_path / "service", **start))
     variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
-    project.poe("migrate", **variables)
+    project.poe("migrate", code=0, **variables)
     commit_all(project.path, "Start", init=True)
     copier = Path(sys.executable).with_name("copier")
     update = (copier, "update", "--defaults", "--vcs-ref", "HEAD")
@@ -428,8 +428,8 @@ def test_an_example_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     settings.write_text(settings.read_text() + (ROOT / "template_shared/settings/shop.py").read_text())
     patterns = "urlpatterns: list[URLPattern | URLResolver] = [\n"
     replace(project.package / "urls.py", patterns, f"{patterns}    {url},\n")
-    project.poe("migrate", **variables)
-    project.poe("seed", **variables)
+    project.poe("migrate", code=0, **variables)
+    project.poe("seed", code=0, **variables)
     with served(project, "run", tmp_path / "log", **variables) as service:
         assert b"Desk lamp" in ask(f"{service}/shop/").body
     models = project.package / "shop" / "models.py"
