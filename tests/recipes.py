@@ -25,8 +25,8 @@ def follow(project: Project, name: str = "", *, page: str = "", install: bool = 
     for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
         if name not in title:
             continue
-        for package in re.findall(r"Run `uv add ([\w-]+)`", recipe) if install else []:
-            project.uv("add", "--quiet", package)
+        for packages in re.findall(r"Run `uv add ([\w -]+)`", recipe) if install else []:
+            project.uv("add", "--quiet", *packages.split())
         place, file = 0, project.path
         for block in BLOCK.finditer(recipe):
             before = recipe[place : block.start()]

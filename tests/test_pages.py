@@ -520,6 +520,40 @@ def test_people_set_a_new_password_by_mail(page: Page, template: Path, tmp_path:
         page.goto("about:blank")
 
 
+@pytest.mark.option("shop")
+def test_a_customer_buys_something(page: Page, template: Path, tmp_path: Path) -> None:
+    """And the page of an order shows what the payment provider's events say."""
+    with in_development(template, tmp_path, slug="service", product="ecommerce", login="allauth") as service:
+        service.project.poe("seed", code=0, **service.variables)
+        open_page(page, service, "/")
+        page.get_by_role("link", name="Go to the shop").click()
+        fits_every_screen(page, tmp_path / "shop")
+        page.get_by_label("Search").press_sequentially("oak")
+        expect(page.get_by_text("1 to 1 of 1")).to_be_visible()
+        page.get_by_role("link", name="Oak chair").click()
+        fits_every_screen(page, tmp_path / "product")
+        page.get_by_label("Quantity").fill("2")
+        page.get_by_role("button", name="Add to the basket").click()
+        expect(page.get_by_text("Total: 360.00 EUR")).to_be_visible()
+        fits_every_screen(page, tmp_path / "basket")
+        page.get_by_role("link", name="Check out").click()
+        page.get_by_label("Name").fill("Ada")
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_label("Address").fill("1 High Street")
+        fits_every_screen(page, tmp_path / "checkout")
+        page.get_by_role("button", name="Order and pay 360.00 EUR").click()
+        fits_every_screen(page, tmp_path / "stand-in")
+        page.get_by_role("button", name="Pay", exact=True).click()
+        expect(page.get_by_text("your order is paid")).to_be_visible()
+        fits_every_screen(page, tmp_path / "order")
+        order = page.url
+        assert mailed(tmp_path / "log", r"^Your order: (http://\S+)$") == order
+        page.get_by_role("link", name="Basket").click()
+        expect(page.get_by_text("Your basket is empty.")).to_be_visible()
+        fits_every_screen(page, tmp_path / "empty")
+        page.goto("about:blank")
+
+
 # A device with a fingerprint reader, for example, whose owner always agrees.
 DEVICE = {
     "protocol": "ctap2",

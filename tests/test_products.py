@@ -1,4 +1,4 @@
-"""The examples that the kind of service brings: articles for content sites, tickets for internal tools."""
+"""The examples that the kind of service brings: for content sites, internal tools and shops."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.tools import render, render_anew, tree
 CMS = {"framework": "django", "product": "cms", "login": "allauth"}
 
 
-@pytest.mark.option("articles", "tickets")
+@pytest.mark.option("articles", "tickets", "shop")
 @pytest.mark.parametrize(
     ("answers", "example"),
     [
@@ -21,13 +21,16 @@ CMS = {"framework": "django", "product": "cms", "login": "allauth"}
         ({"admin": "stock"}, "none"),
         ({"product": "internal_tool"}, "tickets"),
         ({"product": "internal_tool", "admin": "stock"}, "none"),
+        ({"product": "ecommerce"}, "shop"),
+        ({"product": "ecommerce", "pages": False}, "none"),
+        ({"product": "ecommerce", "admin": "stock"}, "none"),
     ],
 )
 def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: dict[str, object], example: str) -> None:
     """Unless the project has no pages, or no admin with groups, for it."""
     names = tree(render(template, tmp_path / "service", **CMS | answers))
-    for each in ("articles", "tickets"):
-        assert any(each in name for name in names) == (each == example)
+    for each in ("articles", "tickets", "shop"):
+        assert any(f"/{each}/" in name for name in names) == (each == example)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,8 @@ def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: di
         ({"pages": False, "example": "articles"}, "Needs pages"),
         ({"admin": "stock", "example": "articles"}, "Needs admin"),
         ({"admin": "stock", "example": "tickets"}, "Needs admin"),
+        ({"pages": False, "example": "shop"}, "Needs pages"),
+        ({"admin": "stock", "example": "shop"}, "Needs admin"),
     ],
 )
 def test_what_an_example_needs_cannot_be_left_out(
@@ -60,3 +65,17 @@ def test_the_recipe_adds_wagtail(template: Path, tmp_path: Path) -> None:
     project.poe("lint")
     project.poe("types")
     project.run("pytest", "-q", "tests/test_cms.py", "tests/core/test_admin.py", "tests/articles")
+
+
+@pytest.mark.slow
+def test_the_recipes_add_oscar_and_stripe(template: Path, tmp_path: Path) -> None:
+    """As docs/oscar.md and docs/shop.md say."""
+    project = set_up_alone(render(template, tmp_path / "service", slug="service", **CMS | {"product": "ecommerce"}))
+    follow(project, page="shop.md")
+    follow(project, page="oscar.md")
+    (project.package / "store/__init__.py").touch()
+    project.poe("format", code=0)
+    project.poe("lint")
+    project.poe("types")
+    # Applying Oscar's 134 migrations takes longer than everything else.
+    project.run("pytest", "-q", "--no-migrations", "tests/test_store.py", "tests/core/test_admin.py", "tests/shop")

@@ -13,7 +13,7 @@ import yaml
 from tests.matrix import named
 from tests.owner import replace, work_for_a_year
 from tests.postgres import Server
-from tests.projects import QUICK, Project, set_up_alone
+from tests.projects import QUICK, Project, ask, served, set_up, set_up_alone
 from tests.tools import (
     FRAMEWORKS,
     LANDED,
@@ -408,6 +408,34 @@ def test_a_provider_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     commit_all(project.path, "Write scopes")
     run(copier, "update", "--defaults", "--vcs-ref", "HEAD", project.path)
     assert (project.package / "scopes.py").read_text() == '"""Scopes."""\n'
+    assert run("git", "status", "--porcelain", cwd=project.path) == ""
+
+
+def test_an_example_can_be_added_later(clone: Path, tmp_path: Path) -> None:
+    """As docs/shop.md says, to a project in use; its tables are added, and its files are the owner's from then on."""
+    start = {"framework": "django", "slug": "service", "login": "allauth", "admin": "django", "example": "none"}
+    project = set_up(render(clone, tmp_path / "service", **start))
+    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    project.poe("migrate", code=0, **variables)
+    commit_all(project.path, "Start", init=True)
+    copier = Path(sys.executable).with_name("copier")
+    update = (copier, "update", "--defaults", "--vcs-ref", "HEAD")
+    run(*update, "--data", "example=shop", project.path)
+    page = (project.path / "docs/shop.md").read_text().partition("## If the project was created without it")[2]
+    (app,), (url,) = re.findall(r'`("[\w.]+")`', page), re.findall(r'`(path\("[^`]+\))`', page)
+    settings, items = project.package / "settings.py", '    "service.items",\n'
+    replace(settings, items, f"{items}    {app},\n")
+    settings.write_text(settings.read_text() + (ROOT / "template_shared/settings/shop.py").read_text())
+    patterns = "urlpatterns: list[URLPattern | URLResolver] = [\n"
+    replace(project.package / "urls.py", patterns, f"{patterns}    {url},\n")
+    project.poe("migrate", code=0, **variables)
+    project.poe("seed", code=0, **variables)
+    with served(project, "run", tmp_path / "log", **variables) as service:
+        assert b"Desk lamp" in ask(f"{service}/shop/").body
+    models = project.package / "shop" / "models.py"
+    models.write_text(f"{models.read_text()}\n# Mine.\n")
+    commit_all(project.path, "Add the shop")
+    run(*update, project.path)
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
 
 

@@ -1,0 +1,81 @@
+"""Admin pages of the shop. Staff change products; orders and events come from customers."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import Field, QuerySet
+from django.http import HttpRequest
+
+from . import services
+from .models import Order, OrderLine, PaymentEvent, Product
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin[Product]):
+    list_display = ("name", "price", "stock", "published", "updated_at")
+    list_filter = ("published", "updated_at")
+    search_fields = ("name", "description")
+    prepopulated_fields: ClassVar = {"slug": ("name",)}
+    readonly_fields = ("created_at", "updated_at")
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], *args: Any, **kwargs: Any) -> Any:
+        """Let the form remember the stock that it has shown."""
+        if db_field.name == "stock":
+            kwargs["show_hidden_initial"] = True
+        return super().formfield_for_dbfield(db_field, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
+        """Save what was changed in the form: orders may have changed the stock meanwhile."""
+        obj.save(update_fields=[*form.changed_data, "updated_at"] if change else None)
+
+
+class ReadOnlyMixin:
+    """Nobody adds, changes or deletes rows."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LineInline(ReadOnlyMixin, admin.TabularInline[OrderLine, Order]):
+    model = OrderLine
+    fields = ("name", "price", "quantity")
+
+
+class EventInline(ReadOnlyMixin, admin.TabularInline[PaymentEvent, Order]):
+    model = PaymentEvent
+    fields = readonly_fields = ("kind", "outcome", "received_at")
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyMixin, admin.ModelAdmin[Order]):
+    list_display = ("id", "name", "email", "status", "total", "currency", "created_at")
+    list_filter = ("status", "created_at")
+    search_fields = ("=id", "name", "email")
+    date_hierarchy = "created_at"
+    readonly_fields = ("reference", "created_at", "updated_at")
+    inlines = (LineInline, EventInline)
+    actions = ("cancel",)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("shop.cancel_order")
+
+    @admin.action(description="Cancel selected orders without payment", permissions=["cancel"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        orders = [order for order in queryset if services.cancel(order.pk)]
+        for order in orders:
+            self.log_change(request, order, "Cancelled.")
+        messages.success(request, f"Orders cancelled: {len(orders)}.")
+
+
+@admin.register(PaymentEvent)
+class PaymentEventAdmin(ReadOnlyMixin, admin.ModelAdmin[PaymentEvent]):
+    list_display = ("event_id", "kind", "order", "outcome", "received_at")
+    list_filter = ("outcome", "kind")
+    list_select_related = ("order",)
+    search_fields = ("event_id", "order__email")

@@ -1,0 +1,34 @@
+"""The variable PAYMENT_WEBHOOK_SECRET."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
+
+OF_DEVELOPMENT = "not-a-secret-anybody-can-sign-payments-with-this"
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+class ShopSettings(BaseModel):
+    """The secrets with which the payment provider signs: one, or two while they change."""
+
+    payment_webhook_secret: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(OF_DEVELOPMENT,), repr=False
+    )
+
+    @field_validator("payment_webhook_secret")
+    @classmethod
+    def _only_the_provider_can_sign(
+        cls, secrets: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
+        is_weak = not secrets or any(len(each) < 32 or len(set(each)) < 5 for each in secrets)
+        is_known = OF_DEVELOPMENT in secrets and info.data.get("environment") == "production"
+        if is_weak or is_known:
+            raise ValueError(
+                "must be the signing secret of your payment provider's webhook, with at least "
+                "32 characters; while it changes, the new one and the old one, with a comma"
+            )
+        return secrets

@@ -1,0 +1,27 @@
+from typing import Any, ClassVar
+
+from django import forms
+
+from .basket import MAX_QUANTITY
+from .models import Order
+
+
+class QuantityForm(forms.Form):
+    """How many of a product are in the basket."""
+
+    quantity = forms.IntegerField(min_value=0, max_value=MAX_QUANTITY)
+
+
+class CheckoutForm(forms.ModelForm[Order]):
+    """The name and addresses for an order, and the total that the customer has seen."""
+
+    expected = forms.DecimalField(widget=forms.HiddenInput, max_digits=12, decimal_places=2)
+
+    class Meta:
+        model = Order
+        fields: ClassVar = ("name", "email", "address")
+        widgets: ClassVar[dict[str, Any]] = {
+            "name": forms.TextInput({"autocomplete": "name"}),
+            "email": forms.EmailInput({"autocomplete": "email"}),
+            "address": forms.Textarea({"autocomplete": "street-address", "rows": 4}),
+        }
