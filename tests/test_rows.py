@@ -32,7 +32,7 @@ STACK = ("framework", "server")
 RECIPES = {"docs/media.md", "docs/pages.md", "docs/recipes.md", "docs/wagtail.md"}
 DJANGO_TAGS = {
     "dashboard",  # in tickets/templatetags/
-    *("autoescape", "endautoescape", "endslot", "slot"),
+    *("autoescape", "element", "endautoescape", "endelement", "endslot", "slot"),
     *("block", "csrf_token", "elif", "else", "endblock", "endfor", "endif", "extends", "for", "htmx_script", "if"),
     *("include", "load", "querystring", "static", "url"),
     *("get_current_language", "translate"),  # in docs/pages.md
