@@ -50,7 +50,8 @@ def test_what_an_example_needs_cannot_be_left_out(
 SHOW = """
 from django.contrib.auth.models import Group
 from desk.items.models import Item
-print("RESULT", *Item.objects.values_list("name", flat=True), *Group.objects.order_by("name").values_list("name", flat=True))
+groups = Group.objects.order_by("name")
+print("RESULT", *Item.objects.order_by("name").values_list("name", flat=True), *groups.values_list("name", flat=True))
 """
 
 
