@@ -72,7 +72,7 @@ def test_an_example_can_be_chosen_later(
     commit_all(project.path, "Start", init=True)
     variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
     for verb in ("migrate", "seed"):
-        project.poe(verb, **variables)
+        project.poe(verb, code=0, **variables)
     before = tree(project.path)
     commit_all(clone, "One more version")
     update = ("update", "--defaults", "--data", f"example={example}", project.path)
@@ -87,9 +87,9 @@ def test_an_example_can_be_chosen_later(
         shutil.copy(new / "desk" / name, project.package / name)
     for folder in ("desk/login/templates/account", "tests/login", f"tests/{example}"):
         shutil.copytree(new / folder, project.path / folder, dirs_exist_ok=True)
-    project.poe("migrate", **variables)
-    project.poe("seed", **variables)
-    shown = project.poe("manage", "shell", "--no-imports", "--command", SHOW, **variables)
+    project.poe("migrate", code=0, **variables)
+    project.poe("seed", code=0, **variables)
+    shown = project.poe("manage", "shell", "--no-imports", "--command", SHOW, code=0, **variables)
     assert shown.rpartition("RESULT ")[2].strip() == f"Chair Lamp Table {groups}"
     coverage = (f"--cov=desk/{example}", "--cov-branch", "--cov-fail-under=100")
     project.run("pytest", "-q", f"tests/{example}", *coverage)
