@@ -353,10 +353,10 @@ def fits_every_screen(page: Page, screenshot: Path, *excluded: str) -> None:
     assert len(backgrounds) == len(SCHEMES)
 
 
-@pytest.mark.option("admin")
+@pytest.mark.option("admin", "tickets")
 def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
-    """Staff without a second factor are refused until they have added one."""
-    answers = {"login": "allauth", "admin": "django"}
+    """Staff without a second factor are refused until they have added one. Tickets are imported from a file."""
+    answers = {"login": "allauth", "admin": "django", "product": "internal_tool"}
     with accepting_mails() as mail, in_production(template, "django", tmp_path, postgres, mail, **answers) as service:
         create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
         service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
@@ -394,6 +394,22 @@ def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp
         expect(page.locator(".action-counter").first).to_have_text("1 of 1 selected")
         fits_every_screen(page, tmp_path / "list")
 
+        open_page(page, service, "/admin/tickets/ticket/import/")
+        fits_every_screen(page, tmp_path / "import")
+        for rows, message in {"T-1,,,open": "Row 2, title", "T-1,Order lamps,,open": "added or changed: 1"}.items():
+            file = f"reference,title,description,status\n{rows}\n".encode()
+            page.get_by_label("CSV file").set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": file})
+            page.get_by_role("button", name="Import").click()
+            expect(page.get_by_text(message)).to_be_visible()
+            fits_every_screen(page, tmp_path / "imported")
+        page.locator("#action-toggle").check()
+        page.get_by_label("Action:").select_option("finish")
+        page.get_by_role("button", name="Run").or_(page.get_by_role("button", name="Go")).click()
+        expect(page.locator("#result_list .field-status")).to_have_text("Done")
+        open_page(page, service, "/admin/")
+        expect(page.get_by_text("Set to done.")).to_be_visible()
+        fits_every_screen(page, tmp_path / "dashboard")
+
         # The page with the most scripts: calendars, clocks and lists.
         open_page(page, service, "/admin/accounts/user/1/change/")
         page.locator(".field-date_joined .date-icon").click()
@@ -429,6 +445,8 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
         page.get_by_label("Email").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign Up").click()
+        expect(page.get_by_label("Code")).to_be_visible()
+        fits_every_screen(page, tmp_path / "confirm")
         page.get_by_label("Code").fill(mailed(tmp_path / "log", r"^(\w{4}-\w{4})$"))
         page.get_by_role("button", name="Confirm").click()
         expect(page.get_by_role("heading", name="Your account")).to_be_visible()
@@ -436,6 +454,7 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
 
         page.get_by_role("link", name="Passkeys").click()
         page.get_by_role("link", name="Activate").click()
+        fits_every_screen(page, tmp_path / "reauthenticate")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Confirm").click()
         fits_every_screen(page, tmp_path / "app")
@@ -448,6 +467,7 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
         device.send("WebAuthn.enable")
         device.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
         open_page(page, service, "/account/2fa/webauthn/add/")
+        fits_every_screen(page, tmp_path / "passkey")
         page.get_by_label("Passwordless").check()
         page.get_by_role("button", name="Add").click()
         expect(page.get_by_role("status")).to_have_text("Security key added.")
@@ -462,12 +482,13 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
         page.get_by_label("Email").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign In", exact=True).click()
+        fits_every_screen(page, tmp_path / "second-factor")
         page.get_by_role("button", name="Use a security key").click()
         expect(page.get_by_role("heading", name="Your account")).to_be_visible()
         page.get_by_role("link", name="Where you are").click()
         expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
         fits_every_screen(page, tmp_path / "sessions")
-        for name in ("password/change", "email", "2fa/webauthn", "2fa/recovery-codes", "2fa/totp/deactivate"):
+        for name in ("password/change", "email", "2fa/webauthn", "2fa/recovery-codes", "2fa/totp/deactivate", "logout"):
             open_page(page, service, f"/account/{name}/")
             # The table of security keys is allauth's.
             fits_every_screen(page, tmp_path / name.replace("/", "-"), "empty-table-header")
@@ -486,6 +507,81 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
         shown = ask(f"{service.url}/media/documents.document/{stored.name}")
         assert (shown.headers["Content-Type"], shown.body) == ("image/png", stored.read_bytes())
         page.goto("about:blank")
+
+
+@pytest.mark.option("articles")
+def test_an_editor_sets_a_password_by_mail_and_publishes(page: Page, template: Path, tmp_path: Path) -> None:
+    """Nobody is asked to sign up. Who asks for too many emails sees a page that says so."""
+    with in_development(template, tmp_path, slug="desk", product="cms", login="allauth") as service:
+        service.project.poe("manage", "shell", "--no-imports", "--command", EDITOR, code=0, **service.variables)
+        open_page(page, service, "/account/login/")
+        expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_visible()
+        expect(page.get_by_role("link", name="sign up")).to_have_count(0)
+        fits_every_screen(page, tmp_path / "login")
+        page.get_by_role("link", name="Forgot your password?").click()
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_role("button", name="Reset My Password").click()
+        expect(page.get_by_text("We have sent you an email.")).to_be_visible()
+        fits_every_screen(page, tmp_path / "sent")
+        page.goto(mailed(tmp_path / "log", r"^(http://\S+/account/password/reset/key/\S+)$"))
+        fits_every_screen(page, tmp_path / "new")
+        page.get_by_label("New Password:").fill(PASSWORD)
+        page.get_by_label("New Password (again)").fill(PASSWORD)
+        page.get_by_role("button", name="Change Password").click()
+        expect(page.get_by_text("Your password is now changed.")).to_be_visible()
+        fits_every_screen(page, tmp_path / "set")
+        open_page(page, service, "/account/login/")
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign In", exact=True).click()
+        expect(page.get_by_label("Code")).to_be_visible()
+        page.get_by_label("Code").fill(mailed(tmp_path / "log", r"^(\w{4}-\w{4})$"))
+        page.get_by_role("button", name="Confirm").click()
+        expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+        open_page(page, service, "/admin/articles/article/add/")
+
+        page.get_by_label("Title").press_sequentially("Lamps & chairs")
+        expect(page.get_by_label("Address")).to_have_value("lamps-chairs")
+        page.get_by_label("Summary").fill("All of them.")
+        page.get_by_label("Text").fill("One.\n\nTwo.")
+        fits_every_screen(page, tmp_path / "article-form")
+        page.get_by_role("button", name="Save and continue editing").click()
+        page.get_by_role("link", name="View on site").click()
+        expect(page.get_by_text("it is not published")).to_be_visible()
+        fits_every_screen(page, tmp_path / "draft")
+        open_page(page, service, "/admin/articles/article/")
+        page.locator("#action-toggle").check()
+        page.get_by_label("Action:").select_option("publish")
+        page.get_by_role("button", name="Run").or_(page.get_by_role("button", name="Go")).click()
+        expect(page.get_by_text("The articles are published.")).to_be_visible()
+        fits_every_screen(page, tmp_path / "admin-list")
+        open_page(page, service, "/articles/")
+        fits_every_screen(page, tmp_path / "articles")
+        page.get_by_role("link", name="Lamps & chairs").click()
+        expect(page.locator(".text p").last).to_have_text("Two.")
+        expect(page.get_by_text("it is not published")).to_have_count(0)
+        fits_every_screen(page, tmp_path / "article")
+
+        page.get_by_role("button", name="Log out").click()
+        open_page(page, service, "/account/password/reset/")
+        token = page.locator(".card [name=csrfmiddlewaretoken]").input_value()
+        form: dict[str, str | float | bool] = {"email": "ada@example.com", "csrfmiddlewaretoken": token}
+        answers = [page.request.post(page.url, form=form) for _ in range(6)]
+        page.route("**/limited", lambda route: route.fulfill(body=answers[-1].body(), content_type="text/html"))
+        page.goto(f"{service.url.replace('127.0.0.1', HOST)}/limited")
+        expect(page.get_by_role("heading", name="Too many attempts")).to_be_visible()
+        assert answers[-1].status == 429
+        fits_every_screen(page, tmp_path / "limited")
+        page.goto("about:blank")
+
+
+# A colleague whom an administrator has added, without a password.
+EDITOR = """
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+user = get_user_model().objects.create_user("ada@example.com", is_staff=True)
+user.groups.set(Group.objects.filter(name__in=["editor", "reviewer"]))
+"""
 
 
 @pytest.mark.option("django_login")

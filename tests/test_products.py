@@ -1,13 +1,15 @@
 """The examples that the kind of service brings: for content sites, internal tools and shops."""
 
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.projects import set_up_alone
+from tests.projects import set_up, set_up_alone
 from tests.recipes import follow
-from tests.tools import render, render_anew, tree
+from tests.tools import commit_all, render, render_anew, run, tree
 
 CMS = {"framework": "django", "product": "cms", "login": "allauth"}
 
@@ -48,6 +50,57 @@ def test_what_an_example_needs_cannot_be_left_out(
 ) -> None:
     with pytest.raises(ValueError, match=why):
         render_anew(template, tmp_path / "service", **CMS | answers)
+
+
+SHOW = """
+from django.contrib.auth.models import Group
+from desk.items.models import Item
+groups = Group.objects.order_by("name")
+print("RESULT", *Item.objects.order_by("name").values_list("name", flat=True), *groups.values_list("name", flat=True))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.option("articles", "tickets")
+@pytest.mark.parametrize(
+    ("product", "example", "groups"),
+    [("cms", "articles", "editor reviewer support"), ("internal_tool", "tickets", "editor support")],
+)
+def test_an_example_can_be_chosen_later(
+    template: Path, tmp_path: Path, product: str, example: str, groups: str
+) -> None:
+    """A database in use migrates. The example's tests run each of its branches, and a resource fits beside it."""
+    clone = tmp_path / "template"
+    run("git", "clone", "--quiet", template, clone)
+    answers = CMS | {"product": product, "slug": "desk"}
+    project = set_up(render(clone, tmp_path / "service", **answers, example="none"))
+    commit_all(project.path, "Start", init=True)
+    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    for verb in ("migrate", "seed"):
+        project.poe(verb, code=0, **variables)
+    before = tree(project.path)
+    commit_all(clone, "One more version")
+    update = ("update", "--defaults", "--data", f"example={example}", project.path)
+    run(Path(sys.executable).with_name("copier"), *update)
+    added = {name for name in tree(project.path).keys() - before.keys() if name.startswith(("desk/", "tests/"))}
+    assert added
+    assert {name.split("/")[1] for name in added} == {example}
+
+    # By hand, as docs/articles.md and docs/tickets.md say.
+    new = render(template, tmp_path / "new", **answers)
+    for name in ("settings.py", "urls.py", "templates/base.html"):
+        shutil.copy(new / "desk" / name, project.package / name)
+    for folder in ("desk/login/templates/account", "tests/login", f"tests/{example}"):
+        shutil.copytree(new / folder, project.path / folder, dirs_exist_ok=True)
+    project.poe("migrate", code=0, **variables)
+    project.poe("seed", code=0, **variables)
+    shown = project.poe("manage", "shell", "--no-imports", "--command", SHOW, code=0, **variables)
+    assert shown.rpartition("RESULT ")[2].strip() == f"Chair Lamp Table {groups}"
+    coverage = (f"--cov=desk/{example}", "--cov-branch", "--cov-fail-under=100")
+    project.run("pytest", "-q", f"tests/{example}", *coverage)
+
+    project.poe("resource", "subitems", "--belongs-to", "items")
+    project.run("pytest", "-q", "tests/subitems")
 
 
 @pytest.mark.slow

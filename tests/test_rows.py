@@ -1,6 +1,7 @@
 """Projects from the rows of the matrix: in these, every possible pair of answers meets."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ STACK = ("framework", "server")
 RECIPES = {"docs/media.md", "docs/pages.md", "docs/recipes.md", "docs/wagtail.md"}
 DJANGO_TAGS = {
     "dashboard",  # in tickets/templatetags/
-    *("autoescape", "endautoescape", "endslot", "slot"),
+    *("autoescape", "element", "endautoescape", "endelement", "endslot", "slot"),
     *("block", "csrf_token", "elif", "else", "endblock", "endfor", "endif", "extends", "for", "htmx_script", "if"),
     *("include", "load", "querystring", "static", "url"),
     *("get_current_language", "translate"),  # in docs/pages.md
@@ -94,6 +95,17 @@ def test_checks(row: Row, template: Path, postgres: Server, tmp_path: Path, pyte
         project.poe("check", PYTEST_ADDOPTS=QUICK)
     project.poe("migrate", DATABASE_URL=postgres.create(f"row_{ROWS.index(row)}"))
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row["framework"] == "django"], ids=title)
+def test_djangos_deployment_checklist_is_silent(row: Row, template: Path, tmp_path: Path) -> None:
+    """In production, and also in the rows that `test_checks` spares."""
+    project = set_up(render(template, tmp_path / "service", **row))
+    tasks = tomllib.loads((project.path / "poe_tasks.toml").read_text())["tasks"]
+    (step,) = [step for step in tasks["check"]["sequence"] if "--deploy" in str(step)]
+    assert step["cmd"] == "python manage.py check --deploy --fail-level WARNING"
+    assert step["env"]["ENVIRONMENT"] == "production"
+    assert "no issues" in project.run(*step["cmd"].split(), ENV_FILE=".env.test", **step["env"])
 
 
 def spared(row: Row, project: Path, former: Path, wanted: str) -> str:

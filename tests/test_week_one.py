@@ -163,6 +163,8 @@ REFUSED = {
     "Orders": "Orders: use lower-case letters",
     "2orders": "2orders: use lower-case letters",
     "../orders": "../orders: use lower-case letters",
+    "models": "models: my_service/items/models.py uses this name for something else",
+    "routers": "Router: my_service/items/api.py uses this name for something else",
     "clients": "uses this name for something else",
     "orders --belongs-to customers": "customers: my_service/customers/schemas.py has no class",
     "orders --like customers": "customers: my_service/customers/schemas.py has no class",

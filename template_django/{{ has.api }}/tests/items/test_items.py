@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
@@ -45,6 +46,7 @@ def test_location_points_to_the_new_item(client: Client) -> None:
 def test_a_name_is_enough(client: Client) -> None:
     item = create(client, name="  Lamp  ")
     assert (item["name"], item["description"], item["quantity"]) == ("Lamp", "", 0)
+    assert str(apps.get_model("items", "Item").objects.get()) == "Lamp"
 
 
 def test_a_patch_changes_only_the_given_fields(client: Client) -> None:
