@@ -19,7 +19,7 @@ def registrations(resource: Names) -> dict[str, list[str]]:
     }
 
 
-def columns(new: Names, parent: Names, body: str) -> list[tuple[str, str, str]]:
+def columns(new: Names, parent: Names, body: str, _: str) -> list[tuple[str, str, str]]:
     """Return which text in which files shows the foreign key: a pattern, and its replacement."""
     one, label = parent.singular, parent.text.capitalize()
     model = f"{parent.plural}.{parent.model}"
