@@ -18,8 +18,8 @@ def registrations(resource: Names) -> dict[str, list[str]]:
 def columns(new: Names, parent: Names, body: str, models: str) -> list[tuple[str, str, str]]:
     """Return which text in which files has the foreign key: a pattern, and its replacement."""
     if "table=True" in models:  # SQLModel's
-        column = f'Field(foreign_key="{parent.plural}.id", index=True, sa_type=BIG_ID)'
-        return [("models.py", r"\n    id: int\b.*", rf"\g<0>\n    {parent.singular}_id: int = {column}")]
+        column = f'int = Field(foreign_key="{parent.plural}.id", index=True, sa_type=BIG_ID)'
+        return [("models.py", r"\n    id: int\b.*", rf"\g<0>\n    {parent.singular}_id: {column}")]
     column = f'mapped_column(ForeignKey("{parent.plural}.id"), index=True)'
     return [
         ("models.py", "from sqlalchemy import ", r"\g<0>ForeignKey, "),
