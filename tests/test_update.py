@@ -388,6 +388,37 @@ def test_accounts_can_be_added_later(clone: Path, postgres: Server, tmp_path: Pa
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
 
 
+@pytest.mark.option("sqlmodel")
+def test_models_can_be_of_sqlmodel_later(clone: Path, postgres: Server, tmp_path: Path) -> None:
+    """As docs/sqlmodel.md says: those that exist stay, until the owner replaces them; the tables stay in any case."""
+    url = postgres.create("sqlmodel_later")
+    project = set_up_alone(render(clone, tmp_path / "service", framework="fastapi", slug="service"))
+    project.poe("migrate", DATABASE_URL=url)
+    commit_all(project.path, "Start", init=True)
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", "--data", "data=sqlmodel", project.path)
+    changed = run("git", "status", "--porcelain", "--", "service", "tests/items", cwd=project.path)
+    assert changed == "?? service/tables.py\n"
+    project.uv("lock", "--quiet")
+    project.uv("sync", "--quiet")
+    project.poe("alembic", "check", DATABASE_URL=url)
+    tests = f"{QUICK} tests/items tests/core/test_sqlmodel.py"
+    project.poe("check", PYTEST_ADDOPTS=tests, DATABASE_URL=url)
+    commit_all(project.path, "Add SQLModel")
+
+    new = tmp_path / "new"
+    run(copier, "copy", "--defaults", "--data-file", ".copier-answers.yml", clone, new, cwd=project.path)
+    for name in ("items/models.py", "items/filters.py", "seed.py"):
+        shutil.copy(new / "service" / name, project.package / name)
+    assert "SQLModel" in (new / "service" / "tables.py").read_text()
+    project.poe("alembic", "check", DATABASE_URL=url)
+    project.poe("check", PYTEST_ADDOPTS=f"{tests} tests/test_seed.py", DATABASE_URL=url)
+    (project.package / "tables.py").write_text('"""Mine."""\n')
+    commit_all(project.path, "Write models with SQLModel")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", project.path)
+    assert run("git", "status", "--porcelain", cwd=project.path) == ""
+
+
 @pytest.mark.option("oidc")
 def test_a_provider_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     """As docs/accounts.md says; the scopes are the owner's from then on."""
