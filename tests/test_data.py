@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.option("sqlalchemy", "sqlmodel")]
 LOAN = """
 
 class Loan(Table, table=True):
-    \"\"\"A model that refers to one of SQLAlchemy's.\"\"\"
+    \"\"\"A model that refers to Account, a model with SQLAlchemy.\"\"\"
 
     __tablename__ = "loans"
 
@@ -46,7 +46,7 @@ def migration(project: Project, name: str) -> str:
 
 
 def test_a_resource_has_the_same_table(projects: dict[str, Project], postgres: Server) -> None:
-    """With a foreign key to a model of the same kind, then another one to SQLAlchemy's. Alembic finds no difference."""
+    """With a foreign key to a model of the same kind, then another one to Account. Alembic finds no difference."""
     for project in projects.values():
         project.poe("resource", "orders", "--belongs-to", "items")
     assert migration(projects["sqlmodel"], "add_orders") == migration(projects["sqlalchemy"], "add_orders")
