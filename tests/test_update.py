@@ -712,7 +712,9 @@ def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_
     assert {name: after[name] for name in asked} == {name: given.get(name, OPTIONS["before"][name]) for name in asked}
     names = {name for name, *_ in named(OPTIONS["options"])}
     # Every project had these before the questions about them.
-    kept = {"local_media", "stock_admin"} if framework == "django" and "media" not in given else set()
+    old = {"django": ("media", {"local_media", "stock_admin"}), "fastapi": ("data", {"sqlalchemy"})}
+    question, names_then = old[framework]
+    kept = set() if question in given else names_then
     # The first did not record them.
     assert selected is None or {*after["built"]["options"]} & names == {*selected} & names | kept
 
