@@ -36,10 +36,10 @@ def test_schemathesis_finds_nothing(framework: str, template: Path, postgres: Se
     assert "No issues found" in printed
 
 
-@pytest.mark.option("jwt")
+@pytest.mark.option("jwt", "sqlmodel")
 def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server, tmp_path: Path) -> None:
-    """With a token. It cannot know a password or a code, so valid requests are refused."""
-    with in_production(template, "fastapi", tmp_path, postgres, auth="jwt") as service:
+    """With a token, and items from SQLModel. It cannot know a password or a code, so valid requests are refused."""
+    with in_production(template, "fastapi", tmp_path, postgres, auth="jwt", data="sqlmodel") as service:
         service.project.poe("seed", DATABASE_URL=service.variables["DATABASE_URL"])
         form = {"grant_type": "password", "username": "dev@example.com", "password": "for-development"}
         with urllib.request.urlopen(f"{service.url}/api/token", urllib.parse.urlencode(form).encode()) as response:

@@ -388,6 +388,36 @@ def test_accounts_can_be_added_later(clone: Path, postgres: Server, tmp_path: Pa
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
 
 
+@pytest.mark.option("sqlmodel")
+def test_models_can_be_of_sqlmodel_later(clone: Path, postgres: Server, tmp_path: Path) -> None:
+    """As docs/sqlmodel.md says: those that exist stay, until the owner replaces them; the tables stay in any case."""
+    url = postgres.create("sqlmodel_later")
+    project = set_up_alone(render(clone, tmp_path / "service", framework="fastapi", slug="service"))
+    project.poe("migrate", DATABASE_URL=url)
+    commit_all(project.path, "Start", init=True)
+    copier = Path(sys.executable).with_name("copier")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", "--data", "data=sqlmodel", project.path)
+    changed = run("git", "status", "--porcelain", "--", "service", "tests/items", cwd=project.path)
+    assert changed == "?? service/tables.py\n"
+    project.uv("lock", "--quiet")
+    project.uv("sync", "--quiet")
+    project.poe("alembic", "check", DATABASE_URL=url)
+    project.run("pytest", "-q", "tests/core/test_sqlmodel.py", "tests/test_seed.py", DATABASE_URL=url)
+    commit_all(project.path, "Add SQLModel")
+
+    new = tmp_path / "new"
+    run(copier, "copy", "--defaults", "--data-file", ".copier-answers.yml", clone, new, cwd=project.path)
+    for name in ("items/models.py", "items/filters.py", "seed.py"):
+        shutil.copy(new / "service" / name, project.package / name)
+    assert "SQLModel" in (new / "service" / "tables.py").read_text()
+    project.poe("alembic", "check", DATABASE_URL=url)
+    project.poe("check", PYTEST_ADDOPTS=f"{QUICK} tests/items/test_list.py tests/test_seed.py", DATABASE_URL=url)
+    (project.package / "tables.py").write_text('"""Mine."""\n')
+    commit_all(project.path, "Write models with SQLModel")
+    run(copier, "update", "--defaults", "--vcs-ref", "HEAD", project.path)
+    assert run("git", "status", "--porcelain", cwd=project.path) == ""
+
+
 @pytest.mark.option("oidc")
 def test_a_provider_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     """As docs/accounts.md says; the scopes are the owner's from then on."""
@@ -751,8 +781,11 @@ def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_
     assert {name: after[name] for name in asked} == {name: given.get(name, OPTIONS["before"][name]) for name in asked}
     names = {name for name, *_ in named(OPTIONS["options"])}
     # Every project had these before the questions about them.
-    kept = {"local_media", "stock_admin"} if framework == "django" and "media" not in given else set()
-    kept |= {"ninja"} if framework == "django" and "api" not in given else set()
+    old = {
+        "django": {"media": {"local_media", "stock_admin"}, "api": {"ninja"}},
+        "fastapi": {"data": {"sqlalchemy"}},
+    }
+    kept = set[str]().union(*(options for question, options in old[framework].items() if question not in given))
     # The first did not record them.
     assert selected is None or {*after["built"]["options"]} & names == {*selected} & names | kept
 

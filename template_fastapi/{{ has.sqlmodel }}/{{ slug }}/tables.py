@@ -1,0 +1,14 @@
+"""The base class and the column types of models with SQLModel."""
+
+from sqlalchemy import BigInteger, DateTime, Integer
+from sqlmodel import SQLModel
+
+from .base import Base, SqliteDateTime
+
+# For `sa_type`: of a primary key and of a column that refers to one, and of a moment.
+BIG_ID = BigInteger().with_variant(Integer, "sqlite")
+MOMENT = DateTime(timezone=True).with_variant(SqliteDateTime(), "sqlite")
+
+
+class Table(SQLModel, registry=Base.registry):
+    """Base class of models. They share their metadata with those that inherit from Base."""
