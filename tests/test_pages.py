@@ -18,7 +18,17 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests import nginx
 from tests.accessibility import problems
@@ -114,15 +124,51 @@ def test_the_apis_page_can_be_used(
         assert policy["script-src"]
         page.locator(".opblock-post").first.wait_for()
         assert problems(page, *OF_SWAGGER_UI) == []
-        page.locator(".opblock-post").first.click()
-        page.get_by_role("button", name="Try it out").click()
-        page.locator("textarea").first.fill('{"name": "From the browser"}')
-        page.get_by_role("button", name="Execute").click()
-        answer = page.locator(".live-responses-table")
+        answer = try_to_create(page, '{"name": "From the browser"}')
         expect(answer.locator("tbody .response-col_status").first).to_contain_text("201")
         expect(answer).to_contain_text("From the browser")
         page.screenshot(path=tmp_path / "docs.png", full_page=True)
         page.goto("about:blank")  # open connections would delay the shutdown
+
+
+def try_to_create(page: Page, body: str) -> Locator:
+    """Call the first operation that creates something, and return what the page shows of the response."""
+    page.locator(".opblock-post").first.click()
+    page.get_by_role("button", name="Try it out").click()
+    page.locator("textarea").first.fill(body)
+    page.get_by_role("button", name="Execute").click()
+    return page.locator(".live-responses-table")
+
+
+def log_in_at_docs(page: Page, email: str, password: str) -> Locator:
+    """Log in with the password of an account, and return the dialog of the API's page."""
+    page.get_by_role("button", name="Authorize").first.click()
+    dialog = page.locator(".modal-ux")
+    dialog.get_by_label("username").fill(email)
+    dialog.get_by_label("password").fill(password)
+    dialog.locator("button.authorize").click()
+    expect(dialog.get_by_text("Logout")).to_be_visible()
+    return dialog
+
+
+@pytest.mark.option("jwt")
+def test_the_apis_page_logs_in_with_a_password(browser: Browser, template: Path, tmp_path: Path) -> None:
+    """Without a token, the same request is refused."""
+    project = set_up(render(template, tmp_path / "service", framework="fastapi", auth="jwt"))
+    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    project.poe("migrate", code=0, **variables)
+    project.poe("seed", code=0, **variables)
+    with (
+        served(project, "run", tmp_path / "log", **variables) as url,
+        watched(browser, "401 (Unauthorized)") as page,
+    ):
+        open_page(page, Service(project, variables, url), "/api/docs")
+        status = try_to_create(page, '{"name": "From the browser"}').locator("tbody .response-col_status").first
+        expect(status).to_contain_text("401")
+        log_in_at_docs(page, "dev@example.com", "for-development").locator(".btn-done").click()
+        page.get_by_role("button", name="Execute").click()
+        expect(status).to_contain_text("201")
+        page.goto("about:blank")
 
 
 # Rules that Swagger UI breaks, or the page of FastAPI or Django Ninja around it.
