@@ -7,6 +7,7 @@ import sys
 import tempfile
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -91,6 +92,11 @@ A project with accounts (`auth: jwt`) and an example of a client (`client: true`
 """
 
 
+def schemes_of(name: str) -> list[Literal["light", "dark"]]:
+    """Return the colour schemes of a page; Swagger UI has only one."""
+    return SCHEMES[:1] if name.startswith("docs") else SCHEMES
+
+
 class Camera:
     """Takes screenshots of a browser's page."""
 
@@ -99,7 +105,7 @@ class Camera:
 
     def take(self, name: str) -> None:
         """Write a screenshot for each screen and scheme."""
-        for scheme, (width, height) in product(SCHEMES, SCREENS):
+        for scheme, (width, height) in product(schemes_of(name), SCREENS):
             self.page.emulate_media(color_scheme=scheme)
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.evaluate("Promise.allSettled(document.getAnimations().map(({finished}) => finished))")
@@ -184,7 +190,7 @@ def written() -> str:
         for name, title in titles.items():
             images = [
                 f'<img src="screenshots/{name}-{width}-{scheme}.webp" height="300" alt="{title}, {device}, {scheme}">'
-                for scheme, (width, device) in product(SCHEMES, ((1280, "desktop"), (390, "phone")))
+                for scheme, (width, device) in product(schemes_of(name), ((1280, "desktop"), (390, "phone")))
             ]
             parts.append("\n".join([f"### {title}\n", *images, ""]))
     return "\n".join(parts)

@@ -134,7 +134,7 @@ def test_people_log_in_and_edit_items(browser: Browser, template: Path, tmp_path
         ask(vase, "PATCH", {"quantity": 7}, Authorization=owner)
         page.get_by_label("Quantity").fill("2")
         page.get_by_role("button", name="Save").click()
-        expect(page.locator("#problem")).to_contain_text("has changed this item to: Vase, <b>Blue</b>, 7.")
+        expect(page.locator("#problem")).to_contain_text("now “Vase”, its quantity 7, its description “<b>Blue</b>”.")
         fits_every_screen(page, tmp_path / "conflict")
         assert items(api)["Vase"]["quantity"] == 7
         page.route(vase, without_token, times=1)  # as if it had expired
@@ -156,7 +156,7 @@ def test_people_log_in_and_edit_items(browser: Browser, template: Path, tmp_path
         page.get_by_role("button", name="Edit Vase").click()
         ask(vase, "PATCH", {"quantity": 8}, Authorization=owner)
         page.get_by_role("button", name="Delete").click()
-        expect(page.locator("#problem")).to_contain_text("has changed this item to: Vase, <b>Blue</b>, 8.")
+        expect(page.locator("#problem")).to_contain_text("now “Vase”, its quantity 8, its description “<b>Blue</b>”.")
         page.get_by_role("button", name="Delete").click()
         expect(message).to_have_text("Vase is deleted.")
         assert "Vase" not in items(api)

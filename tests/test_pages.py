@@ -238,25 +238,35 @@ def test_a_page_of_another_origin_can_call_the_api(
         ):
             url = f"{proxy.replace('127.0.0.1', HOST)}/api/items"
             page.goto(other)
-            created = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}])
+            key = {"Idempotency-Key": "a"}
+            created = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}, key])
+            again = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}, key])
             assert (created["status"], created["body"]["name"]) == (201, "From another origin")
-            assert created["location"] == f"/api/items/{created['body']['id']}"
-            assert len(created["request_id"]) == 32
-            changed = page.evaluate(CALL, [f"{url}/{created['body']['id']}", "PATCH", {"quantity": 2}])
+            assert created["headers"]["location"] == f"/api/items/{created['body']['id']}"
+            assert len(created["headers"]["x-request-id"]) == 32
+            assert (again["body"], again["headers"]["idempotent-replayed"]) == (created["body"], "true")
+            item, tag = f"{url}/{created['body']['id']}", {"If-Match": created["headers"]["etag"]}
+            changed = page.evaluate(CALL, [item, "PATCH", {"quantity": 2}, tag])
             assert (changed["status"], changed["body"]["quantity"]) == (200, 2)
-            refused = browser.new_page()  # whose complaints do not count
-            refused.goto(stranger)
-            with pytest.raises(Error, match="Failed to fetch"):
-                refused.evaluate(CALL, [url, "GET", None])
-            refused.close()
+            with watched(
+                browser, "412 (Precondition Failed)", "blocked by CORS policy", "net::ERR_FAILED"
+            ) as other_page:
+                other_page.goto(other)
+                conflict = other_page.evaluate(CALL, [item, "PATCH", {"quantity": 3}, tag])
+                assert (conflict["status"], conflict["body"]["title"]) == (412, "Precondition Failed")
+                # Without cookies: a page cannot act in the name of a person who is logged in elsewhere.
+                with pytest.raises(Error, match="Failed to fetch"):
+                    other_page.evaluate(CALL, [url, "GET", None, {}, "include"])
+                other_page.goto(stranger)
+                with pytest.raises(Error, match="Failed to fetch"):
+                    other_page.evaluate(CALL, [url, "GET", None])
 
 
 PRODUCTION = {"ENVIRONMENT": "production", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
-CALL = """async ([url, method, body]) => {
-    const headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
-    const answer = await fetch(url, {method, headers, body: body && JSON.stringify(body)})
-    const [location, request_id] = ["Location", "X-Request-ID"].map(name => answer.headers.get(name))
-    return {status: answer.status, location, request_id, body: await answer.json()}
+CALL = """async ([url, method, body, more, credentials]) => {
+    const headers = {"Authorization": "Bearer x", "Content-Type": "application/json", ...more}
+    const answer = await fetch(url, {method, headers, credentials, body: body && JSON.stringify(body)})
+    return {status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.json()}
 }"""
 
 
