@@ -26,7 +26,7 @@ from tests.tools import commit_all, copy_working_tree, render_anew  # noqa: E402
 IMAGES = ROOT / "docs" / "screenshots"
 PAGE = ROOT / "docs" / "pages.md"
 NAMES = {"name": "Book Club", "slug": "book_club"}
-ANSWERS = {
+ANSWERS: dict[str, dict[str, str | bool]] = {
     "django": {"login": "allauth", "admin": "django"},
     "fastapi": {"auth": "jwt", "client": True},
 }
