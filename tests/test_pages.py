@@ -18,7 +18,17 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests import nginx
 from tests.accessibility import problems
@@ -56,27 +66,37 @@ def launch(playwright: Playwright) -> Browser:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that must not report errors, such as violations of its policy, or ask another host."""
+    with watched(browser) as page:
+        yield page
+
+
+@contextmanager
+def watched(browser: Browser, *expected: str) -> Iterator[Page]:
+    """A page that must not report other errors than expected, such as violations of its policy, or ask another host."""
     complaints = list[str]()
+
+    def note(text: str) -> None:
+        if not any(each in text for each in expected):
+            complaints.append(text)
 
     def note_foreigner(request: Request) -> None:
         if urlsplit(request.url).scheme not in {"data", "blob"} and urlsplit(request.url).hostname != HOST:
-            complaints.append(f"asked {request.url}")
+            note(f"asked {request.url}")
 
     page = browser.new_page(viewport={"width": 1200, "height": 900})
 
     def note_complaint(message: ConsoleMessage) -> None:
         # Browsers ask every site for an icon; the admin has none.
         if message.type in {"error", "warning"} and not message.location["url"].endswith("/favicon.ico"):
-            complaints.append(message.text)
+            note(message.text)
 
     page.on("console", note_complaint)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("pageerror", lambda error: note(str(error)))
     page.on("request", note_foreigner)
 
     def note_failure(request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # the test has left the page before it was complete
-            complaints.append(f"{request.url} failed: {request.failure}")
+            note(f"{request.url} failed: {request.failure}")
 
     page.on("requestfailed", note_failure)
     page.set_default_timeout(15_000)
@@ -104,15 +124,51 @@ def test_the_apis_page_can_be_used(
         assert policy["script-src"]
         page.locator(".opblock-post").first.wait_for()
         assert problems(page, *OF_SWAGGER_UI) == []
-        page.locator(".opblock-post").first.click()
-        page.get_by_role("button", name="Try it out").click()
-        page.locator("textarea").first.fill('{"name": "From the browser"}')
-        page.get_by_role("button", name="Execute").click()
-        answer = page.locator(".live-responses-table")
+        answer = try_to_create(page, '{"name": "From the browser"}')
         expect(answer.locator("tbody .response-col_status").first).to_contain_text("201")
         expect(answer).to_contain_text("From the browser")
         page.screenshot(path=tmp_path / "docs.png", full_page=True)
         page.goto("about:blank")  # open connections would delay the shutdown
+
+
+def try_to_create(page: Page, body: str) -> Locator:
+    """Call the first operation that creates something, and return what the page shows of the response."""
+    page.locator(".opblock-post").first.click()
+    page.get_by_role("button", name="Try it out").click()
+    page.locator("textarea").first.fill(body)
+    page.get_by_role("button", name="Execute").click()
+    return page.locator(".live-responses-table")
+
+
+def log_in_at_docs(page: Page, email: str, password: str) -> Locator:
+    """Log in with the password of an account, and return the dialog of the API's page."""
+    page.get_by_role("button", name="Authorize").first.click()
+    dialog = page.locator(".modal-ux")
+    dialog.get_by_label("username").fill(email)
+    dialog.get_by_label("password").fill(password)
+    dialog.locator("button.authorize").click()
+    expect(dialog.get_by_text("Logout")).to_be_visible()
+    return dialog
+
+
+@pytest.mark.option("jwt")
+def test_the_apis_page_logs_in_with_a_password(browser: Browser, template: Path, tmp_path: Path) -> None:
+    """Without a token, the same request is refused."""
+    project = set_up(render(template, tmp_path / "service", framework="fastapi", auth="jwt"))
+    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    project.poe("migrate", code=0, **variables)
+    project.poe("seed", code=0, **variables)
+    with (
+        served(project, "run", tmp_path / "log", **variables) as url,
+        watched(browser, "401 (Unauthorized)") as page,
+    ):
+        open_page(page, Service(project, variables, url), "/api/docs")
+        status = try_to_create(page, '{"name": "From the browser"}').locator("tbody .response-col_status").first
+        expect(status).to_contain_text("401")
+        log_in_at_docs(page, "dev@example.com", "for-development").locator(".btn-done").click()
+        page.get_by_role("button", name="Execute").click()
+        expect(status).to_contain_text("201")
+        page.goto("about:blank")
 
 
 # Rules that Swagger UI breaks, or the page of FastAPI or Django Ninja around it.
@@ -182,25 +238,35 @@ def test_a_page_of_another_origin_can_call_the_api(
         ):
             url = f"{proxy.replace('127.0.0.1', HOST)}/api/items"
             page.goto(other)
-            created = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}])
+            key = {"Idempotency-Key": "a"}
+            created = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}, key])
+            again = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}, key])
             assert (created["status"], created["body"]["name"]) == (201, "From another origin")
-            assert created["location"] == f"/api/items/{created['body']['id']}"
-            assert len(created["request_id"]) == 32
-            changed = page.evaluate(CALL, [f"{url}/{created['body']['id']}", "PATCH", {"quantity": 2}])
+            assert created["headers"]["location"] == f"/api/items/{created['body']['id']}"
+            assert len(created["headers"]["x-request-id"]) == 32
+            assert (again["body"], again["headers"]["idempotent-replayed"]) == (created["body"], "true")
+            item, tag = f"{url}/{created['body']['id']}", {"If-Match": created["headers"]["etag"]}
+            changed = page.evaluate(CALL, [item, "PATCH", {"quantity": 2}, tag])
             assert (changed["status"], changed["body"]["quantity"]) == (200, 2)
-            refused = browser.new_page()  # whose complaints do not count
-            refused.goto(stranger)
-            with pytest.raises(Error, match="Failed to fetch"):
-                refused.evaluate(CALL, [url, "GET", None])
-            refused.close()
+            with watched(
+                browser, "412 (Precondition Failed)", "blocked by CORS policy", "net::ERR_FAILED"
+            ) as other_page:
+                other_page.goto(other)
+                conflict = other_page.evaluate(CALL, [item, "PATCH", {"quantity": 3}, tag])
+                assert (conflict["status"], conflict["body"]["title"]) == (412, "Precondition Failed")
+                # Without cookies: a page cannot act in the name of a person who is logged in elsewhere.
+                with pytest.raises(Error, match="Failed to fetch"):
+                    other_page.evaluate(CALL, [url, "GET", None, {}, "include"])
+                other_page.goto(stranger)
+                with pytest.raises(Error, match="Failed to fetch"):
+                    other_page.evaluate(CALL, [url, "GET", None])
 
 
 PRODUCTION = {"ENVIRONMENT": "production", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
-CALL = """async ([url, method, body]) => {
-    const headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
-    const answer = await fetch(url, {method, headers, body: body && JSON.stringify(body)})
-    const [location, request_id] = ["Location", "X-Request-ID"].map(name => answer.headers.get(name))
-    return {status: answer.status, location, request_id, body: await answer.json()}
+CALL = """async ([url, method, body, more, credentials]) => {
+    const headers = {"Authorization": "Bearer x", "Content-Type": "application/json", ...more}
+    const answer = await fetch(url, {method, headers, credentials, body: body && JSON.stringify(body)})
+    return {status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.json()}
 }"""
 
 

@@ -61,16 +61,13 @@ def test_setting_up_changes_no_file(project: Project) -> None:
 def test_tests_pass_on_postgresql_and_leave_the_database_alone(
     framework: str, project: Project, template: Path, tmp_path: Path, postgres: Server
 ) -> None:
-    """Django's run every branch of a project with accounts, a hardened admin and uploads."""
-    verb = ["test"]
-    if framework == "django":
-        answers = {"login": "allauth", "admin": "django", "media": "local"}
-        project = set_up(render(template, tmp_path / "service", framework=framework, **answers))
-        verb = ["coverage", "--cov-fail-under=100"]
+    """They run every branch of a project with accounts, and of Django's with a hardened admin and uploads."""
+    most = {"django": {"login": "allauth", "admin": "django", "media": "local"}, "fastapi": {"auth": "jwt"}}
+    project = set_up(render(template, tmp_path / "service", framework=framework, **most[framework]))
     url = postgres.create(f"service_{framework}")
     project.poe("migrate", DATABASE_URL=url)
     before = postgres.dump(url)
-    project.poe(*verb, DATABASE_URL=url)
+    project.poe("coverage", "--cov-fail-under=100", DATABASE_URL=url)
     assert postgres.dump(url) == before
     assert not [name for name in postgres.databases() if name.startswith("test_")]
 

@@ -469,6 +469,30 @@ def test_an_example_can_be_added_later(clone: Path, tmp_path: Path) -> None:
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
 
 
+@pytest.mark.option("client")
+def test_a_client_can_be_added_later(clone: Path, tmp_path: Path) -> None:
+    """It is the owner's from then on."""
+    project = render(clone, tmp_path / "service", framework="fastapi", slug="service", auth="jwt")
+    commit_all(project, "Start", init=True)
+    copier = Path(sys.executable).with_name("copier")
+    update = (copier, "update", "--defaults", "--vcs-ref", "HEAD")
+    run(*update, project)
+    client = project / "client"
+    assert not client.exists()
+    run(*update, "--data", "client=true", project)
+    assert {path.name for path in client.iterdir()} >= {"index.html", "app.js", "session.js"}
+    (client / "app.js").write_text("// Ours.\n")
+    (client / "style.css").unlink()
+    commit_all(project, "Change the client")
+    replace(clone / "template_fastapi" / "{{ has.client }}" / "client" / "style.css", "0 auto", "0 1rem")
+    (clone / "template_fastapi" / "LATER.md").touch()
+    commit_all(clone, "One more version")
+    run(*update, project)
+    assert (project / "LATER.md").exists()
+    assert (client / "app.js").read_text() == "// Ours.\n"
+    assert not (client / "style.css").exists()
+
+
 def test_an_owners_file_of_an_option_that_came_later_stays_deleted(clone: Path, tmp_path: Path) -> None:
     """An option that is selected again adds missing files, and keeps existing ones."""
     project = render(clone, tmp_path / "service", framework="django", target=[])

@@ -1,0 +1,39 @@
+// The login form. Without a login, people can only read: style.css hides the rest.
+
+import { isLoggedIn, logIn, logOut, request } from "./session.js";
+
+const form = document.querySelector("#login");
+const account = document.querySelector("#account");
+const refusal = document.querySelector("#refusal");
+
+async function show() {
+  const loggedIn = isLoggedIn();
+  document.body.classList.toggle("read-only", !loggedIn);
+  form.hidden = loggedIn;
+  account.hidden = !loggedIn;
+  if (!loggedIn) return;
+  const response = await request("accounts/me");
+  account.firstElementChild.textContent = (await response.json()).email;
+}
+
+/** Do something, and show why if it fails. */
+async function explain(action) {
+  refusal.textContent = "";
+  try {
+    await action();
+  } catch (error) {
+    refusal.textContent = error.message;
+  }
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { email, password } = form.elements;
+  explain(async () => {
+    await logIn(email.value, password.value);
+    form.reset();
+  });
+});
+account.querySelector("button").addEventListener("click", () => explain(logOut));
+addEventListener("session", () => explain(show));
+explain(show);
