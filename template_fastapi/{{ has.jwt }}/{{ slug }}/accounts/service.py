@@ -259,9 +259,7 @@ async def log_in(
     return await start(session, account, scope=scope, user_agent=user_agent)
 
 
-async def authenticate(
-    session: AsyncSession, email: str, password: str, *, client: str
-) -> Account:
+async def authenticate(session: AsyncSession, email: str, password: str, *, client: str) -> Account:
     """Find and lock the account of an address, if the password is right. Guesses are limited."""
     await limits.count(session, "login", email, client)
     try:

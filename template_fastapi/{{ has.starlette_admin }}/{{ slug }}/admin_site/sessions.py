@@ -15,6 +15,7 @@ from ..accounts.tokens import ALGORITHM, ISSUER
 from ..environment import environment
 
 SCOPE = "admin"
+KIND = "admin-session"  # instead of scopes, so that no session of the API is one of the admin
 LIFETIME = timedelta(hours=8)
 AUDIENCE = f"{ISSUER}-admin"  # so that no access token passes as a cookie, nor a cookie as one
 # A browser refuses the prefix unless the cookie is secure, and no subdomain can set it.
@@ -34,7 +35,7 @@ async def start(session: AsyncSession, account: Account, user_agent: str) -> str
     """Start a session, and return its cookie."""
     started = AccountSession(
         account_id=account.id,
-        scopes=SCOPE,
+        scopes=KIND,
         user_agent=user_agent[:200],
         expires_at=now() + LIFETIME,
     )
@@ -68,7 +69,7 @@ async def find(session: AsyncSession, cookie: str) -> Administrator | None:
         .join(AccountSession)
         .where(Account.id == int(claims["sub"]), Account.is_active)
         .where(AccountSession.id == int(claims["sid"]), AccountSession.expires_at > now())
-        .where(AccountSession.scopes == SCOPE)
+        .where(AccountSession.scopes == KIND)
     )
     row = (await session.execute(statement)).first()
     if row is None or SCOPE not in row.scopes.split():

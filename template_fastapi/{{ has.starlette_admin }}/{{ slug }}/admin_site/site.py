@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fastapi import FastAPI
-from jinja2 import DictLoader, Environment, FileSystemLoader, PackageLoader
+from jinja2 import DictLoader, Environment, PackageLoader
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from ..environment import environment
 from .guard import Guard
 from .login import Accounts
 
+TEMPLATES = Path(__file__).parent / "templates"
 HANDLERS = {kind: handler for kind, handler in exception_handlers.items() if kind is not Exception}
 # Its other messages contain what somebody typed as a name, which may be a password.
 logging.getLogger("starlette_admin").setLevel(logging.ERROR)
@@ -45,7 +46,7 @@ def mount(app: FastAPI, views: Iterable[type[BaseModelView]]) -> None:
         index_view=Index(first),
         auth_provider=Accounts(),
         secret_key=environment.secret_key,  # for the token against cross-site requests
-        templates_dir=str(Path(__file__).parent / "templates"),
+        templates_dir=str(TEMPLATES),
         additional_loaders=[DictLoader(templates())],
         timezone_config=None,
         middlewares=[Middleware(ExceptionMiddleware, handlers=HANDLERS), Middleware(Guard)],
@@ -55,6 +56,8 @@ def mount(app: FastAPI, views: Iterable[type[BaseModelView]]) -> None:
         admin.add_view(view)
     app.add_route(path, lambda _: RedirectResponse(f"{path}/"), include_in_schema=False)
     admin.mount_to(app)
+    for file in TEMPLATES.iterdir():  # read them now: no request waits for the disk
+        admin.templates.env.get_template(file.name)
 
 
 def templates() -> dict[str, str]:
