@@ -27,7 +27,7 @@ from tests.postgres import Server
 from tests.processes import free_port
 from tests.projects import Project, Service, ask, in_production, served, set_up
 from tests.recipes import accept_uploads
-from tests.tools import FRAMEWORKS, render
+from tests.tools import FRAMEWORKS, render, run
 
 CHROMIUM = shutil.which("chromium")
 HOST = "localhost"  # browsers accept its Secure cookies without HTTPS
@@ -424,9 +424,10 @@ FLAWS = (
 def test_the_admin_of_fastapi_can_be_used(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
     answers = {"auth": "jwt", "admin": "starlette_admin"}
     with in_production(template, "fastapi", tmp_path, postgres, **answers) as service:
-        command = [service.project.environment / "bin" / "python", "-m", "service.accounts", "create"]
-        variables = service.project.variables | service.variables
-        run(*command, "ada@example.com", "admin", cwd=service.project.path, env=variables, input=PASSWORD)
+        create = 'printf "%s" "$PASSWORD" | "$0" -m my_service.accounts create ada@example.com admin'
+        python = service.project.environment / "bin" / "python"
+        variables = service.project.variables | service.variables | {"PASSWORD": PASSWORD}
+        run("sh", "-c", create, python, cwd=service.project.path, env=variables)
 
         page.goto(service.url.replace("127.0.0.1", HOST) + "/admin")
         page.get_by_label("Email address").fill("ada@example.com")
