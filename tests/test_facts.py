@@ -162,7 +162,9 @@ def problems(facts: dict[str, Any]) -> list[str]:
         known = {*file.options[question], "none", False}
         found += [
             f"before.{question}: {each} is no answer"
-            for each in (answer if isinstance(answer, list) else answer.values() if isinstance(answer, dict) else [answer])
+            for each in (
+                answer if isinstance(answer, list) else answer.values() if isinstance(answer, dict) else [answer]
+            )
             if each not in known
         ]
     for combination, lists in file.combinations.items():

@@ -1,4 +1,4 @@
-"""What surrounds each request to the admin: networks, headers, a transaction and the log of changes."""
+"""The guard of the admin: networks, headers, a transaction for each request, and the log of changes."""
 
 import secrets
 from contextlib import asynccontextmanager
