@@ -18,6 +18,7 @@ from ..environment import environment
 from .guard import Guard
 from .login import Accounts
 
+# They leave out a font from another site, and scripts and fields of the login that it does not need.
 TEMPLATES = Path(__file__).parent / "templates"
 HANDLERS = {kind: handler for kind, handler in exception_handlers.items() if kind is not Exception}
 # Its other messages contain what somebody typed as a name, which may be a password.
@@ -66,6 +67,6 @@ def templates() -> dict[str, str]:
     for name in loader.list_templates():
         source = loader.get_source(Environment(autoescape=True), name)[0]
         for tag in ("<script", "<style"):
-            source = source.replace(tag, f'{tag} nonce="{{{{ request.state.nonce }}}}"')
+            source = source.replace(tag, f'{tag} nonce="{{{{request.state.nonce}}}}"')
         found |= {name: source, f"@core/{name}": source}
     return found
