@@ -123,7 +123,7 @@ class File(Strict):
     options: dict[Name, dict[Name | bool, Option]]
     combinations: dict[Name, list[list[Text]]]
     defaults: dict[Name, list[Default]]
-    before: dict[Name, Name | bool | list[Name]]
+    before: dict[Name, Name | bool | list[Name] | dict[Name, Name]]  # also by framework
 
 
 def problems(facts: dict[str, Any]) -> list[str]:
@@ -162,7 +162,9 @@ def problems(facts: dict[str, Any]) -> list[str]:
         known = {*file.options[question], "none", False}
         found += [
             f"before.{question}: {each} is no answer"
-            for each in (answer if isinstance(answer, list) else [answer])
+            for each in (
+                answer if isinstance(answer, list) else answer.values() if isinstance(answer, dict) else [answer]
+            )
             if each not in known
         ]
     for combination, lists in file.combinations.items():

@@ -26,13 +26,16 @@ def files(outcome: Outcome) -> set[str]:
 
 
 def tasks(framework: str) -> set[str]:
-    texts = [(ROOT / f"template_{name}" / "poe_tasks.toml.jinja").read_text() for name in (framework, "shared")]
+    files = [
+        file for name in (framework, "shared") for file in (ROOT / f"template_{name}").rglob("poe_tasks*.toml.jinja")
+    ]
+    texts = [file.read_text() for file in files]
     return set(re.findall(r"^\[tasks\.([\w-]+)\]", "\n".join(texts), re.MULTILINE))
 
 
 @pytest.mark.parametrize("row", model().rows(), ids=title)
 def test_it_names_what_the_project_has(questionnaire: Template, row: Row) -> None:
-    """Questions that are not asked have defaults, such as an admin in a FastAPI project: they count for nothing."""
+    """Questions that are not asked have defaults, such as pages of a FastAPI project: they count for nothing."""
     outcome = questionnaire.decide(row)
     text = outcome.farewell()
     has_admin = row.get("admin", "none") != "none"
@@ -44,5 +47,6 @@ def test_it_names_what_the_project_has(questionnaire: Template, row: Row) -> Non
     commands = set(re.findall(r"\bpoe ([\w-]+)", text))
     assert "run" in commands
     assert commands <= tasks(row["framework"])
-    assert ("createsuperuser" in text) is has_admin
+    assert ("first administrator" in text) is has_admin
+    assert ("createsuperuser" in text) is (has_admin and row["framework"] == "django")
     assert ("S3" in text) is (row.get("media") == "s3")

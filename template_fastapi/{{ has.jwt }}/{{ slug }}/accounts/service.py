@@ -253,6 +253,14 @@ async def log_in(
     session: AsyncSession, email: str, password: str, *, scope: str, client: str, user_agent: str
 ) -> Grant:
     """Start a session, if the password is right."""
+    account = await authenticate(session, email, password, client=client)
+    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
+    await expiry.remove(session, AccountSession.id, expired)
+    return await start(session, account, scope=scope, user_agent=user_agent)
+
+
+async def authenticate(session: AsyncSession, email: str, password: str, *, client: str) -> Account:
+    """Find and lock the account of an address, if the password is right. Guesses are limited."""
     await limits.count(session, "login", email, client)
     try:
         proof = await verify(session, Account.email == email, password)
@@ -262,11 +270,8 @@ async def log_in(
     except WrongPasswordError as error:
         raise GrantError("The email address or the password is wrong.") from error
     account.password_hash = rehashed
-    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
-    await expiry.remove(session, AccountSession.id, expired)
-    granted = await start(session, account, scope=scope, user_agent=user_agent)
     await limits.forget(session, "login", email, client)
-    return granted
+    return account
 
 
 async def start(
