@@ -1,6 +1,7 @@
 """Strict generators accept the API's schema without warnings, and the clients that they make work."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.owner import replace
 from tests.postgres import Server
-from tests.projects import UV, Service, ask, in_production, set_up
-from tests.tools import made_once, render, run, shared
+from tests.projects import PYTHON, UV, Project, Service, ask, in_production, set_up
+from tests.tools import commit_all, made_once, render, run, shared
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clients")]
 
@@ -97,6 +99,33 @@ def test_generators_accept_the_schema_without_accounts_of_its_own(auth: str, tem
     schema.write_text(project.run("python", "-c", SCHEMA.format(project.package.name), ENV_FILE=".env.test"))
     python_client(schema, tmp_path)
     typescript_client(schema, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def committed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    path = tmp_path_factory.mktemp("committed") / "service"
+    project = set_up(render(template, path, framework="fastapi", auth="none"))
+    commit_all(path, "Start", init=True)
+    return project
+
+
+@pytest.mark.parametrize(("old", "new", "found"), [
+    ("    updated_at: Time\n", "", "- GET /api/items/{item_id}, 200.updated_at: was removed"),
+    ("    quantity: Quantity = 0\n", "    quantity: Quantity = 0\n    colour: Description = 'red'\n", ""),
+])  # fmt: skip
+def test_the_pipeline_finds_what_breaks_clients(
+    old: str, new: str, found: str, committed: Project, tmp_path: Path
+) -> None:
+    project = committed.copy(tmp_path / "service")
+    replace(project.package / "items" / "schemas.py", old, new)
+    commit_all(project.path, "A change")
+    command = re.search(r"poe (schema --since \S+)", (project.path / ".github/workflows/check.yml").read_text())
+    assert command
+    uv = {"PATH": f"{project.variables['PATH']}:{BIN}", "UV_PYTHON": PYTHON}
+    printed = project.poe(*command[1].split(), code=1 if found else 0, **uv)
+    assert found in printed
+    assert ("may break clients" in printed) == bool(found)
+    assert run("git", "worktree", "list", cwd=project.path).count("\n") == 1
 
 
 @pytest.mark.option("jwt")
