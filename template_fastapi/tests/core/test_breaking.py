@@ -1,4 +1,4 @@
-"""Which changes of the API's schema break clients: `poe schema --since`."""
+"""Changes of the API that break clients: `poe schema --since`."""
 
 import copy
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ GET, POST = "paths/~/get", "paths/~/post"
 
 
 class LampWrite(BaseModel):
-    """What clients send."""
+    """The body of a request."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,7 +33,7 @@ class Shop(BaseModel):
 
 
 class LampRead(BaseModel):
-    """What clients receive; lamps have lamps."""
+    """The body of a response, which is recursive."""
 
     name: str
     colour: Literal["red", "blue"]
