@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter
 from pydantic_core import from_json, to_json
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import BigInteger, Select, SmallInteger, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -97,6 +97,9 @@ def _read(cursor: str, name: str, order: Sequence[Column]) -> tuple[Any, ...]:
 
 def _value(value: object, column: Column) -> Any:
     parsed = TypeAdapter(column.type.python_type).validate_python(value)
-    if isinstance(parsed, int) and abs(parsed) >= 2**63:
-        raise OverflowError("the number is too large for the database")
+    bits = {BigInteger: 63, SmallInteger: 15}.get(type(column.type), 31)
+    if isinstance(parsed, int) and abs(parsed) >= 2**bits:
+        raise OverflowError("the number is too large for its column")
+    if isinstance(parsed, str) and "\x00" in parsed:
+        raise ValueError("PostgreSQL cannot store NUL characters")
     return parsed.astimezone(UTC) if isinstance(parsed, datetime) else parsed
