@@ -115,4 +115,7 @@ def comparable(schema: dict[str, Any]) -> dict[str, Any]:
                 del response["description"]
     components = schema["components"]["schemas"]
     components.pop("PageRequest", None)  # Django Ninja lists the query parameters as an unused schema
+    if problem := components.pop("Problem", None):  # of FastAPI; Django repeats it
+        reference = json.dumps({"$ref": "#/components/schemas/Problem"})
+        schema["paths"] = json.loads(json.dumps(schema["paths"]).replace(reference, json.dumps(problem)))
     return {"openapi": schema["openapi"][:3], "paths": schema["paths"], "components": components}

@@ -20,7 +20,11 @@ class Result[T](BaseModel):
 
     status: int = Field(description="As of a request of its own.", examples=[201])
     created: T | None = None
-    detail: str | None = Field(default=None, description="Why it was not created.")
+    detail: str | None = Field(
+        default=None,
+        description="Why it was not created.",
+        examples=["An item with this name already exists."],
+    )
 
 
 class Results[T](BaseModel):

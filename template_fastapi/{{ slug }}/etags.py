@@ -20,7 +20,12 @@ IfNoneMatch = Annotated[
     str | None,
     Header(description="The ETag that the client has: 304 if the resource still has it."),
 ]
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has it already"}}
+_HEADERS = {"ETag": {"description": "The version of the resource.", "schema": {"type": "string"}}}
+_LOCATION = {"description": "The path of the new resource.", "schema": {"type": "string"}}
+# For the schema: the headers of responses.
+CREATED: dict[str, Any] = {"headers": _HEADERS | {"Location": _LOCATION}}
+TAGGED: dict[str, Any] = {"headers": _HEADERS}
+NOT_MODIFIED: dict[str, Any] = {"description": "The client has it already", "headers": _HEADERS}
 
 
 class PreconditionFailedError(ServiceError):

@@ -33,10 +33,14 @@ class Page[T](BaseModel):
     """A part of a list."""
 
     results: list[T]
-    total: int | None = Field(description="The length of the list; not counted after a cursor.")
-    limit: int
-    offset: int
-    next: str | None = Field(description="The cursor of the next page, if there is one.")
+    total: int | None = Field(
+        description="The length of the list; not counted after a cursor.", examples=[120]
+    )
+    limit: int = Field(examples=[20])
+    offset: int = Field(examples=[0])
+    next: str | None = Field(
+        description="The cursor of the next page, if there is one.", examples=["WyJpZCIsIDIwXQ"]
+    )
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ Name = Annotated[
     Field(examples=["Lamp"], json_schema_extra={"pattern": r"^[^\x00]*\S[^\x00]*$"}),
     BeforeValidator(_trimmed),
 ]
-Description = Annotated[Text, StringConstraints(max_length=1000)]
-Quantity = Annotated[int, Field(ge=0, le=2**31 - 1), Unquoted]
+Description = Annotated[Text, StringConstraints(max_length=1000), Field(examples=["For the desk"])]
+Quantity = Annotated[int, Field(ge=0, le=2**31 - 1, examples=[3]), Unquoted]
+Time = Annotated[datetime, Field(examples=["2026-01-02T03:04:05Z"])]
 
 
 class ItemCreate(Input):
@@ -44,9 +45,9 @@ class ItemRead(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: int
-    name: str
-    description: str
-    quantity: int
-    created_at: datetime
-    updated_at: datetime
+    id: int = Field(examples=[1])
+    name: str = Field(examples=["Lamp"])
+    description: str = Field(examples=["For the desk"])
+    quantity: int = Field(examples=[3])
+    created_at: Time
+    updated_at: Time

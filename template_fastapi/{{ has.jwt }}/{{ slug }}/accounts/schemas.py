@@ -35,7 +35,13 @@ Password = Annotated[
     Field(examples=["correct horse battery"]),
 ]
 
-CurrentPassword = Annotated[Text, StringConstraints(min_length=1, max_length=128)]
+CurrentPassword = Annotated[
+    Text,
+    StringConstraints(min_length=1, max_length=128),
+    Field(examples=["correct horse battery"]),
+]
+
+Time = Annotated[datetime, Field(examples=["2026-01-02T03:04:05Z"])]
 
 
 class EmailInput(Input):
@@ -47,7 +53,9 @@ class EmailInput(Input):
 class PasswordInput(Input):
     """A new password, and the code from the mail."""
 
-    code: Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+    code: Annotated[Text, StringConstraints(min_length=1, max_length=100)] = Field(
+        examples=["kZ3vQ0cZ2l3m9Qe1"]
+    )
     password: Password
 
 
@@ -68,7 +76,9 @@ class EmailChange(Input):
 class EmailConfirmation(Input):
     """The code from the mail to the new address."""
 
-    code: Annotated[Text, StringConstraints(min_length=1, max_length=1000)]
+    code: Annotated[Text, StringConstraints(min_length=1, max_length=1000)] = Field(
+        examples=["kZ3vQ0cZ2l3m9Qe1"]
+    )
 
 
 class AccountDeletion(Input):
@@ -81,10 +91,11 @@ class TokenForm(BaseModel):
     """A token request of OAuth 2: a login, or a refresh."""
 
     grant_type: Literal["password", "refresh_token"]
-    username: Annotated[Text, Field(max_length=254)] = ""  # the email address
-    password: Annotated[Text, Field(max_length=128)] = ""
-    scope: Annotated[Text, Field(max_length=1000)] = ""
-    refresh_token: str = ""
+    # The email address.
+    username: Annotated[Text, Field(max_length=254, examples=["ada@example.com"])] = ""
+    password: Annotated[Text, Field(max_length=128, examples=["correct horse battery"])] = ""
+    scope: Annotated[Text, Field(max_length=1000, examples=["items:write"])] = ""
+    refresh_token: str = Field(default="", examples=["1.kZ3vQ0cZ2l3m9Qe1"])
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -98,25 +109,26 @@ class TokenForm(BaseModel):
 class RevocationForm(BaseModel):
     """A revocation request of OAuth 2."""
 
-    token: Annotated[str, Field(min_length=1)]  # also one that cannot be valid
+    # Also one that cannot be valid.
+    token: Annotated[str, Field(min_length=1, examples=["1.kZ3vQ0cZ2l3m9Qe1"])]
 
 
 class TokenRead(BaseModel):
     """An access token, and the refresh token for the next one."""
 
-    access_token: str
+    access_token: str = Field(examples=["eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"])
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
-    expires_in: int
-    refresh_token: str
-    scope: str
+    expires_in: int = Field(examples=[900])
+    refresh_token: str = Field(examples=["1.kZ3vQ0cZ2l3m9Qe1"])
+    scope: str = Field(examples=["items:write"])
 
 
 class AccountRead(BaseModel):
     """The account of the caller."""
 
-    id: int
-    email: str
-    scopes: list[str]
+    id: int = Field(examples=[1])
+    email: str = Field(examples=["ada@example.com"])
+    scopes: list[str] = Field(examples=[["items:write"]])
 
 
 class SessionRead(BaseModel):
@@ -124,8 +136,8 @@ class SessionRead(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: int
-    user_agent: str
-    created_at: datetime
-    used_at: datetime
-    expires_at: datetime
+    id: int = Field(examples=[1])
+    user_agent: str = Field(examples=["Mozilla/5.0"])
+    created_at: Time
+    used_at: Time
+    expires_at: Time

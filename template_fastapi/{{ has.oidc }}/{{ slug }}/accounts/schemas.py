@@ -1,10 +1,10 @@
 """Response bodies."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class UserRead(BaseModel):
     """The caller, and what the token permits."""
 
-    id: str
-    scopes: list[str]
+    id: str = Field(examples=["6f1c2b34"])
+    scopes: list[str] = Field(examples=[["items:write"]])
