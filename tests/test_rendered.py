@@ -61,10 +61,10 @@ def test_setting_up_changes_no_file(project: Project) -> None:
 def test_tests_pass_on_postgresql_and_leave_the_database_alone(
     framework: str, project: Project, template: Path, tmp_path: Path, postgres: Server
 ) -> None:
-    """Django's run every branch of a project with accounts, a hardened admin and uploads."""
+    """Django's run every branch of a project with accounts, a hardened admin, uploads and a shop."""
     verb = ["test"]
     if framework == "django":
-        answers = {"login": "allauth", "admin": "django", "media": "local"}
+        answers = {"login": "allauth", "admin": "django", "media": "local", "example": "shop"}
         project = set_up(render(template, tmp_path / "service", framework=framework, **answers))
         verb = ["coverage", "--cov-fail-under=100"]
     url = postgres.create(f"service_{framework}")
