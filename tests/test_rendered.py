@@ -61,9 +61,10 @@ def test_setting_up_changes_no_file(project: Project) -> None:
 def test_tests_pass_on_postgresql_and_leave_the_database_alone(
     framework: str, project: Project, template: Path, tmp_path: Path, postgres: Server
 ) -> None:
-    """They run every branch of a project with accounts, and of Django's with a hardened admin and uploads."""
-    most = {"django": {"login": "allauth", "admin": "django", "media": "local"}, "fastapi": {"auth": "jwt"}}
-    project = set_up(render(template, tmp_path / "service", framework=framework, **most[framework]))
+    """They run every branch of a project with accounts, and of Django's with a hardened admin, uploads and a shop."""
+    django = {"login": "allauth", "admin": "django", "media": "local", "example": "shop"}
+    answers = {"django": django, "fastapi": {"auth": "jwt"}}[framework]
+    project = set_up(render(template, tmp_path / "service", framework=framework, **answers))
     url = postgres.create(f"service_{framework}")
     project.poe("migrate", DATABASE_URL=url)
     before = postgres.dump(url)
