@@ -398,12 +398,12 @@ def show_response(url: str, answers: dict[str, Any]) -> None:
     if answers.get("api") == "none":
         return
     if auth == "oidc" or answers.get("login", "none") != "none":
-        show("GET", f"{url}/api/items")
+        show("GET", f"{url}/api/v1/items")
         return
     token = log_in(url) if auth == "jwt" else ""
-    created = show("POST", f"{url}/api/items", {"name": f"Example {os.getpid()}", "quantity": 3}, token)
+    created = show("POST", f"{url}/api/v1/items", {"name": f"Example {os.getpid()}", "quantity": 3}, token)
     if isinstance(created, dict) and "id" in created:
-        show("DELETE", f"{url}/api/items/{created['id']}", token=token)
+        show("DELETE", f"{url}/api/v1/items/{created['id']}", token=token)
 
 
 def log_in(url: str) -> str:

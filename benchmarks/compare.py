@@ -99,7 +99,7 @@ def set_up(subject: Subject, database: Database) -> None:
 
 def agree_on_reads(servers: dict[str, Server]) -> None:
     """Fails where servers answer differently."""
-    for path in ("/api/bench/json", "/api/items/7", f"/api/items/{ROWS}", "/api/items?limit=50"):
+    for path in ("/api/bench/json", "/api/v1/items/7", f"/api/v1/items/{ROWS}", "/api/v1/items?limit=50"):
         found = []
         for server in servers.values():
             status, _, body = server.request("GET", path)
@@ -112,14 +112,14 @@ def agree_on_creates(servers: dict[str, Server]) -> None:
     made = []
     for name, server in servers.items():
         valid = {"name": f"Made by {name}", "description": "Made", "quantity": 3}
-        status, _, body = server.request("POST", "/api/items", json.dumps(valid))
+        status, _, body = server.request("POST", "/api/v1/items", json.dumps(valid))
         values = json.loads(body) if status == 201 else {}
         made.append((status, {name: values.get(name) for name in ("description", "quantity")}, sorted(values)))
         for wrong in ({"quantity": -1}, {"name": "Item 1"}):  # the latter exists
-            status = server.request("POST", "/api/items", json.dumps(valid | wrong))[0]
+            status = server.request("POST", "/api/v1/items", json.dumps(valid | wrong))[0]
             if status not in {400, 409, 422}:
                 raise FailedError(f"{name} answers a POST with {wrong} with {status}.")
-    same("POST /api/items", servers, made, 201)
+    same("POST /api/v1/items", servers, made, 201)
 
 
 def same(request: str, servers: Iterable[str], answers: Sequence[tuple[Any, ...]], status: int) -> None:

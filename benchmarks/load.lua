@@ -9,12 +9,12 @@ function init(arguments)
    if row == "json" then
       requests[1] = wrk.format("GET", "/api/bench/json")
    elseif row == "list" then
-      requests[1] = wrk.format("GET", "/api/items?limit=50")
+      requests[1] = wrk.format("GET", "/api/v1/items?limit=50")
    elseif row == "slow" then
       requests[1] = wrk.format("GET", "/api/bench/slow")
    elseif row == "row" then
       for n = 1, 1000 do
-         requests[n] = wrk.format("GET", "/api/items/" .. math.random(arguments[2]))
+         requests[n] = wrk.format("GET", "/api/v1/items/" .. math.random(arguments[2]))
       end
    end
    headers = { ["Content-Type"] = "application/json" }
@@ -26,7 +26,7 @@ function request()
       posted = posted + 1
       local body = string.format('{"name": "Made %d-%d", "description": "Created under load", "quantity": %d}',
          started, posted, posted % 1000)
-      return wrk.format("POST", "/api/items", headers, body)
+      return wrk.format("POST", "/api/v1/items", headers, body)
    end
    return requests[math.random(#requests)]
 end

@@ -112,7 +112,7 @@ def serving(name: str, command: list[str], directory: Path, core: int, log: Path
     variables |= {"PORT": str(port), "POOL_SIZE": str(POOL_SIZE)}
     # taskset becomes the server: it replaces itself.
     pinned = ["taskset", "--cpu-list", str(core), *(part.format(port=port) for part in command)]
-    row = f"http://127.0.0.1:{port}/api/items/1"
+    row = f"http://127.0.0.1:{port}/api/v1/items/1"
     with contextlib.ExitStack() as block:
         before = time.perf_counter()
         server = processes.running(

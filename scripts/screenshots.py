@@ -149,7 +149,7 @@ def take_fastapi(project: Project, directory: Path, browser: Browser) -> None:
             page.get_by_role("button", name="New item").wait_for()
             camera.take("client")
             page.get_by_role("button", name="Edit Emma").click()
-            emma = f"{api}/api/items/{items(api)['Emma']['id']}"
+            emma = f"{api}/api/v1/items/{items(api)['Emma']['id']}"
             ask(emma, "PATCH", {"quantity": 5, "description": ABOUT_BOOKS}, Authorization=token(api))
             page.get_by_label("Quantity").fill("6")
             page.get_by_role("button", name="Save").click()

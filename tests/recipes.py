@@ -65,7 +65,7 @@ def accept_uploads(project: Project) -> None:
         (project.path / name).write_text(text)
     for line in (
         "from .documents.api import router as documents",
-        'api.add_router("/documents", documents)',
+        'api.add_router("/v1/documents", documents)',
         "from .documents.views import DocumentCreate",
         'path("documents/", DocumentCreate.as_view())',
     ):
@@ -74,6 +74,6 @@ def accept_uploads(project: Project) -> None:
     replace(
         package / "api.py", "from .environment", "from .documents.api import router as documents\nfrom .environment"
     )
-    replace(package / "api.py", "items)\n", 'items)\napi.add_router("/documents", documents)\n')
+    replace(package / "api.py", "items)\n", 'items)\napi.add_router("/v1/documents", documents)\n')
     replace(package / "urls.py", "from .core", "from .documents.views import DocumentCreate\nfrom .core")
     replace(package / "urls.py", "] = [\n", '] = [\n    path("documents/", DocumentCreate.as_view()),\n')

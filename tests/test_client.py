@@ -73,7 +73,7 @@ def log_in(page: Page, password: str = PASSWORD) -> None:
 
 
 def items(api: str) -> dict[str, Any]:
-    return {item["name"]: item for item in ask(f"{api}/api/items?limit=100").json["results"]}
+    return {item["name"]: item for item in ask(f"{api}/api/v1/items?limit=100").json["results"]}
 
 
 @pytest.mark.option("client")
@@ -85,7 +85,7 @@ def test_people_log_in_and_edit_items(browser: Browser, template: Path, tmp_path
     ):
         owner = token(api)
         entries = [{"name": f"Shelf {number:02}"} for number in range(12)]
-        ask(f"{api}/api/items:bulk", "POST", {"entries": entries}, Authorization=owner)
+        ask(f"{api}/api/v1/items:bulk", "POST", {"entries": entries}, Authorization=owner)
         alert, message, rows = page.get_by_role("alert"), page.get_by_role("status"), page.locator("tbody tr")
 
         # Anybody reads, page by page.
@@ -117,7 +117,7 @@ def test_people_log_in_and_edit_items(browser: Browser, template: Path, tmp_path
         expect(page.locator("#problem")).to_have_text("An item with this name already exists.")
         page.get_by_label("Name").fill("Vase")
         page.get_by_label("Description").fill("<b>Blue</b>")
-        page.route(f"{api}/api/items", lose, times=1)
+        page.route(f"{api}/api/v1/items", lose, times=1)
         page.get_by_role("button", name="Save").click()
         expect(page.locator("#problem")).to_have_text("The service cannot be reached. Try again.")
         assert "Vase" in items(api)
@@ -130,7 +130,7 @@ def test_people_log_in_and_edit_items(browser: Browser, template: Path, tmp_path
         page.get_by_role("button", name="Search").click()
         page.get_by_role("button", name="Edit Vase").click()
         expect(page.get_by_label("Description")).to_have_value("<b>Blue</b>")
-        vase = f"{api}/api/items/{items(api)['Vase']['id']}"
+        vase = f"{api}/api/v1/items/{items(api)['Vase']['id']}"
         ask(vase, "PATCH", {"quantity": 7}, Authorization=owner)
         page.get_by_label("Quantity").fill("2")
         page.get_by_role("button", name="Save").click()

@@ -110,7 +110,7 @@ def committed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Proje
 
 
 @pytest.mark.parametrize(("old", "new", "found"), [
-    ("    updated_at: Time\n", "", "- GET /api/items/{item_id}, 200.updated_at: was removed"),
+    ("    updated_at: Time\n", "", "- GET /api/v1/items/{item_id}, 200.updated_at: was removed"),
     ("    quantity: Quantity = 0\n", "    quantity: Quantity = 0\n    colour: Description = 'red'\n", ""),
 ])  # fmt: skip
 def test_the_pipeline_finds_what_breaks_clients(

@@ -177,7 +177,7 @@ class Watched:
 
     def load(self) -> None:
         """Sends some requests of every kind; those without tables fail."""
-        items = f"{self.service.url}/api/items"
+        items = f"{self.service.url}/api/v1/items"
         kinds: list[tuple[Any, ...]] = [
             (items,),
             (items, "POST", {"name": f"Lamp {time.monotonic_ns()}"}),
@@ -255,7 +255,7 @@ def test_numbers_are_those_of_the_service(watched: Watched) -> None:
         assert time.monotonic() < deadline, (logged, counted)
     statuses = {labels["http_response_status_code"] for labels, _ in counted}
     assert statuses >= {"200", "201", "404", "422", "500"}
-    assert {labels["http_route"] for labels, _ in counted} == {"/api/items", "/api/items/{item_id}", "unmatched"}
+    assert {labels["http_route"] for labels, _ in counted} == {"/api/v1/items", "/api/v1/items/{item_id}", "unmatched"}
 
 
 def test_what_the_runbooks_tell_to_run_runs(watched: Watched) -> None:
@@ -265,5 +265,5 @@ def test_what_the_runbooks_tell_to_run_runs(watched: Watched) -> None:
         watched.postgres.query(block, variables["DATABASE_URL"])
     shell = f'set -euo pipefail; logs() {{ cat "{watched.log}"; }}\n'
     printed = [run("bash", "-c", shell + block) for block in code_of(project, "shell")]
-    assert '[500,"/api/items"]' in printed[0]
+    assert '[500,"/api/v1/items"]' in printed[0]
     assert 'relation "items' in printed[0]

@@ -189,7 +189,7 @@ def test_quickstart_without_a_terminal(quickstart: Quickstart) -> None:
     printed = quickstart.run()
     clone, project = quickstart.clone, quickstart.clone.parent / "my-service"
     url = f"http://127.0.0.1:{quickstart.variables['PORT']}"
-    assert re.search(r'POST .*/api/items\n  {"name": "Example .*\n  -> 201 Created\n  {\n    "id": 4,\n', printed)
+    assert re.search(r'POST .*/api/v1/items\n  {"name": "Example .*\n  -> 201 Created\n  {\n    "id": 4,\n', printed)
     assert "\nTo change data, log in as dev@example.com with the password for-development.\n" in printed
     assert "-> 204 No Content" in printed  # the example does not stay
     assert f"==> It works: FastAPI, by {points('rest_api')}\n" in printed

@@ -141,9 +141,9 @@ def check_stored() -> None:
 
 
 def test_api(user: Client) -> None:
-    assert user.post("/api/documents", {"title": "Page", "file": page()}).status_code == 422
+    assert user.post("/api/v1/documents", {"title": "Page", "file": page()}).status_code == 422
     assert not Document.objects.exists()
-    response = user.post("/api/documents", {"title": "Photo", "file": photo()})
+    response = user.post("/api/v1/documents", {"title": "Photo", "file": photo()})
     assert response.status_code == 201
     assert "X-Amz-Signature" in response.json()["file"]
     check_stored()
@@ -160,7 +160,7 @@ def test_pages(user: Client) -> None:
 
 
 def test_nobody_uploads_without_a_login(client: Client) -> None:
-    assert client.post("/api/documents", {"title": "Photo", "file": photo()}).status_code == 401
+    assert client.post("/api/v1/documents", {"title": "Photo", "file": photo()}).status_code == 401
     assert "login" in client.post("/documents/", {"title": "Photo", "file": photo()}).url
     assert not Document.objects.exists()
 """

@@ -24,7 +24,7 @@ def test_a_services_token_is_accepted(template: Path, tmp_path: Path) -> None:
         url = running.enter_context(served(project, "serve", tmp_path / "log", **variables))
 
         def create(name: str, token: str) -> Answer:
-            return ask(f"{url}/api/items", "POST", {"name": name}, Authorization=f"Bearer {token}")
+            return ask(f"{url}/api/v1/items", "POST", {"name": name}, Authorization=f"Bearer {token}")
 
         token = provider.token("items:write")
         assert ask(f"{url}/api/me", Authorization=f"Bearer {token}").json == {"id": "job", "scopes": ["items:write"]}
@@ -32,7 +32,7 @@ def test_a_services_token_is_accepted(template: Path, tmp_path: Path) -> None:
         assert create("Chair", provider.token()).status == 403
         assert create("Chair", f"{token[:-9]}AAAAAAAAA").status == 401
         assert create("Chair", provider.token(resource="https://other.example.com")).status == 401
-        assert ask(f"{url}/api/items", "POST", {"name": "Chair"}).status == 401
+        assert ask(f"{url}/api/v1/items", "POST", {"name": "Chair"}).status == 401
         provider_running.close()
         assert create("Table", token).status == 201
-        assert ask(f"{url}/api/items").json["total"] == 2
+        assert ask(f"{url}/api/v1/items").json["total"] == 2

@@ -175,7 +175,7 @@ def test_the_stock_command_serves(served: Served) -> None:
     assert served.ask("/health/live", "HEAD").status == 200
 
 
-@pytest.mark.parametrize("path", ["/api/items/x", "/own/page", "/api/nothing", "/own/nothing"])
+@pytest.mark.parametrize("path", ["/api/v1/items/x", "/own/page", "/api/nothing", "/own/nothing"])
 def test_a_middleware_for_cors_that_comes_first_sees_every_request(served: Served, path: str) -> None:
     assert preflight(served, path).status == 200
     assert preflight(served, path).headers[CORS] == ORIGIN
@@ -206,7 +206,7 @@ def test_error_trackers_see_an_exception_once(
 
 def test_the_owners_logging_replaces_the_templates(served: Served) -> None:
     before = len(served.log.read_text().splitlines())
-    served.ask("/api/items?owner")
+    served.ask("/api/v1/items?owner")
     served.ask("/own/page")
     lines = eventually(lambda: found if len(found := served.log.read_text().splitlines()[before:]) >= 2 else None, 5)
     assert lines

@@ -236,13 +236,13 @@ def test_a_page_of_another_origin_can_call_the_api(
             served(project, "serve", tmp_path / "log", **variables) as service,
             nginx.started(project.path, tmp_path / "nginx", [urlsplit(service).netloc]) as proxy,
         ):
-            url = f"{proxy.replace('127.0.0.1', HOST)}/api/items"
+            url = f"{proxy.replace('127.0.0.1', HOST)}/api/v1/items"
             page.goto(other)
             key = {"Idempotency-Key": "a"}
             created = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}, key])
             again = page.evaluate(CALL, [url, "POST", {"name": "From another origin"}, key])
             assert (created["status"], created["body"]["name"]) == (201, "From another origin")
-            assert created["headers"]["location"] == f"/api/items/{created['body']['id']}"
+            assert created["headers"]["location"] == f"/api/v1/items/{created['body']['id']}"
             assert len(created["headers"]["x-request-id"]) == 32
             assert (again["body"], again["headers"]["idempotent-replayed"]) == (created["body"], "true")
             item, tag = f"{url}/{created['body']['id']}", {"If-Match": created["headers"]["etag"]}

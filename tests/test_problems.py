@@ -19,7 +19,7 @@ from tests.tools import FRAMEWORKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("problems")]
 
-ITEMS = "/api/items"
+ITEMS = "/api/v1/items"
 JSON = {"Content-Type": "application/json"}
 MIB = 1024 * 1024
 SECRET = "hunter2"  # noqa: S105
@@ -134,17 +134,17 @@ CASES = [
     *(
         Bad(f"GET {path[:60]}", raw("GET", path), 404)
         for path in (
-            *("/api/nothing", "/api/items/", "/api//items", "/api/items//"),
+            *("/api/nothing", "/api/v1/items/", "/api//items", "/api/v1/items//"),
             *(
-                "/api/items/1/",
-                "/api/items/1/2",
-                "/api/items/1%2f2",
+                "/api/v1/items/1/",
+                "/api/v1/items/1/2",
+                "/api/v1/items/1%2f2",
                 "/api/%00",
                 "/api/%ff",
                 "/api/%ed%a0%80",
                 "/api/%",
             ),
-            *("/api/%zz", "/api/items%20", "/api/../api/nothing", "/api/items;x", "/api/%F0%9F%A6%84"),
+            *("/api/%zz", "/api/v1/items%20", "/api/../api/nothing", "/api/v1/items;x", "/api/%F0%9F%A6%84"),
             "/api/" + "x" * 3000,
         )
     ),

@@ -117,22 +117,22 @@ def test_it_serves(project: Project, tmp_path: Path, verb: str) -> None:
     project.poe("migrate", DATABASE_URL=database)
     with served(project, verb, tmp_path / "log", DATABASE_URL=database) as url:
         assert ask(f"{url}/health/ready").json == {"status": "ok", "checks": {"database": "ok"}}
-        created = ask(f"{url}/api/items", "POST", {"name": "First"}, X_Request_ID="from-the-caller")
+        created = ask(f"{url}/api/v1/items", "POST", {"name": "First"}, X_Request_ID="from-the-caller")
         assert created.status == 201
         assert created.headers["X-Request-ID"] == "from-the-caller"
         assert ask(urljoin(url, created.headers["Location"])).json["name"] == "First"
-        assert ask(f"{url}/api/items", "POST", {"name": "First"}).status == 409
-        refused = ask(f"{url}/api/items", "POST", {"name": "", "colour": "red"})
+        assert ask(f"{url}/api/v1/items", "POST", {"name": "First"}).status == 409
+        refused = ask(f"{url}/api/v1/items", "POST", {"name": "", "colour": "red"})
         assert refused.status == 422
         assert {error["field"] for error in refused.json["errors"]} == {"body.name", "body.colour"}
-        assert ask(f"{url}/api/items", "POST", b"{").status == 400
-        missing = ask(f"{url}/api/items/999")
+        assert ask(f"{url}/api/v1/items", "POST", b"{").status == 400
+        missing = ask(f"{url}/api/v1/items/999")
         assert missing.status == 404
         assert missing.headers["Content-Type"].startswith("application/problem+json")
         assert ask(f"{url}/api/nothing").status == 404  # in development, Django's page lists the URLs
-        assert ask(f"{url}/api/items", "PUT", {}).status == 405
+        assert ask(f"{url}/api/v1/items", "PUT", {}).status == 405
         assert ask(f"{url}/api/openapi.json").json["openapi"].startswith("3.1")
-        assert ask(f"{url}/api/items", Host="evil.example").status == 400
+        assert ask(f"{url}/api/v1/items", Host="evil.example").status == 400
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]
     request = next(line for line in lines if line.get("request_id") == "from-the-caller")
     assert {"timestamp", "level", "event", "logger", "method", "route", "status", "duration_ms"} <= set(request)

@@ -15,11 +15,11 @@ from tests.tools import FRAMEWORKS, render, run, tree
 BOTH = [pytest.param(name, marks=pytest.mark.xdist_group(f"resource-{name}")) for name in FRAMEWORKS]
 # The line that registers the example, and the one that the owner has instead.
 OWN = {
-    "django": ("api.py", 'api.add_router("/items", items)', 'api.add_router("/items", items, tags=["stock"])'),
+    "django": ("api.py", 'api.add_router("/v1/items", items)', 'api.add_router("/v1/items", items, tags=["stock"])'),
     "fastapi": ("main.py", "app.include_router(items.router)", 'app.include_router(items.router, tags=["stock"])'),
 }
 CACHE = re.compile(r"__pycache__|\.ruff_cache")
-REGISTERED = {"django": 'api.add_router("/payments", payments)', "fastapi": "app.include_router(payments.router)"}
+REGISTERED = {"django": 'api.add_router("/v1/payments", payments)', "fastapi": "app.include_router(payments.router)"}
 
 
 @pytest.fixture(scope="module", params=BOTH)

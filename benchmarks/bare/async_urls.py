@@ -49,6 +49,6 @@ urlpatterns = [
     path("api/bench/json", get_json),
     path("api/bench/slow", slow),
     path("api/bench/stream", stream),
-    path("api/items", list_items),
-    path("api/items/<int:item_id>", get_item),
+    path("api/v1/items", list_items),
+    path("api/v1/items/<int:item_id>", get_item),
 ]

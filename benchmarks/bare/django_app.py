@@ -149,8 +149,8 @@ def get_item(request: HttpRequest, item_id: int) -> JsonResponse:
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/bench/json", get_json),
-    path("api/items", items),
-    path("api/items/<int:item_id>", get_item),
+    path("api/v1/items", items),
+    path("api/v1/items/<int:item_id>", get_item),
 ]
 
 application = get_asgi_application() if os.environ.get("INTERFACE") == "asgi" else get_wsgi_application()

@@ -45,6 +45,6 @@ class ItemDetail(generics.RetrieveAPIView):
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/bench/json", get_json),
-    path("api/items", ItemList.as_view()),
-    path("api/items/<int:pk>", ItemDetail.as_view()),
+    path("api/v1/items", ItemList.as_view()),
+    path("api/v1/items/<int:pk>", ItemDetail.as_view()),
 ]

@@ -90,7 +90,7 @@ async def get_json() -> dict[str, object]:
     return {"status": "ok", "version": 1}
 
 
-@app.get("/api/items", response_model=ItemPage)
+@app.get("/api/v1/items", response_model=ItemPage)
 async def list_items(
     session: Session,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -104,7 +104,7 @@ async def list_items(
     return {"results": shown, "total": total, "limit": limit, "offset": offset, "next": cursor}
 
 
-@app.get("/api/items/{item_id}", response_model=ItemRead)
+@app.get("/api/v1/items/{item_id}", response_model=ItemRead)
 async def get_item(item_id: int, session: Session) -> Item:
     item = await session.get(Item, item_id)
     if item is None:
@@ -112,7 +112,7 @@ async def get_item(item_id: int, session: Session) -> Item:
     return item
 
 
-@app.post("/api/items", status_code=201, response_model=ItemRead)
+@app.post("/api/v1/items", status_code=201, response_model=ItemRead)
 async def create_item(values: ItemCreate, session: Session) -> Item:
     item = Item(**values.model_dump())
     session.add(item)

@@ -18,7 +18,7 @@ assert(login.data);
 const token: string = login.data.access_token;
 
 // Without a token, the answer is a problem.
-const refused = await client.POST("/api/items", { body: { name: "ts-0" } });
+const refused = await client.POST("/api/v1/items", { body: { name: "ts-0" } });
 const problem: Problem | undefined = refused.error;
 assert.equal(problem?.status, 401);
 assert.equal(problem.title, "Unauthorized");
@@ -32,19 +32,19 @@ client.use({
 // A create that is repeated, as after a timeout.
 const key = randomUUID();
 const once = { params: { header: { "idempotency-key": key } }, body: { name: "ts-1", quantity: 3 } };
-const created = await client.POST("/api/items", once);
-const repeated = await client.POST("/api/items", once);
+const created = await client.POST("/api/v1/items", once);
+const repeated = await client.POST("/api/v1/items", once);
 assert(created.data);
 assert.equal(created.response.status, 201);
 assert.equal(repeated.response.headers.get("Idempotent-Replayed"), "true");
 assert.deepEqual(repeated.data, created.data);
 
 // An invalid value names its field.
-const invalid = await client.POST("/api/items", { body: { name: "ts-2", quantity: -1 } });
+const invalid = await client.POST("/api/v1/items", { body: { name: "ts-2", quantity: -1 } });
 assert.equal(invalid.error?.errors?.[0]?.field, "body.quantity");
 
 // Many at once, with a result for each.
-const bulk = await client.POST("/api/items:bulk", {
+const bulk = await client.POST("/api/v1/items:bulk", {
   body: { entries: [{ name: "ts-2" }, { name: "ts-1" }, { name: "ts-3" }] },
 });
 assert.deepEqual(bulk.data?.results.map((result) => result.status), [201, 409, 201]);
@@ -54,7 +54,7 @@ assert.equal(bulk.data.results[0]?.created?.name, "ts-2");
 const items: Item[] = [];
 let cursor: string | null | undefined = "";
 do {
-  const page: { data?: components["schemas"]["Page_ItemRead_"] } = await client.GET("/api/items", {
+  const page: { data?: components["schemas"]["Page_ItemRead_"] } = await client.GET("/api/v1/items", {
     params: { query: { limit: 2, search: "ts-", sort: "-name", cursor } },
   });
   assert(page.data);
@@ -67,7 +67,7 @@ assert.deepEqual(items.map((item) => item.name), ["ts-3", "ts-2", "ts-1"]);
 const path = { item_id: created.data.id };
 const tag = created.response.headers.get("ETag");
 const change = { params: { path, header: { "if-match": tag } }, body: { quantity: 4 } };
-const changed = await client.PATCH("/api/items/{item_id}", change);
-const late = await client.PATCH("/api/items/{item_id}", change);
+const changed = await client.PATCH("/api/v1/items/{item_id}", change);
+const late = await client.PATCH("/api/v1/items/{item_id}", change);
 assert.equal(changed.data?.quantity, 4);
 assert.equal(late.error?.status, 412);

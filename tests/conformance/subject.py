@@ -46,7 +46,7 @@ ADDED = {
         "api.py",
         {
             "from .items.api import router as items\n": "from .probe.api import router as probe\n",
-            'api.add_router("/items", items)\n': 'api.add_router("/probe", probe)\n',
+            'api.add_router("/v1/items", items)\n': 'api.add_router("/probe", probe)\n',
         },
     ),
     "fastapi": (

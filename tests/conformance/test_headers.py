@@ -14,12 +14,12 @@ HTTPS = {"X-Forwarded-Proto": "https"}
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/api/items", 200),
+        ("/api/v1/items", 200),
         ("/api/docs", 200),
-        ("/api/items/999999", 404),
+        ("/api/v1/items/999999", 404),
         ("/api/nothing", 404),
         ("/nothing", 404),
-        ("/api/items?limit=nonsense", 422),
+        ("/api/v1/items?limit=nonsense", 422),
     ],
 )
 def test_every_answer_has_them(traced: Subject, path: str, status: int) -> None:
@@ -43,7 +43,7 @@ def directives(policy: str) -> dict[str, set[str]]:
     return {name: set(sources) for name, *sources in parts}
 
 
-@pytest.mark.parametrize("path", ["/api/items", "/api/nothing", "/api/probe/fail", "/health/live"])
+@pytest.mark.parametrize("path", ["/api/v1/items", "/api/nothing", "/api/probe/fail", "/health/live"])
 def test_no_answer_names_software_and_version(service: Subject, path: str) -> None:
     headers = service.ask(path).headers
     assert not any(character.isdigit() for character in headers.get("Server", ""))
@@ -67,7 +67,7 @@ def public(service: Subject, proxy: Proxy) -> Iterator[str]:
 def test_the_proxy_keeps_them(public: str, service: Subject) -> None:
     """Except for Strict-Transport-Security, which plain HTTP does not get."""
     names = {"X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"}
-    for path in ("/api/items", "/api/nothing"):
+    for path in ("/api/v1/items", "/api/nothing"):
         direct, proxied = service.ask(path).headers, ask(public + path).headers
         for name in names:
             assert proxied.get_all(name) == direct.get_all(name), name
@@ -84,5 +84,7 @@ def test_metrics_do_not_pass_the_proxy(public: str) -> None:
 
 
 def test_an_identifier_passes_the_proxy(public: str, service: Subject) -> None:
-    assert ask(f"{public}/api/items", X_Request_ID="through-the-proxy").headers["X-Request-ID"] == "through-the-proxy"
+    assert (
+        ask(f"{public}/api/v1/items", X_Request_ID="through-the-proxy").headers["X-Request-ID"] == "through-the-proxy"
+    )
     service.request_line("through-the-proxy")

@@ -74,7 +74,7 @@ def test_probes_leave_no_trace(service: Subject) -> None:
     """Neither in the log nor in the metrics; test_traces.py looks at the traces."""
     for path in (*PROBES, "/metrics"):
         service.ask(path, X_Request_ID="a-probe")
-    service.ask("/api/items", X_Request_ID="after-the-probes")
+    service.ask("/api/v1/items", X_Request_ID="after-the-probes")
     service.request_line("after-the-probes")
     assert service.lines("a-probe") == []
     metrics = scrape(service).text
@@ -89,7 +89,7 @@ def is_ready(service: Subject) -> bool:
 
 def serves(service: Subject) -> bool:
     """Whether every connection of every worker is usable again."""
-    return all(service.ask("/api/items").status == 200 for _ in range(20))
+    return all(service.ask("/api/v1/items").status == 200 for _ in range(20))
 
 
 def test_it_follows_its_database(start: Start, own_postgres: Server, own_database: str) -> None:
@@ -102,7 +102,7 @@ def test_it_follows_its_database(start: Start, own_postgres: Server, own_databas
         with own_postgres.stopped():
             assert eventually(lambda: not is_ready(service), 3)
             says_which_check_failed(service)
-            assert_problem(service.ask("/api/items"), 503)
+            assert_problem(service.ask("/api/v1/items"), 503)
         assert eventually(lambda: is_ready(service), 5)
         assert eventually(lambda: serves(service), 5)
 

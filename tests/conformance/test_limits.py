@@ -29,13 +29,13 @@ def public(service: Subject, proxy: Proxy) -> Iterator[str]:
 
 @pytest.mark.parametrize("length", [5000, 7000])
 def test_a_long_address_passes_every_layer(public: str, service: Subject, length: int) -> None:
-    path = f"/api/items?limit=5&note={'x' * length}"
+    path = f"/api/v1/items?limit=5&note={'x' * length}"
     assert service.ask(path).status == 200
     assert ask(public + path).status == 200
 
 
 def test_a_longer_address_is_refused_by_the_proxy(public: str) -> None:
-    assert_problem(ask(f"{public}/api/items?note={'x' * 20_000}"), 414)
+    assert_problem(ask(f"{public}/api/v1/items?note={'x' * 20_000}"), 414)
 
 
 @pytest.mark.parametrize(("size", "status"), [(1, 201), (101, 422), (2 * 1024 * 1024, 413)])
@@ -45,14 +45,14 @@ def test_a_body_of_unknown_length_passes_the_proxy(public: str, size: int, statu
     with closing(HTTPConnection(urlsplit(public).netloc, timeout=10)) as client:
         chunks = (body[start : start + 65536] for start in range(0, len(body), 65536))
         with contextlib.suppress(ConnectionError):  # it may answer before it has read everything
-            client.request("POST", "/api/items", chunks, {"Content-Type": "application/json"}, encode_chunked=True)
+            client.request("POST", "/api/v1/items", chunks, {"Content-Type": "application/json"}, encode_chunked=True)
         assert client.getresponse().status == status
 
 
 def test_slow_clients_do_not_occupy_the_service(public: str, service: Subject) -> None:
     """Their requests are half sent: the proxy waits for the rest, and passes on what is whole."""
     netloc = urlsplit(public).netloc
-    head = f"POST /api/items HTTP/1.1\r\nHost: {netloc}\r\nContent-Type: application/json\r\nContent-Length: 400\r\n"
+    head = f"POST /api/v1/items HTTP/1.1\r\nHost: {netloc}\r\nContent-Type: application/json\r\nContent-Length: 400\r\n"
     halves = (head.encode(), f'{head}\r\n{{"name"'.encode())
     with ExitStack() as clients:
         for number in range(CLIENTS - 10):
@@ -62,5 +62,5 @@ def test_slow_clients_do_not_occupy_the_service(public: str, service: Subject) -
         for _ in range(20):
             before = time.monotonic()
             assert service.ask("/health/live").status == 200
-            assert ask(f"{public}/api/items?limit=1").status == 200
+            assert ask(f"{public}/api/v1/items?limit=1").status == 200
             assert time.monotonic() - before < 2

@@ -28,11 +28,11 @@ def has_the_shape(line: Line) -> bool:
 
 
 def test_a_request_has_its_line(service: Subject) -> None:
-    service.ask("/api/items/999999?note=private", X_Request_ID="one-line")
+    service.ask("/api/v1/items/999999?note=private", X_Request_ID="one-line")
     line = service.request_line("one-line")
     assert has_the_shape(line)
     assert line["method"] == "GET"
-    assert line["route"] == "/api/items/{item_id}"
+    assert line["route"] == "/api/v1/items/{item_id}"
     assert line["status"] == 404
     assert 0 < line["duration_ms"] < 10_000
     assert re.fullmatch("[0-9a-f]{32}", line["trace_id"])
@@ -43,9 +43,9 @@ def test_every_line_of_a_life_has_the_same_shape(start: Start) -> None:
     """Of the server, the framework, libraries, warnings and exceptions, on stdout and stderr."""
     with start() as service:
         assert eventually(service.output), "it says that it starts"
-        service.ask("/api/items", Host="evil.example")
+        service.ask("/api/v1/items", Host="evil.example")
         service.ask("/api/nothing")
-        service.ask("/api/items", "POST", b"{")
+        service.ask("/api/v1/items", "POST", b"{")
         service.ask("/api/probe/log", "POST", {"colour": "green"})
         service.ask("/api/probe/fail", X_Request_ID="failing")
         assert eventually(lambda: any("exception" in line for line in service.lines("failing"))), "the server says why"
@@ -128,11 +128,11 @@ def test_exceptions_do_not_print_variables(service: Subject) -> None:
 
 def test_what_callers_send_is_not_printed(service: Subject) -> None:
     """Neither query strings, which often hold tokens, nor bodies, nor headers."""
-    service.ask(f"/api/items?token={SENT}")
+    service.ask(f"/api/v1/items?token={SENT}")
     service.ask(f"/api/{SENT}?code={SENT}")
     service.ask(f"/api/probe/fail?token={SENT}", Authorization=f"Bearer {SENT}", Cookie=f"sessionid={SENT}")
-    service.ask("/api/items", "POST", {"name": "", "password": SENT})
-    service.ask("/api/items", X_Request_ID="after-the-secrets")
+    service.ask("/api/v1/items", "POST", {"name": "", "password": SENT})
+    service.ask("/api/v1/items", X_Request_ID="after-the-secrets")
     service.request_line("after-the-secrets")
     assert SENT not in service.log.read_text()
     assert PASSWORD not in service.log.read_text()

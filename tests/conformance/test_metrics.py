@@ -21,12 +21,12 @@ from tests.conformance.scrape import REQUESTS, Metrics, scrape, scraped_once
 from tests.conformance.subject import REPLACED, Subject, eventually
 from tests.conformance.test_errors import assert_problem
 
-ITEM = "/api/items/{item_id}"
+ITEM = "/api/v1/items/{item_id}"
 SECONDS = "http_server_request_duration_seconds_sum"
 
 
 def test_names_types_and_labels(service: Subject) -> None:
-    service.ask("/api/items/999999")
+    service.ask("/api/v1/items/999999")
     metrics = scraped_once(service, lambda metrics: metrics.sum(REQUESTS, http_route=ITEM) > 0)
     types = {
         "http_server_request_duration_seconds": "histogram",
@@ -44,7 +44,7 @@ def test_names_types_and_labels(service: Subject) -> None:
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
 def test_promtool_understands_it(service: Subject) -> None:
-    service.ask("/api/items")
+    service.ask("/api/v1/items")
     text = scrape(service).text
     check = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     complaints = (check.stdout + check.stderr).splitlines()
@@ -76,7 +76,7 @@ def connected(service: Subject, worker: int) -> Iterator[HTTPConnection]:
 def test_counts_are_exact_with_several_workers(start: Start) -> None:
     """Also after one was killed: what it counted stays."""
     with start() as service:
-        for worker, path in zip(service.workers(), ("/api/items/1", "/api/items/2"), strict=True):
+        for worker, path in zip(service.workers(), ("/api/v1/items/1", "/api/v1/items/2"), strict=True):
             with connected(service, worker) as connection:
                 for _ in range(50):
                     connection.request("GET", path)
@@ -98,7 +98,7 @@ def test_counts_are_exact_with_several_workers(start: Start) -> None:
         os.kill(before[0], signal.SIGKILL)
         assert eventually(lambda: len(service.workers()) == 2 and service.workers() != before, REPLACED)
         with ThreadPoolExecutor(10) as threads:
-            list(threads.map(service.ask, ["/api/items/3"] * 30))
+            list(threads.map(service.ask, ["/api/v1/items/3"] * 30))
         scraped_once(service, lambda metrics: metrics.sum(REQUESTS, http_route=ITEM) == 130)
 
 
@@ -106,7 +106,7 @@ def test_connections_in_use_are_told_from_idle_ones(service: Subject) -> None:
     """As of the last request that ended in each worker."""
 
     def used_after(requests: int) -> float:
-        assert {service.ask("/api/items?limit=1").status for _ in range(requests)} == {200}
+        assert {service.ask("/api/v1/items?limit=1").status for _ in range(requests)} == {200}
         return scrape(service).sum("db_client_connection_count", state="used")
 
     with ThreadPoolExecutor(1) as threads:
@@ -150,7 +150,7 @@ HALF_A_BODY = "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
 @pytest.mark.parametrize(
     "request_",
     [
-        f"POST /api/items HTTP/1.1\r\n{HALF_A_BODY}",
+        f"POST /api/v1/items HTTP/1.1\r\n{HALF_A_BODY}",
         f"POST /api/probe/upload HTTP/1.1\r\n{HALF_A_BODY}",
         "GET /api/probe/stream?seconds=0.5 HTTP/1.1\r\n\r\n",
         "GET /api/probe/sleep?seconds=0.5 HTTP/1.1\r\n\r\n",
@@ -167,7 +167,7 @@ def test_a_client_that_leaves_is_no_failure(service: Subject, request_: str) -> 
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
     assert eventually(lambda: service.connections() == 0)
     time.sleep(0.7)
-    assert service.ask("/api/items").status == 200
+    assert service.ask("/api/v1/items").status == 200
     scraped_once(service, lambda metrics: metrics.sum("http_server_active_requests") == 0)
     assert failed(scrape(service)) == before
     written = "\n".join(service.output()[lines:])
@@ -181,7 +181,9 @@ def test_made_up_paths_and_methods_add_no_series(service: Subject) -> None:
     before = scrape(service)
     methods = ["GET", "POST", *(f"M{number}" for number in range(20))]
     with ThreadPoolExecutor(8) as threads:
-        paths = [f"/{prefix}{uuid.uuid4().hex}" for prefix in ("api/", "api/items/", "admin/", "") for _ in range(100)]
+        paths = [
+            f"/{prefix}{uuid.uuid4().hex}" for prefix in ("api/", "api/v1/items/", "admin/", "") for _ in range(100)
+        ]
         answers = threads.map(lambda number: service.ask(paths[number], methods[number % len(methods)]), range(400))
         assert all(answer.status < 500 for answer in answers)
     after = scrape(service)

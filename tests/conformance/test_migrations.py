@@ -26,8 +26,8 @@ def test_a_service_never_migrates(framework: str, project: Project, postgres: Se
     url = postgres.create(f"not_migrated_{framework}")
     with start(DATABASE_URL=url) as service:
         assert service.ask("/health/live").status == 200
-        assert service.ask("/api/items").status in {500, 503}
+        assert service.ask("/api/v1/items").status in {500, 503}
         assert int(postgres.query(TABLES, url)) == 0
         migrate(project, url)
-        assert eventually(lambda: service.ask("/api/items").status == 200)
+        assert eventually(lambda: service.ask("/api/v1/items").status == 200)
         service.stop()

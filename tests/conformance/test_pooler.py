@@ -81,19 +81,19 @@ def test_the_service_works_behind_it(framework: str, service: Subject, start: St
         assert pooled.ask("/health/ready").status == 200
 
         def work(_: int) -> set[int]:
-            created = pooled.ask("/api/items", "POST", {"name": uuid.uuid4().hex})
+            created = pooled.ask("/api/v1/items", "POST", {"name": uuid.uuid4().hex})
             path = created.headers["Location"]
             return {
                 created.status,
-                pooled.ask("/api/items?limit=2").status,
+                pooled.ask("/api/v1/items?limit=2").status,
                 pooled.ask(path).status,
                 pooled.ask(path, "PATCH", {"quantity": 1}).status,
-                pooled.ask("/api/items", "POST", {"name": created.json["name"]}).status,
+                pooled.ask("/api/v1/items", "POST", {"name": created.json["name"]}).status,
             }
 
         with ThreadPoolExecutor(6) as threads:
             assert set().union(*threads.map(work, range(24))) == {200, 201, 409}
-    assert service.ask("/api/items").status == 200
+    assert service.ask("/api/v1/items").status == 200
 
 
 @pytest.mark.usefixtures("service")  # which migrates the database
@@ -105,7 +105,7 @@ def test_a_pooler_that_refuses_the_limits_is_named(framework: str, start: Start,
         if pooled.ask("/health/ready").status == 503:
             assert "options" in pooled.log.read_text()
         else:
-            assert pooled.ask("/api/items").status == 200
+            assert pooled.ask("/api/v1/items").status == 200
         pooled = stack.enter_context(start(DATABASE_URL=f"{behind(port, framework)}?options="))  # send none
         assert pooled.ask("/health/ready").status == 200
-        assert pooled.ask("/api/items").status == 200
+        assert pooled.ask("/api/v1/items").status == 200

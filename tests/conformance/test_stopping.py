@@ -18,7 +18,7 @@ def test_requests_in_flight_finish(start: Start) -> None:
     """And connections that are open and idle do not keep it."""
     with start() as service, ThreadPoolExecutor(1) as threads:
         idle = HTTPConnection("127.0.0.1", service.port, timeout=10)
-        idle.request("GET", "/api/items")
+        idle.request("GET", "/api/v1/items")
         assert idle.getresponse().read()
         slow = threads.submit(service.ask_at_once, *["/api/probe/sleep?seconds=2"] * 4)
         assert eventually(lambda: service.connections() >= 5)
@@ -35,5 +35,5 @@ def test_a_killed_worker_is_replaced(start: Start) -> None:
         os.kill(before[0], signal.SIGKILL)
         assert eventually(lambda: len(service.workers()) == 2 and before[0] not in service.workers(), REPLACED)
         assert before[1] in service.workers()
-        assert all(service.ask("/api/items").status == 200 for _ in range(20))
+        assert all(service.ask("/api/v1/items").status == 200 for _ in range(20))
         service.stop()

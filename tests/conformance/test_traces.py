@@ -12,7 +12,7 @@ from tests.conformance.conftest import Start, options
 from tests.conformance.subject import Subject, eventually
 
 SAMPLED, UNSAMPLED = "01", "00"
-CALLED = "GET /api/items/{item_id}"
+CALLED = "GET /api/v1/items/{item_id}"
 
 
 class Parent:
@@ -26,15 +26,15 @@ class Parent:
 
 def test_a_request_is_a_span_named_by_its_route(traced: Subject, collector: Collector) -> None:
     parent = Parent()
-    traced.ask("/api/items/999999?note=private", traceparent=parent.header)
+    traced.ask("/api/v1/items/999999?note=private", traceparent=parent.header)
     span = collector.server_span(parent.trace_id)
     assert span.parent_id == parent.span_id
-    assert span.name == "GET /api/items/{item_id}"
+    assert span.name == "GET /api/v1/items/{item_id}"
     expected = {
         "http.request.method": "GET",
-        "http.route": "/api/items/{item_id}",
+        "http.route": "/api/v1/items/{item_id}",
         "http.response.status_code": 404,
-        "url.path": "/api/items/999999",
+        "url.path": "/api/v1/items/999999",
     }
     assert expected.items() <= span.attributes.items()
     assert span.status != ERROR, "that the client asked for nothing that exists is no error of the service"
@@ -53,7 +53,7 @@ def test_a_failure_is_an_error(traced: Subject, collector: Collector) -> None:
 
 def test_queries_are_spans_without_their_values(traced: Subject, collector: Collector) -> None:
     parent = Parent()
-    traced.ask("/api/items/987654321", traceparent=parent.header)
+    traced.ask("/api/v1/items/987654321", traceparent=parent.header)
     server = collector.server_span(parent.trace_id)
 
     def found() -> list[Span]:
@@ -85,7 +85,7 @@ def test_the_log_names_the_trace(traced: Subject) -> None:
 def test_a_trace_goes_on_in_the_service_that_is_called(traced: Subject, other: Subject, collector: Collector) -> None:
     """And so does the request's identifier. The other service has the other framework."""
     parent = Parent()
-    url = quote(f"{other.url}/api/items/999999")
+    url = quote(f"{other.url}/api/v1/items/999999")
     answer = traced.ask(f"/api/probe/call?url={url}", traceparent=parent.header, X_Request_ID="handed-on")
     assert answer.status == 200
     assert answer.json == 404
@@ -132,7 +132,7 @@ def test_what_the_caller_does_not_sample_is_not_exported_but_handed_on(traced: S
 )
 def test_a_malformed_parent_is_ignored(traced: Subject, collector: Collector, header: str) -> None:
     request_id = f"malformed-{secrets.token_hex(4)}"
-    assert traced.ask("/api/items", traceparent=header, X_Request_ID=request_id).status == 200
+    assert traced.ask("/api/v1/items", traceparent=header, X_Request_ID=request_id).status == 200
     trace_id = traced.request_line(request_id)["trace_id"]
     assert trace_id not in header
     assert collector.server_span(trace_id).parent_id == ""
@@ -151,7 +151,7 @@ def after_a_later_span(traced: Subject, collector: Collector) -> None:
     """Waits until what the workers had to export before now has been exported."""
     later = [Parent() for _ in range(8)]  # to more than one worker, as far as that can be seen from here
     for parent in later:
-        traced.ask("/api/items", traceparent=parent.header)
+        traced.ask("/api/v1/items", traceparent=parent.header)
     for parent in later:
         collector.server_span(parent.trace_id)
 
@@ -162,7 +162,7 @@ def test_the_last_spans_leave_before_the_process_does(start: Start) -> None:
         parents = [Parent() for _ in range(10)]
         with start(**slowly) as service:
             for parent in parents:
-                service.ask("/api/items", traceparent=parent.header)
+                service.ask("/api/v1/items", traceparent=parent.header)
             service.stop()
         arrived = [span.parent_id for span in collector.all if span.kind == SERVER]
         assert sorted(arrived) == sorted(parent.span_id for parent in parents)
@@ -177,7 +177,7 @@ def test_a_collector_that_hangs_delays_nothing(start: Start) -> None:
             until = time.monotonic() + 2  # longer than the first exports
             while time.monotonic() < until:
                 before = time.monotonic()
-                assert service.ask("/api/items").status == 200
+                assert service.ask("/api/v1/items").status == 200
                 assert time.monotonic() - before < 1
             service.stop()
 
@@ -190,7 +190,7 @@ def test_it_is_off_without_an_endpoint(start: Start) -> None:
         pytest.skip("something listens on port 4318")
     with listening, start(OTEL_BSP_SCHEDULE_DELAY="100") as service:
         parent = Parent()
-        service.ask("/api/items", traceparent=parent.header, X_Request_ID="untraced")
+        service.ask("/api/v1/items", traceparent=parent.header, X_Request_ID="untraced")
         assert service.request_line("untraced")["trace_id"] == parent.trace_id
         service.stop()  # by when it would have sent what it has
         listening.settimeout(0)

@@ -44,13 +44,13 @@ def test_requests_have_limits_in_the_database(service: Subject) -> None:
 
 def test_a_locked_row_fails_in_time(service: Subject, database: str, postgres: Server) -> None:
     """While ten clients want to change it, probes are answered; other rows can be changed soon after."""
-    item = service.ask("/api/items", "POST", {"name": uuid.uuid4().hex}).json["id"]
+    item = service.ask("/api/v1/items", "POST", {"name": uuid.uuid4().hex}).json["id"]
     url = postgres.url.removesuffix("postgres") + database
     table = postgres.query("SELECT relname FROM pg_class WHERE relname IN ('items', 'items_item')", url).strip()
 
     def change(_: int) -> float:
         before = time.monotonic()
-        assert_problem(service.ask(f"/api/items/{item}", "PATCH", {"quantity": 7}), 503)
+        assert_problem(service.ask(f"/api/v1/items/{item}", "PATCH", {"quantity": 7}), 503)
         return time.monotonic() - before
 
     with (
@@ -65,7 +65,7 @@ def test_a_locked_row_fails_in_time(service: Subject, database: str, postgres: S
             assert time.monotonic() - before < PROBE
         assert max(change.result() for change in changes) < PROXY
         assert eventually(lambda: waiting(postgres, database) == 0)
-    assert service.ask(f"/api/items/{item}", "PATCH", {"quantity": 7}).json["quantity"] == 7
+    assert service.ask(f"/api/v1/items/{item}", "PATCH", {"quantity": 7}).json["quantity"] == 7
 
 
 def test_queries_end_although_their_clients_have_left(service: Subject, database: str, postgres: Server) -> None:
@@ -88,7 +88,7 @@ def test_queries_end_although_their_clients_have_left(service: Subject, database
             assert time.monotonic() < deadline, "queries that nobody waits for go on"
             time.sleep(0.5)
     # Requests that a server has accepted and not yet begun come first.
-    assert status_of(service, "/api/items") == 200
+    assert status_of(service, "/api/v1/items") == 200
 
 
 def status_of(service: Subject, path: str) -> int:
@@ -103,14 +103,14 @@ def test_a_server_that_turns_read_only_is_left(start: Start, own_postgres: Serve
     with start(DATABASE_URL=own_database) as service:
 
         def written() -> int:
-            return service.ask("/api/items", "POST", {"name": uuid.uuid4().hex}).status
+            return service.ask("/api/v1/items", "POST", {"name": uuid.uuid4().hex}).status
 
         assert {written() for _ in range(10)} == {201}
         with own_postgres.read_only():
             assert eventually(lambda: written() != 201, 2)
             with ThreadPoolExecutor(8) as threads:  # each may wait for a connection that can write
                 assert {answer.result() for answer in [threads.submit(written) for _ in range(8)]} == {503}
-            assert_problem(service.ask("/api/items", "POST", {"name": "x"}), 503)
+            assert_problem(service.ask("/api/v1/items", "POST", {"name": "x"}), 503)
             assert service.ask("/health/ready").status == 503
             assert service.ask("/health/live").status == 200
         assert eventually(lambda: service.ask("/health/ready").status == 200, 5)

@@ -203,8 +203,8 @@ def watch(stack: Stack) -> Iterator[Watch]:
 def read_or_write(number: int) -> tuple[str, str, object]:
     """Half of the requests change something, and may reach the service only once."""
     if number % 2:
-        return "POST", "/api/items", {"name": f"Item {number}", "description": "Something"}
-    return "GET", "/api/items?limit=1", None
+        return "POST", "/api/v1/items", {"name": f"Item {number}", "description": "Something"}
+    return "GET", "/api/v1/items?limit=1", None
 
 
 def until(condition: Callable[[], object], seconds: float = 60) -> None:

@@ -291,7 +291,7 @@ def answers(url: str) -> bool:
 
 def test_development_is_one_command_with_data_and_reloads(development: Development, framework: str) -> None:
     url = development.url
-    assert {item["name"] for item in ask(f"{url}/api/items").json["results"]} == {"Chair", "Lamp", "Table"}
+    assert {item["name"] for item in ask(f"{url}/api/v1/items").json["results"]} == {"Chair", "Lamp", "Table"}
     assert ask(f"{url}/api/version").status == 404
     stacks.show_its_version(development.path, framework)
     until(lambda: answers(f"{url}/api/version"))
@@ -334,7 +334,7 @@ def other(stack: Stack) -> str:
 
 
 def test_it_answers_through_nginx_and_keeps_to_itself_what_is_not_public(stack: Stack) -> None:
-    assert stack.get("/api/items").json["total"] >= 0
+    assert stack.get("/api/v1/items").json["total"] >= 0
     assert stack.get("/health/live").status == 200
     for path in ("/health/ready", "/metrics"):
         assert stack.get(path).status == 404
@@ -415,7 +415,7 @@ def test_what_was_stopped_by_hand_starts_again(stack: Stack) -> None:
     stack.compose("restart", "web-a")
     stack.compose("stop")
     stack.compose("up", "--detach")
-    until(lambda: answers(f"{stack.url}/api/items"))
+    until(lambda: answers(f"{stack.url}/api/v1/items"))
 
 
 def test_a_killed_instance_costs_no_more_than_what_it_held_and_comes_back(stack: Stack) -> None:
@@ -442,7 +442,7 @@ def test_a_restarted_database_is_found_again(stack: Stack) -> None:
     with load(stack.url, tagged("database"), clients=CLIENTS) as clients:
         clients.wait_for(200)
         stack.compose("restart", "database")
-        until(lambda: stack.get("/api/items").status == 200)
+        until(lambda: stack.get("/api/v1/items").status == 200)
         count = len(clients.outcomes)
         clients.wait_for(300)
         after = clients.outcomes[count + 4 * CLIENTS :]
@@ -496,7 +496,7 @@ def nothing_is_left(stack: Stack) -> bool:
 
 
 def test_a_backup_brings_everything_back_after_all_is_lost(stack: Stack) -> None:
-    assert ask(f"{stack.url}/api/items", "POST", {"name": "kept", "description": "ü"}).status == 201
+    assert ask(f"{stack.url}/api/v1/items", "POST", {"name": "kept", "description": "ü"}).status == 201
     write(stack, "a/kept.txt", "kept")
     before = stack.dump(), media(stack)
     with_media = stack.framework == "django"
@@ -508,9 +508,9 @@ def test_a_backup_brings_everything_back_after_all_is_lost(stack: Stack) -> None
 
     stack.compose("down", "--volumes")
     stack.script("deploy.sh", "--no-backup", "v1")
-    assert stack.get("/api/items").json["total"] == 0
+    assert stack.get("/api/v1/items").json["total"] == 0
     assert media(stack) == {}
-    ask(f"{stack.url}/api/items", "POST", {"name": "lost"})
+    ask(f"{stack.url}/api/v1/items", "POST", {"name": "lost"})
     write(stack, "a/lost.txt")
     # As after a rollback: the last version that migrated is not the one that serves.
     file = stack.directory / ".env"
@@ -559,13 +559,13 @@ def before(stack: Stack) -> Before:
     if stack.framework == "django":
         stack.container("web-a").execute("rm", "/srv/media/poison")
     write(stack, "later")
-    ask(f"{stack.url}/api/items", "POST", {"name": "later"})
+    ask(f"{stack.url}/api/v1/items", "POST", {"name": "later"})
     return Before(stack.dump(), media(stack), made)
 
 
 def is_as(stack: Stack, before: Before) -> bool:
     """Whether all is as it was, and serves."""
-    until(lambda: answers(f"{stack.url}/api/items"))
+    until(lambda: answers(f"{stack.url}/api/v1/items"))
     return (stack.dump(), media(stack)) == (before.dump, before.media) and nothing_is_left(stack)
 
 
@@ -705,7 +705,7 @@ def test_a_damaged_backup_is_refused_and_a_useless_one_changes_nothing(stack: St
     (made / "SHA256SUMS").write_text(sums)
     assert "the old data is still there" in stack.script("restore.sh", "--yes", str(made), code=1)
     assert stack.dump() == before
-    assert stack.get("/api/items").status == 200
+    assert stack.get("/api/v1/items").status == 200
     assert nothing_is_left(stack)
     other = "docker compose exec -T database pg_dump --username=postgres --format=custom postgres >$0/database.dump"
     run("sh", "-c", f"{other} && cd $0 && sha256sum database.dump >SHA256SUMS", made, cwd=stack.directory)

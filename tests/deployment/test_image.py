@@ -96,8 +96,8 @@ def test_it_serves_migrates_and_stops_in_a_hardened_container(
         service.wait_until_healthy()
         url = f"http://127.0.0.1:{port}"
         assert ask(f"{url}/health/ready").status == 200
-        assert ask(f"{url}/api/items", Host="service.example.com").status == 200
-        assert ask(f"{url}/api/items", Host="another.example.com").status == 400
+        assert ask(f"{url}/api/v1/items", Host="service.example.com").status == 200
+        assert ask(f"{url}/api/v1/items", Host="another.example.com").status == 400
         if image.framework == "django":
             page = ask(f"{url}/", Host="service.example.com", X_Forwarded_Proto="https").body.decode()
             style = re.findall(r'href="(/static/style\.\w+\.css)"', page)
@@ -105,7 +105,7 @@ def test_it_serves_migrates_and_stops_in_a_hardened_container(
         assert service.stop() == (0 if image.framework == "django" else 143)  # Uvicorn reports the signal
         lines = [json.loads(line) for line in service.logs.splitlines()]
     assert all({"timestamp", "level", "event", "logger"} <= set(line) for line in lines)
-    assert {line["route"] for line in lines if line["event"] == "request"} >= {"/api/items"}
+    assert {line["route"] for line in lines if line["event"] == "request"} >= {"/api/v1/items"}
 
 
 def test_what_is_missing_is_a_line_each(engine: Engine, image: Image) -> None:

@@ -262,7 +262,7 @@ def tls(project: Path, upstream: Upstream, tmp_path_factory: pytest.TempPathFact
 
 def test_https_speaks_the_second_version(tls: Nginx) -> None:
     trust = ("--cacert", tls.directory / "certificates/fullchain.pem")
-    told = curl(*trust, "--http2", "--write-out", "\n%{http_version}", f"{tls.tls}/api/items?x=1", "-H", "Origin: x")
+    told = curl(*trust, "--http2", "--write-out", "\n%{http_version}", f"{tls.tls}/api/v1/items?x=1", "-H", "Origin: x")
     body, _, version = told.rpartition("\n")
     assert version == "2"
     headers = json.loads(body)["headers"]
@@ -291,9 +291,9 @@ def test_https_speaks_what_is_strong(tls: Nginx) -> None:
 
 def test_http_redirects_and_loses_nothing_of_the_address(tls: Nginx) -> None:
     for method in ("GET", "POST"):
-        answer = get(tls.url, "/api/items?limit=1", method=method, Host="example.com")
+        answer = get(tls.url, "/api/v1/items?limit=1", method=method, Host="example.com")
         assert answer.status == 308
-        assert answer.headers["Location"] == "https://example.com/api/items?limit=1"
+        assert answer.headers["Location"] == "https://example.com/api/v1/items?limit=1"
         assert answer.headers["Server"] == "nginx"
 
 
@@ -470,8 +470,8 @@ def test_static_files_of_another_version_come_from_the_service_that_has_it(proje
                 assert get(running.url, gone).status == 404
                 assert get(running.url, HASHED).headers["Content-Type"] == "text/css"
             # A URL that one of them does not have is asked for once.
-            one.missing.add("/api/items/1")
-            assert Counter(get(running.url, "/api/items/1").status for _ in range(10)) == {200: 5, 404: 5}
+            one.missing.add("/api/v1/items/1")
+            assert Counter(get(running.url, "/api/v1/items/1").status for _ in range(10)) == {200: 5, 404: 5}
 
 
 POLICY = "default-src 'none'; sandbox"
@@ -558,8 +558,8 @@ def test_media_are_for_reading(proxy: Nginx) -> None:
 
 def test_a_body_has_the_size_that_the_service_takes(proxy: Nginx, framework: str) -> None:
     mebibyte = 1024 * 1024
-    assert get(proxy.url, "/api/items", method="POST", body=b"x" * mebibyte).json["body"] == mebibyte
-    check_problem(get(proxy.url, "/api/items", method="POST", body=b"x" * (mebibyte + 1)), 413)
+    assert get(proxy.url, "/api/v1/items", method="POST", body=b"x" * mebibyte).json["body"] == mebibyte
+    check_problem(get(proxy.url, "/api/v1/items", method="POST", body=b"x" * (mebibyte + 1)), 413)
     if framework == "django":
         assert get(proxy.url, "/admin/items/", method="POST", body=b"x" * 2 * mebibyte).json["body"] == 2 * mebibyte
         head = f"POST /admin/items/ HTTP/1.1\r\nHost: x\r\nContent-Length: {10 * mebibyte + 1}\r\n\r\n"
@@ -583,11 +583,11 @@ def test_an_owner_allows_larger_uploads_in_a_file_of_their_own(
     uploads: Path, upstream: Upstream, tmp_path: Path, framework: str
 ) -> None:
     body = b"x" * 2 * 1024 * 1024
-    paths = ["/api/uploads/1", *(["/api/documents"] if framework == "django" else [])]
+    paths = ["/api/uploads/1", *(["/api/v1/documents"] if framework == "django" else [])]
     with nginx.running(uploads, tmp_path / "nginx", [upstream.address]) as running:
         for path in paths:
             assert get(running.url, path, method="POST", body=body).json["body"] == len(body)
-        check_problem(get(running.url, "/api/items", method="POST", body=body), 413)
+        check_problem(get(running.url, "/api/v1/items", method="POST", body=body), 413)
 
 
 @pytest.mark.usefixtures("pages")
@@ -604,19 +604,19 @@ def test_one_client_does_not_fill_the_memory_with_uploads(limited: Nginx) -> Non
         check_problem(answer, 429)
         for path, method, source in (
             ("/admin/items/", "GET", STRANGER),
-            ("/api/items", "POST", STRANGER),
+            ("/api/v1/items", "POST", STRANGER),
             ("/admin/items/", "POST", BALANCER),
         ):
             assert get(limited.url, path, method=method, source=source).status == 200
 
 
 def test_who_asks_too_much_has_to_wait(limited: Nginx) -> None:
-    assert ask_at_once(limited.url, 210, path="/api/items") == {200: 201, 429: 9}
-    refused = get(limited.url, "/api/items", source=BALANCER)
+    assert ask_at_once(limited.url, 210, path="/api/v1/items") == {200: 201, 429: 9}
+    refused = get(limited.url, "/api/v1/items", source=BALANCER)
     check_problem(refused, 429)
     assert int(refused.headers["Retry-After"]) > 0
     # Neither does that concern others, nor what a client needs in any case.
-    assert get(limited.url, "/api/items").status == 200
+    assert get(limited.url, "/api/v1/items").status == 200
     assert ask_at_once(limited.url, 210, path="/health/live") == {200: 210}
     check_problem(get(limited.url, "/metrics", source=BALANCER), 404)
 
@@ -819,7 +819,7 @@ def test_a_browser_gets_a_page_and_a_program_a_problem(project: Path, tmp_path: 
         nobody.bind(("127.0.0.1", 0))
         with nginx.running(project, tmp_path, [f"127.0.0.1:{nobody.getsockname()[1]}"]) as running:
             for method in ("GET", "POST"):
-                answer = get(running.url, "/api/items", method=method)
+                answer = get(running.url, "/api/v1/items", method=method)
                 check_problem(answer, 502)
                 assert int(answer.headers["Retry-After"]) > 0
                 check_page(get(running.url, "/", method=method, Accept="text/html,*/*;q=0.8"), 502)
@@ -849,7 +849,7 @@ def test_maintenance_is_a_file(proxy: Nginx, framework: str) -> None:
     switch = proxy.directory / "maintenance"
     switch.touch()
     try:
-        for path in ("/", "/api/items", "/admin/", *(["/static/none.css"] if framework == "django" else [])):
+        for path in ("/", "/api/v1/items", "/admin/", *(["/static/none.css"] if framework == "django" else [])):
             check_problem(get(proxy.url, path), 503)
             check_page(get(proxy.url, path, Accept="text/html"), 503)
         check_problem(get(proxy.url, "/events", Accept="text/event-stream"), 503)
@@ -858,7 +858,7 @@ def test_maintenance_is_a_file(proxy: Nginx, framework: str) -> None:
             assert get(proxy.url, "/media/2030/photo.JPG").status == 200
     finally:
         switch.unlink()
-    assert get(proxy.url, "/api/items").status == 200
+    assert get(proxy.url, "/api/v1/items").status == 200
 
 
 # --- nginx's own ---
@@ -893,7 +893,7 @@ def test_a_browser_gets_a_page_that_says_what_nginx_refuses(proxy: Nginx, limite
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     check_refusal(get(proxy.url, "/metrics", **browser), 404, b"Not Found")
     large = b"x" * (1024 * 1024 + 1)
-    check_refusal(get(proxy.url, "/api/items", method="POST", body=large, **browser), 413, b"Content Too Large")
+    check_refusal(get(proxy.url, "/api/v1/items", method="POST", body=large, **browser), 413, b"Content Too Large")
     if framework == "django":
         check_refusal(get(proxy.url, "/media/none.png", **browser), 404, b"Not Found")
         for _ in range(7):
@@ -1031,7 +1031,7 @@ def test_the_service_knows_the_client_and_that_it_came_by_https(service: tuple[P
                 )
             ]
             assert admin == [302, 404, 404]
-        unknown = get(running.url, "/api/items", Host="unknown.example")
+        unknown = get(running.url, "/api/v1/items", Host="unknown.example")
         assert (unknown.status, unknown.headers["Content-Type"]) == (400, "application/problem+json")
 
 

@@ -232,7 +232,7 @@ def test_versions_follow_each_other_and_no_client_notices(stack: Stack) -> None:
 
 def write(number: int) -> tuple[str, str, object]:
     """A request that may reach the service only once."""
-    return "POST", "/api/items", {"name": f"Item {number}", "description": "Something"}
+    return "POST", "/api/v1/items", {"name": f"Item {number}", "description": "Something"}
 
 
 def nginx_says(stack: Stack) -> str:

@@ -18,7 +18,8 @@ from tests.tools import render
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not nginx.PROGRAM, reason="nginx is not installed")]
 HALF = (
-    b'POST /api/items HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 400\r\n\r\n{"na'
+    b"POST /api/v1/items HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 400\r\n\r\n"
+    b'{"na'
 )
 
 
@@ -78,9 +79,9 @@ def test_a_hundred_slow_clients_do_not_reach_django_behind_nginx(
         for number in range(20):
             for path in ("/health/live", "/health/ready", "/metrics"):
                 assert status(instance.url, path) == 200
-            assert status(proxy.url, "/api/items", source="127.0.0.2") == 200
+            assert status(proxy.url, "/api/v1/items", source="127.0.0.2") == 200
             body = f'{{"name": "Item {number}", "description": "x", "quantity": 1}}'
-            assert status(proxy.url, "/api/items", body, source="127.0.0.2") == 201
+            assert status(proxy.url, "/api/v1/items", body, source="127.0.0.2") == 201
         for connection in slow[:3]:  # they are still there
             connection.setblocking(False)
             with pytest.raises(BlockingIOError):

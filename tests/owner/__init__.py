@@ -52,8 +52,8 @@ def add_a_domain(project: Project, framework: str) -> None:
         )
         replace(
             package / "api.py",
-            'api.add_router("/items", items)\n',
-            'api.add_router("/items", items)\napi.add_router("/notes", notes)\n',
+            'api.add_router("/v1/items", items)\n',
+            'api.add_router("/v1/items", items)\napi.add_router("/notes", notes)\n',
         )
         (package / "notes" / "migrations").mkdir()
         (package / "notes" / "migrations" / "__init__.py").touch()
@@ -84,7 +84,7 @@ def remove_the_example(project: Project, framework: str) -> None:
     else:
         replace(package / "settings.py", f'    "{package.name}.items",\n', "")
         replace(package / "api.py", "from .items.api import router as items\n", "")
-        replace(package / "api.py", 'api.add_router("/items", items)\n', "")
+        replace(package / "api.py", 'api.add_router("/v1/items", items)\n', "")
         if (package / "pages.py").exists():
             replace(package / "pages.py", f'    path("items/", include("{package.name}.items.urls")),\n', "")
             project.poe("format")

@@ -16,9 +16,9 @@ def test_a_setting_has_its_value() -> None:
 
 
 def test_a_page_of_another_origin_may_read(client: Client) -> None:
-    answer = client.get("/api/items", headers={"Origin": "https://app.example.com"})
+    answer = client.get("/api/v1/items", headers={"Origin": "https://app.example.com"})
     assert answer["Access-Control-Allow-Origin"] == "https://app.example.com"
-    assert "Access-Control-Allow-Origin" not in client.get("/api/items", headers={"Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in client.get("/api/v1/items", headers={"Origin": "https://evil.example"})
 
 
 def test_an_error_tracker_is_ready() -> None:

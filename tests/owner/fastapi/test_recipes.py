@@ -18,6 +18,6 @@ def test_an_error_tracker_is_ready() -> None:
 
 
 async def test_a_deletion_is_mailed(client: AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
-    created = await client.post("/api/items", json={"name": "Lamp"})
+    created = await client.post("/api/v1/items", json={"name": "Lamp"})
     assert (await client.delete(created.headers["Location"])).status_code == 204
     assert "Subject: An item was deleted" in capsys.readouterr().out

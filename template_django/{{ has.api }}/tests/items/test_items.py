@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 pytestmark = pytest.mark.django_db
 
-ITEMS = "/api/items"
+ITEMS = "/api/v1/items"
 JSON = "application/json"
 
 

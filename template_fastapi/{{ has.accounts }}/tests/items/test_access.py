@@ -4,10 +4,10 @@ import pytest
 from httpx2 import AsyncClient
 
 WRITES = [
-    ("POST", "/api/items"),
-    ("POST", "/api/items:bulk"),
-    ("PATCH", "/api/items/1"),
-    ("DELETE", "/api/items/1"),
+    ("POST", "/api/v1/items"),
+    ("POST", "/api/v1/items:bulk"),
+    ("PATCH", "/api/v1/items/1"),
+    ("DELETE", "/api/v1/items/1"),
 ]
 
 
@@ -19,4 +19,4 @@ async def test_an_anonymous_caller_cannot_write(
     refused = await client.request(method, path, json={"name": "Lamp"})
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == "Bearer"
-    assert (await client.get("/api/items")).json()["total"] == 0
+    assert (await client.get("/api/v1/items")).json()["total"] == 0
