@@ -2,16 +2,32 @@
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest
 
 from . import services
-from .models import Order, OrderLine, PaymentEvent, Product
+from .models import Order, OrderLine, Outcome, PaymentEvent, Product
+
+
+class ProductForm(forms.ModelForm[Product]):
+    def clean_stock(self) -> int:
+        """Refuse a new stock if orders have changed it since the page was opened."""
+        stock: int = self.cleaned_data["stock"]
+        if self.instance.pk and "stock" in self.changed_data:
+            product = Product.objects.select_for_update().filter(pk=self.instance.pk).first()
+            shown = self.data.get(self.add_initial_prefix("stock"))
+            if product and str(product.stock) != shown:
+                raise forms.ValidationError(
+                    f"Orders have changed the stock to {product.stock}. Reload the page first."
+                )
+        return stock
 
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin[Product]):
+    form = ProductForm
     list_display = ("name", "price", "stock", "published", "updated_at")
     list_filter = ("published", "updated_at")
     search_fields = ("name", "description")
@@ -55,7 +71,7 @@ class EventInline(ReadOnlyMixin, admin.TabularInline[PaymentEvent, Order]):
 @admin.register(Order)
 class OrderAdmin(ReadOnlyMixin, admin.ModelAdmin[Order]):
     list_display = ("id", "name", "email", "status", "total", "currency", "created_at")
-    list_filter = ("status", "created_at")
+    list_filter = ("status", ("payment_url", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("=id", "name", "email")
     date_hierarchy = "created_at"
     readonly_fields = ("reference", "created_at", "updated_at")
@@ -79,3 +95,17 @@ class PaymentEventAdmin(ReadOnlyMixin, admin.ModelAdmin[PaymentEvent]):
     list_filter = ("outcome", "kind")
     list_select_related = ("order",)
     search_fields = ("event_id", "order__email")
+    actions = ("review",)
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("shop.review_paymentevent")
+
+    @admin.action(description="Mark selected events as reviewed", permissions=["review"])
+    def review(self, request: HttpRequest, queryset: QuerySet[PaymentEvent]) -> None:
+        events = list(queryset.filter(outcome=Outcome.REVIEW))
+        PaymentEvent.objects.filter(pk__in=[event.pk for event in events]).update(
+            outcome=Outcome.REVIEWED
+        )
+        for event in events:
+            self.log_change(request, event, "Reviewed.")
+        messages.success(request, f"Events reviewed: {len(events)}.")

@@ -20,6 +20,10 @@ class Line:
     quantity: int
 
     @property
+    def name(self) -> str:
+        return self.product.name
+
+    @property
     def total(self) -> Decimal:
         return self.product.price * self.quantity
 
@@ -36,7 +40,7 @@ class Basket:
 
     def set(self, product: Product, quantity: int) -> bool:
         """Change the quantity of a product; 0 removes it. Return whether the basket has room."""
-        quantities = self.quantities()
+        quantities = {line.product.pk: line.quantity for line in self.lines()}
         quantities.pop(product.pk, None)
         if quantity:
             quantities[product.pk] = quantity

@@ -50,7 +50,7 @@ class Status(models.TextChoices):
 
 
 class Order(models.Model):
-    """An order, whose page anyone can see who knows its reference."""
+    """An order. Anyone who knows its reference can see its page."""
 
     reference = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(max_length=200)
@@ -61,6 +61,7 @@ class Order(models.Model):
     )
     total = models.DecimalField(max_digits=12, decimal_places=2)
     currency = models.CharField(max_length=3)
+    payment_id = models.CharField(max_length=255, blank=True, default="")  # the PaymentIntent
     payment_url = models.URLField(max_length=2000, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -105,6 +106,7 @@ class Outcome(models.TextChoices):
     APPLIED = "applied"
     IGNORED = "ignored"
     REVIEW = "review", "Needs a review"
+    REVIEWED = "reviewed"
 
 
 class PaymentEvent(models.Model):
@@ -118,6 +120,7 @@ class PaymentEvent(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        permissions = (("review_paymentevent", "Can review payment event"),)
 
     def __str__(self) -> str:
         return self.event_id

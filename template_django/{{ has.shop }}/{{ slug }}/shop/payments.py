@@ -24,7 +24,7 @@ class RefusedError(Exception):
     """An event is not the provider's."""
 
 
-class Event(BaseModel):
+class Event(BaseModel, hide_input_in_errors=True):
     """The fields of all events; `data` depends on the kind."""
 
     id: str = Field(min_length=1, max_length=255)
@@ -32,10 +32,11 @@ class Event(BaseModel):
     data: dict[str, Any]
 
 
-class Payment(BaseModel):
+class Payment(BaseModel, hide_input_in_errors=True):
     """The fields that the shop reads of an object: of a Checkout Session, or of a Charge."""
 
-    metadata: dict[str, str] = {}
+    payment_intent: str | None = Field(default=None, max_length=255)  # the same in both
+    metadata: dict[str, str] | None = None
     amount_total: int | None = None
     currency: str | None = None
     payment_status: str | None = None
@@ -45,7 +46,7 @@ class Payment(BaseModel):
     def order(self) -> UUID | None:
         """The reference of the order, which `create_payment` gives to the provider."""
         try:
-            return UUID(self.metadata["order"])
+            return UUID((self.metadata or {})["order"])
         except (KeyError, ValueError):
             return None
 
@@ -84,6 +85,7 @@ def verified(body: bytes, header: str) -> Event:
 def stand_in_event(order: Order, kind: str) -> tuple[bytes, str]:
     """Return an event as the provider would send it, and its header. For development and tests."""
     payment = {
+        "payment_intent": f"stand-in-{order.reference}",
         "metadata": {"order": str(order.reference)},
         "amount_total": order.amount,
         "currency": order.currency.lower(),

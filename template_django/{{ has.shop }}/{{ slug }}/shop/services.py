@@ -17,10 +17,15 @@ log = structlog.get_logger(__name__)
 
 
 @transaction.atomic
-def place_order(order: Order, quantities: dict[int, int], expected: Decimal) -> None:
-    """Save an order, and take its products from the stock, if the customer has seen the total."""
+def place_order(order: Order, quantities: dict[int, int], expected: Decimal) -> bool:
+    """Save an order, and take its products from the stock, if the customer has seen the total.
+
+    Return whether it is new: a second click on the button sends the same reference again.
+    """
     # Other orders wait for the rows, which all lock in the same order.
     locked = Product.objects.published().select_for_update().order_by("pk").in_bulk(quantities)
+    if Order.objects.filter(reference=order.reference).exists():
+        return False
     for key, quantity in quantities.items():
         if key not in locked:
             raise ConflictError("A product is no longer for sale. Please check your basket.")
@@ -40,6 +45,7 @@ def place_order(order: Order, quantities: dict[int, int], expected: Decimal) -> 
         line.product.stock -= line.quantity
     OrderLine.objects.bulk_create(lines)
     Product.objects.bulk_update(locked.values(), ["stock"])
+    return True
 
 
 @transaction.atomic
@@ -78,9 +84,9 @@ def process(event: Event, link: Callable[[str], str]) -> None:
     row.outcome = EFFECTS[event.type](order, payment) if order else Outcome.REVIEW
     row.save(update_fields=["order", "outcome"])
     if row.outcome == Outcome.REVIEW:
-        log.warning("payment needs a review", event_id=event.id, kind=event.type)
+        log.error("payment needs a review", event_id=event.id, kind=event.type)
     elif order and row.outcome == Outcome.APPLIED and order.status == Status.PAID:
-        # An email that cannot be sent is logged; the order stays paid.
+        # Whatever fails here is logged; the order stays paid.
         url = link(order.get_absolute_url())
         transaction.on_commit(lambda: confirm(order, url), robust=True)
 
@@ -88,27 +94,32 @@ def process(event: Event, link: Callable[[str], str]) -> None:
 def confirm(order: Order, url: str) -> None:
     """Tell the customer that an order is paid."""
     text = render_to_string("shop/paid.txt", {"order": order, "url": url})
-    send_mail(f"{order} is paid", text, None, [order.email])
+    try:
+        send_mail(f"{order} is paid", text, None, [order.email])
+    except OSError as error:  # its message contains the address
+        log.error("confirmation not sent", order=order.pk, error=type(error).__name__)
 
 
 def _pay(order: Order, payment: Payment) -> Outcome:
-    if payment.payment_status != "paid" or order.status in (Status.PAID, Status.REFUNDED):
+    if payment.payment_status != "paid" or payment.payment_intent == order.payment_id:
         return Outcome.IGNORED
     is_whole = (payment.amount_total, payment.currency) == (order.amount, order.currency.lower())
-    if order.status == Status.CANCELLED or not is_whole:
+    if order.status != Status.PENDING or not is_whole:
         return Outcome.REVIEW
-    return _set(order, Status.PAID)
+    return _set(order, Status.PAID, payment)
 
 
 def _refund(order: Order, payment: Payment) -> Outcome:
     if not payment.refunded or order.status == Status.REFUNDED:
         return Outcome.IGNORED
-    return _set(order, Status.REFUNDED)
+    if order.payment_id not in ("", payment.payment_intent):  # of a second payment
+        return Outcome.IGNORED
+    return _set(order, Status.REFUNDED, payment)
 
 
-def _set(order: Order, status: Status) -> Outcome:
-    order.status = status
-    order.save(update_fields=["status", "updated_at"])
+def _set(order: Order, status: Status, payment: Payment) -> Outcome:
+    order.status, order.payment_id = status, payment.payment_intent or ""
+    order.save(update_fields=["status", "payment_id", "updated_at"])
     return Outcome.APPLIED
 
 

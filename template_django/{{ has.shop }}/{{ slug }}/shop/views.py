@@ -1,6 +1,7 @@
 """Pages of the shop, which need no login, and the endpoint for the payment provider's events."""
 
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from django.conf import settings
@@ -84,7 +85,7 @@ class Checkout(FormView[CheckoutForm]):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.basket = Basket(request.session)
         self.lines = self.basket.lines()
-        if not self.lines:
+        if not self.lines and request.method != "POST":
             return redirect("shop:basket")
         return super().dispatch(request, *args, **kwargs)
 
@@ -94,9 +95,15 @@ class Checkout(FormView[CheckoutForm]):
 
     def form_valid(self, form: CheckoutForm) -> HttpResponse:
         order = form.save(commit=False)
+        order.reference = form.cleaned_data["reference"] or order.reference
+        if Order.objects.filter(reference=order.reference).exists():  # the button was clicked twice
+            return redirect(order)
+        if not self.lines:
+            return redirect("shop:basket")
         try:
             quantities = {line.product.pk: line.quantity for line in self.lines}
-            services.place_order(order, quantities, form.cleaned_data["expected"])
+            if not services.place_order(order, quantities, form.cleaned_data["expected"]):
+                return redirect(order)
         except ServiceError as error:
             return self.refuse(form, str(error))
         try:
@@ -116,13 +123,13 @@ class Checkout(FormView[CheckoutForm]):
         return self.form_invalid(form)
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        context |= {"lines": self.lines, "total": total(self.lines)}
+        context |= {"lines": self.lines, "total": total(self.lines), "reference": uuid4()}
         return super().get_context_data(**context, currency=settings.SHOP_CURRENCY)
 
 
 @method_decorator(never_cache, name="dispatch")
 class OrderDetail(DetailView[Order]):
-    """An order, for everybody who knows its reference; without name and address."""
+    """The products and status of an order, without name and address, for anyone who knows its reference."""
 
     model = Order
     slug_field = slug_url_kwarg = "reference"

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 ),
                 ("total", models.DecimalField(decimal_places=2, max_digits=12)),
                 ("currency", models.CharField(max_length=3)),
+                ("payment_id", models.CharField(blank=True, default="", max_length=255)),
                 ("payment_url", models.URLField(blank=True, default="", max_length=2000)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
@@ -68,6 +69,7 @@ class Migration(migrations.Migration):
                             ("applied", "Applied"),
                             ("ignored", "Ignored"),
                             ("review", "Needs a review"),
+                            ("reviewed", "Reviewed"),
                         ],
                         db_index=True,
                         max_length=10,
@@ -86,6 +88,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-id",),
+                "permissions": (("review_paymentevent", "Can review payment event"),),
             },
         ),
         migrations.CreateModel(
