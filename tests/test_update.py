@@ -57,8 +57,8 @@ def improve(clone: Path, framework: str) -> None:
     (root / "SECURITY.md").write_text("# Security\n")
     (root / "tests" / "core" / "test_added.py").write_text('"""Added."""\n')
     (root / ".editorconfig.jinja").unlink()
-    example = root / "{{ slug }}" / "items" / "models.py"
-    example.write_text(example.read_text() + "\n# Improved.\n")
+    for example in root.rglob("items/models.py"):
+        example.write_text(example.read_text() + "\n# Improved.\n")
     criteria = clone / "extensions" / "criteria.yml"
     swap = {"django": "fastapi", "fastapi": "django"}
     criteria.write_text(
@@ -69,9 +69,9 @@ def improve(clone: Path, framework: str) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_next_version_reaches_a_project_in_use(framework: str, clone: Path, tmp_path: Path) -> None:
-    preset = {"django": "cms", "fastapi": "microservice"}[framework]
+    answered = {"django": ("--preset", "cms", "--data", "api=ninja"), "fastapi": ("--preset", "microservice")}
     project = tmp_path / "service"
-    assert groundplan("new", project, "--template", clone, "--preset", preset, "--defaults").returncode == 0
+    assert groundplan("new", project, "--template", clone, *answered[framework], "--defaults").returncode == 0
     commit_all(project, "Start", init=True)
     used = set_up_alone(project)
     work_for_a_year(used, framework)
