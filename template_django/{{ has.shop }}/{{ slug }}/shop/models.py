@@ -50,7 +50,7 @@ class Status(models.TextChoices):
 
 
 class Order(models.Model):
-    """An order, whose page anyone can see who knows its reference."""
+    """An order. Anyone who knows its reference can see its page."""
 
     reference = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(max_length=200)

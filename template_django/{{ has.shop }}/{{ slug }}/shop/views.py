@@ -122,7 +122,7 @@ class Checkout(FormView[CheckoutForm]):
 
 @method_decorator(never_cache, name="dispatch")
 class OrderDetail(DetailView[Order]):
-    """An order, for everybody who knows its reference; without name and address."""
+    """An order, for anyone who knows its reference, without the name and addresses."""
 
     model = Order
     slug_field = slug_url_kwarg = "reference"
@@ -130,7 +130,7 @@ class OrderDetail(DetailView[Order]):
 
 @method_decorator(never_cache, name="dispatch")
 class StandIn(DetailView[Order]):
-    """In development: the page where customers pay."""
+    """The page where customers pay in development."""
 
     model = Order
     slug_field = slug_url_kwarg = "reference"
