@@ -393,7 +393,7 @@ def served(project: Path, poe: str, port: int) -> Iterator[None]:
 
 
 def show_response(url: str, answers: dict[str, Any]) -> None:
-    """Create an example and delete it, and show what the API responds; list them if that needs a browser."""
+    """Create an example, delete it, and show the API's responses; only list examples if changes need a browser."""
     auth = answers.get("auth", "none")
     if answers.get("api") == "none":
         return

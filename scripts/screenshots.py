@@ -132,7 +132,7 @@ def take_django(project: Project, directory: Path, browser: Browser) -> None:
 
 
 def take_fastapi(project: Project, directory: Path, browser: Browser) -> None:
-    """Take screenshots of the client, and of the documentation while somebody uses it."""
+    """Take screenshots of the client and of the API's documentation in use."""
     port = free_port()
     variables = {"DATABASE_URL": f"sqlite:///{directory}/db.sqlite3", "CORS_ORIGINS": f"http://{HOST}:{port}"}
     seed = project.package / "seed.py"
@@ -197,7 +197,7 @@ def written() -> str:
 
 
 def main() -> None:
-    """Render a project of each framework that is named, or of both, and look at its pages."""
+    """Render a project of each framework that is named, or of both, and take its screenshots."""
     IMAGES.mkdir(exist_ok=True)
     for framework in sys.argv[1:] or ANSWERS:
         with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:

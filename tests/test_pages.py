@@ -625,7 +625,7 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
 
 @pytest.mark.option("articles")
 def test_an_editor_sets_a_password_by_mail_and_publishes(page: Page, template: Path, tmp_path: Path) -> None:
-    """Nobody is asked to sign up. Who asks for too many emails sees a page that says so."""
+    """Nobody is asked to sign up. A user who asks for too many emails sees a page that says so."""
     with in_development(template, tmp_path, slug="desk", product="cms", login="allauth") as service:
         service.project.poe("manage", "shell", "--no-imports", "--command", EDITOR, code=0, **service.variables)
         open_page(page, service, "/account/login/")

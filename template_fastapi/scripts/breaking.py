@@ -1,7 +1,7 @@
 """Find changes of an OpenAPI schema that may break clients.
 
-A client sends what the old schema permits, and understands what it promises. So the new schema must
-accept every old request, and the old one every new response. What was deprecated may be removed.
+A client sends what the old schema permits, and expects what it promises. So the new schema must
+accept every old request, and the old schema every new response. Deprecated parts may be removed.
 """
 
 import math
@@ -17,7 +17,7 @@ SAME = ("format", "pattern", "multipleOf", "uniqueItems")
 
 
 def breaking_changes(old: Schema, new: Schema) -> Iterator[str]:
-    """Describe the changes of operations, and of what they receive and return."""
+    """Describe the breaking changes of operations, their requests and their responses."""
     request, response = Comparison(old, new), Comparison(old, new, is_response=True)
     for path, operations in old["paths"].items():
         for method, before in operations.items():
@@ -101,7 +101,7 @@ class Comparison:
     seen: frozenset[tuple[str, str]] = frozenset()  # references, which may be recursive
 
     def compare(self, place: str, old: Schema, new: Schema) -> Iterator[str]:
-        """Describe the values that one side may send and the other does not expect."""
+        """Describe the values that one side may send although the other does not expect them."""
         names = (old.get("$ref", ""), new.get("$ref", ""))
         if any(names):
             if names not in self.seen:

@@ -1,6 +1,6 @@
 """Endpoints that clients should stop using (RFC 9745 and RFC 8594).
 
-A router's responses say so, and the schema marks its endpoints:
+A router's responses have headers that say so, and the schema marks its endpoints as deprecated:
 
     router = APIRouter(route_class=deprecated(since=date(2027, 1, 1), sunset=date(2027, 7, 1)))
 """
@@ -17,9 +17,9 @@ from fastapi.routing import APIRoute
 def deprecated(
     *, since: date, sunset: date | None = None, link: str = "", successor: str = ""
 ) -> type[APIRoute]:
-    """Return a class of routes: from `since` on, clients should not use them; at `sunset`, they end.
+    """Return a class of routes that clients should stop using at `since`, and that end at `sunset`.
 
-    `link` is the address of a page about it, and `successor` that of the endpoint to use instead.
+    `link` is the URL of a page about it, and `successor` that of the endpoint to use instead.
     """
     headers = {"Deprecation": f"@{_midnight(since).timestamp():.0f}"}
     if sunset:
@@ -34,7 +34,7 @@ def deprecated(
             super().__init__(*args, **options | {"deprecated": True})
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            """Add the headers, also to a response that the endpoint makes itself."""
+            """Add the headers, even to a response object that the endpoint returns."""
             handle = super().get_route_handler()
 
             async def handle_deprecated(request: Request) -> Response:

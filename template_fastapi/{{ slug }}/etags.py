@@ -22,7 +22,7 @@ IfNoneMatch = Annotated[
 ]
 _HEADERS = {"ETag": {"description": "The version of the resource.", "schema": {"type": "string"}}}
 _LOCATION = {"description": "The path of the new resource.", "schema": {"type": "string"}}
-# For the schema: the headers of responses.
+# The headers of responses, for the schema.
 CREATED: dict[str, Any] = {"headers": _HEADERS | {"Location": _LOCATION}}
 TAGGED: dict[str, Any] = {"headers": _HEADERS}
 NOT_MODIFIED: dict[str, Any] = {"description": "The client has it already", "headers": _HEADERS}

@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 
 from .core import problems
 
-# For every error of every operation. It has a name, so that generated clients have one type for it.
+# Every error of every operation refers to one named schema, so generated clients have one type for it.
 PROBLEM: dict[str, Any] = {
     "description": "A problem (RFC 9457)",
     "content": {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

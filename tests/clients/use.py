@@ -1,4 +1,4 @@
-"""What a service does with the client that openapi-python-client generates: python use.py URL."""
+"""Use the client that openapi-python-client generates, as another service does: python use.py URL."""
 
 import sys
 import uuid

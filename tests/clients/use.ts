@@ -1,4 +1,4 @@
-// What a page does with the client that openapi-typescript generates: node use.ts URL
+// Use the client that openapi-typescript generates, as a page does: node use.ts URL
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import createClient from "openapi-fetch";

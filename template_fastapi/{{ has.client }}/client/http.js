@@ -8,7 +8,7 @@ export class Problem extends Error {
     const wait = response.headers.get("Retry-After");
     super(
       [
-        detail ?? title ?? `The service answers ${response.status}.`,
+        detail ?? title ?? `The service returned an error (${response.status}).`,
         ...errors.map((error) => `${error.field}: ${error.message}`),
         ...(wait ? [`Wait ${wait} seconds.`] : []),
       ].join(" "),
@@ -17,7 +17,7 @@ export class Problem extends Error {
   }
 }
 
-/** Send a request, with a body as JSON or as a form. Any error is shown to people: its message says why. */
+/** Send a request, with a body as JSON or as a form. Errors are shown to users, so each message gives the reason. */
 export async function request(path, { method, json, form, headers, signal } = {}) {
   const type = json ? { "Content-Type": "application/json" } : {};
   const body = json ? JSON.stringify(json) : form && new URLSearchParams(form);

@@ -5,7 +5,7 @@ from sqlmodel import SQLModel
 
 from .base import Base, SqliteDateTime
 
-# For `sa_type`: of a primary key and of a column that refers to one, and of a moment.
+# For `sa_type`: the type of primary and foreign keys, and that of times.
 BIG_ID = BigInteger().with_variant(Integer, "sqlite")
 MOMENT = DateTime(timezone=True).with_variant(SqliteDateTime(), "sqlite")
 

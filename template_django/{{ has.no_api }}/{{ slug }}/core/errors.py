@@ -1,4 +1,4 @@
-"""Errors that Django does not tell apart, and problem details for probes."""
+"""Responses to database errors, and problem details for health checks."""
 
 import sys
 from collections.abc import Mapping

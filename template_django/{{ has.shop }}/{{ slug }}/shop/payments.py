@@ -21,7 +21,7 @@ TOLERANCE = 5 * 60  # seconds between a signature and its arrival
 
 
 class RefusedError(Exception):
-    """An event is not the provider's."""
+    """An event that the provider has not just sent."""
 
 
 class Event(BaseModel, hide_input_in_errors=True):
@@ -52,7 +52,7 @@ class Payment(BaseModel, hide_input_in_errors=True):
 
 
 def create_payment(order: Order, page: str) -> str:
-    """Return the URL where the customer pays, and from where they return to the order's page."""
+    """Return the URL where the customer pays; from there, they return to the order's `page`."""
     if settings.SHOP_STAND_IN:
         return reverse("shop:stand_in", args=[order.reference])
     # Your provider: docs/shop.md.

@@ -77,7 +77,7 @@ def process(event: Event, link: Callable[[str], str]) -> None:
     if not is_new or event.type not in EFFECTS:
         return
     payment = Payment.model_validate(event.data.get("object"))
-    if payment.order is None:  # of something else that is sold with the same account
+    if payment.order is None:  # for something else that the same provider account sells
         return
     order = Order.objects.select_for_update().filter(reference=payment.order).first()
     row.order = order

@@ -129,7 +129,7 @@ class Checkout(FormView[CheckoutForm]):
 
 @method_decorator(never_cache, name="dispatch")
 class OrderDetail(DetailView[Order]):
-    """The products and status of an order, without name and address, for anyone who knows its reference."""
+    """An order, for anyone who knows its reference, without the name and addresses."""
 
     model = Order
     slug_field = slug_url_kwarg = "reference"
@@ -137,7 +137,7 @@ class OrderDetail(DetailView[Order]):
 
 @method_decorator(never_cache, name="dispatch")
 class StandIn(DetailView[Order]):
-    """In development: the page where customers pay."""
+    """The page where customers pay in development."""
 
     model = Order
     slug_field = slug_url_kwarg = "reference"

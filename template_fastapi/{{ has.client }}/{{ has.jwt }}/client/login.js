@@ -1,4 +1,4 @@
-// The login form. Without a login, people can only read: style.css hides the rest.
+// The login form. Without a login, users can only read: style.css hides the rest.
 
 import { isLoggedIn, logIn, logOut, request } from "./session.js";
 
@@ -16,7 +16,7 @@ async function show() {
   account.firstElementChild.textContent = (await response.json()).email;
 }
 
-/** Do something, and show why if it fails. */
+/** Run an action, and show the reason if it fails. */
 async function explain(action) {
   refusal.textContent = "";
   try {

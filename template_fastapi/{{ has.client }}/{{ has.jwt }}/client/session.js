@@ -7,7 +7,7 @@ let accessToken = "";
 
 export const isLoggedIn = () => localStorage.getItem(KEY) !== null;
 
-/** Log in; for other parts of the page, `session` happens on the window when somebody logs in or out. */
+/** Log in. Other parts of the page can listen to the window's `session` event: it follows each login and logout. */
 export async function logIn(username, password) {
   await obtain({ grant_type: "password", username, password });
   dispatchEvent(new Event("session"));
@@ -19,7 +19,7 @@ export async function logOut() {
   if (token) await send("token/revoke", { method: "POST", form: { token } });
 }
 
-/** Send a request as the person who is logged in, if anybody is. */
+/** Send a request, with the access token if the user is logged in. */
 export async function request(path, options = {}) {
   if (!accessToken) await refresh();
   const used = accessToken;

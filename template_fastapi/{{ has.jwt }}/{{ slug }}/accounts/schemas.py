@@ -109,7 +109,7 @@ class TokenForm(BaseModel):
 class RevocationForm(BaseModel):
     """A revocation request of OAuth 2."""
 
-    # Also one that cannot be valid.
+    # Any text: revoking an invalid token is no error.
     token: Annotated[str, Field(min_length=1, examples=["1.kZ3vQ0cZ2l3m9Qe1"])]
 
 

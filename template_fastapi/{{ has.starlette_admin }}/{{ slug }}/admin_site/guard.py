@@ -15,8 +15,8 @@ from ..core.database import get_session
 from ..environment import environment
 from . import sessions
 
-# Only scripts and styles with the nonce, of templates. The hash is of the only event handler: it
-# opens the page that a menu names. jQuery and the templates set attributes named `style`.
+# Only scripts and styles of templates have the nonce. The hash is that of the only event handler,
+# which opens the page selected in a menu. jQuery and the templates set `style` attributes.
 POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; "
     "script-src-attr 'unsafe-hashes' 'sha256-ttbF9nDrLLfv879RCx6O/WXCr58mqjTeSkU35O4VIsQ='; "
@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Guard:
-    """Refuse requests from elsewhere; commit what the others change before the response starts."""
+    """Refuse requests from elsewhere, and commit the others' changes before the response starts."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -74,10 +74,10 @@ def refuse(request: Request) -> None:
             raise HTTPException(404) from None
         if not any(address in network for network in environment.admin_networks):
             raise HTTPException(404)
-    # Browsers drop some of them from addresses to which a script sends them.
+    # Browsers drop some control characters from URLs, which could turn a path into another site.
     if any(ord(each) < 32 for value in request.query_params.values() for each in value):
         raise HTTPException(400)
-    # Besides the token: a subdomain may set cookies, but cannot forge this header.
+    # In addition to the token: a subdomain may set cookies, but cannot forge this header.
     site = request.headers.get("sec-fetch-site", "same-origin")
     if request.method not in SAFE and site != "same-origin":
         raise HTTPException(403)

@@ -9,12 +9,12 @@ from ..accounts import limits, service
 from ..accounts.endpoints import client_of
 from . import sessions
 
-REFUSAL = "The email address or the password is wrong, or the account is no administrator's."
+REFUSAL = "The email address or the password is wrong, or the account is not an administrator."
 logger = structlog.get_logger(__name__)
 
 
 class Accounts(AuthProvider):
-    """Only accounts with the scope "admin" may log in, within the limits on guessing of the API."""
+    """Only accounts with the scope "admin" may log in, within the API's limits on guessing."""
 
     async def login(
         self, username: str, password: str, remember_me: bool, request: Request
@@ -43,7 +43,7 @@ class Accounts(AuthProvider):
         request.state.cookie = ""
 
     async def authenticate(self, request: Request) -> AdminUser | None:
-        """Find out who sends the request."""
+        """Return the administrator who sends the request, or None."""
         cookie = request.cookies.get(sessions.COOKIE, "")
         administrator = await sessions.find(request.state.session, cookie)
         request.state.administrator = administrator

@@ -1,4 +1,4 @@
-"""Sessions of administrators: rows of the accounts' sessions, which therefore end with them.
+"""Sessions of administrators: rows of AccountSession, so they end with the account's other sessions.
 
 The cookie names a row, and SECRET_KEY signs it. Each request reads the row, the account and its scopes.
 """
@@ -15,10 +15,10 @@ from ..accounts.tokens import ALGORITHM, ISSUER
 from ..environment import environment
 
 SCOPE = "admin"
-KIND = "admin-session"  # instead of scopes, so that no session of the API is one of the admin
+KIND = "admin-session"  # in place of scopes, so that no API session passes for one of the admin
 LIFETIME = timedelta(hours=8)
-AUDIENCE = f"{ISSUER}-admin"  # so that no access token passes as a cookie, nor a cookie as one
-# A browser refuses the prefix unless the cookie is secure, and no subdomain can set it.
+AUDIENCE = f"{ISSUER}-admin"  # so that no access token passes for a cookie, or the reverse
+# Browsers accept this prefix only if the cookie is secure, and not from a subdomain.
 COOKIE = "__Host-admin" if environment.environment == "production" else "admin"
 
 
@@ -52,7 +52,7 @@ async def start(session: AsyncSession, account: Account, user_agent: str) -> str
 
 
 async def find(session: AsyncSession, cookie: str) -> Administrator | None:
-    """Find the administrator whose cookie it is; the session must not have ended."""
+    """Return the administrator to whom the cookie belongs, unless the session has ended."""
     try:
         claims = jwt.decode(
             cookie,

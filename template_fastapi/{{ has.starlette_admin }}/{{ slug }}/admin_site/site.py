@@ -18,10 +18,10 @@ from ..environment import environment
 from .guard import Guard
 from .login import Accounts
 
-# They leave out a font from another site, and scripts and fields of the login that it does not need.
+# They omit a font from another site, and the scripts and fields that this login does not need.
 TEMPLATES = Path(__file__).parent / "templates"
 HANDLERS = {kind: handler for kind, handler in exception_handlers.items() if kind is not Exception}
-# Its other messages contain what somebody typed as a name, which may be a password.
+# Messages below ERROR may contain the name typed at the login, which may be a password.
 logging.getLogger("starlette_admin").setLevel(logging.ERROR)
 
 

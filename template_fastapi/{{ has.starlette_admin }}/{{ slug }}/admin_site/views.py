@@ -15,15 +15,15 @@ from starlette_admin.filters import FilterGroup
 from ..core.problems import ConflictError, ServiceError, field_errors
 
 IDS: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=2**63 - 1)])
-GREATEST = 2**31  # rows that a list skips
+GREATEST = 2**31  # number of rows that a list can skip
 NEWER = "Somebody else has changed this. Reload the page."
 
 
 class ModelView(BaseModelView):
     """Pages that read rows of a model, and change them as the API does.
 
-    Nothing but `fields` is shown, searched or sorted, and `create`, `edit` and `delete` are not possible
-    unless a schema or `remove` says how. There are neither exports nor imports.
+    Only `fields` are shown, searched or sorted. Creating a row needs `create_schema`, editing it
+    `update_schema`, and deleting it `can_remove`. There are no exports or imports.
     """
 
     model: ClassVar[type[Any]]
@@ -89,7 +89,7 @@ class ModelView(BaseModelView):
     # Reading
 
     def found(self, statement: Select[Any], q: str | None) -> Select[Any]:
-        """Select the rows that contain a text in a field that may be searched."""
+        """Select the rows that contain a text in one of `searchable_fields`."""
         columns = [getattr(self.model, name) for name in self.searchable_fields or ()]
         if not q or not columns:
             return statement
@@ -193,13 +193,13 @@ class ModelView(BaseModelView):
 
 
 def version_of(schema: type[BaseModel], row: Any) -> str:
-    """Return a digest of the row as the API sends it, as its ETag."""
+    """Return a digest of the row as the API sends it, like its ETag."""
     resource = schema.model_validate(row, from_attributes=True)
     return sha256(resource.model_dump_json().encode()).hexdigest()
 
 
 def id_of(pk: Any) -> int | None:
-    """Return the id that an address names, if it is one."""
+    """Return the id in a URL, or None if it is not one."""
     try:
         return IDS.validate_python(pk)
     except ValidationError:
