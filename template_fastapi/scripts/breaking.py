@@ -5,8 +5,9 @@ accept every old request, and the old schema every new response. Deprecated part
 """
 
 import math
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 type Schema = dict[str, Any]
@@ -18,17 +19,32 @@ SAME = ("format", "pattern", "multipleOf", "uniqueItems")
 
 def breaking_changes(old: Schema, new: Schema) -> Iterator[str]:
     """Describe the breaking changes of operations, their requests and their responses."""
-    request, response = Comparison(old, new), Comparison(old, new, is_response=True)
-    for path, operations in old["paths"].items():
-        for method, before in operations.items():
-            place, after = f"{method.upper()} {path}", new["paths"].get(path, {}).get(method)
-            if after is None:
-                yield from _removed(place, before)
-                continue
-            yield from _security(place, before, after)
-            yield from _parameters(place, request, before, after)
-            yield from _body(place, request, before, after)
-            yield from _responses(place, response, before, after)
+    known = _operations(new)
+    for key, (place, before) in _operations(old).items():
+        request, response = Comparison(old, new), Comparison(old, new, is_response=True)
+        if key not in known:
+            yield from _removed(place, before)
+            continue
+        _, after = known[key]
+        yield from _security(place, before, after)
+        yield from _parameters(place, request, before, after)
+        yield from _body(place, request, before, after)
+        yield from _responses(place, response, before, after)
+
+
+def _operations(schema: Schema) -> dict[str, tuple[str, Schema]]:
+    """Return the operations. No request contains the names of path parameters: they get numbers."""
+    found = {}
+    for path, operations in schema["paths"].items():
+        names = re.findall(r"{(.*?)}", path)
+        for method, operation in operations.items():
+            parameters = [
+                each | ({"name": str(names.index(each["name"]))} if each["in"] == "path" else {})
+                for each in operation.get("parameters", [])
+            ]
+            key = f"{method} {re.sub(r'{.*?}', '{}', path)}"
+            found[key] = f"{method.upper()} {path}", operation | {"parameters": parameters}
+    return found
 
 
 def _removed(place: str, what: Schema) -> Iterator[str]:
@@ -50,18 +66,23 @@ def _security(place: str, old: Schema, new: Schema) -> Iterator[str]:
 
 def _parameters(place: str, request: "Comparison", old: Schema, new: Schema) -> Iterator[str]:
     before, after = (
-        {(each["in"], each["name"]): each for each in one.get("parameters", [])}
-        for one in (old, new)
+        {(each["in"], each["name"]): each for each in one["parameters"]} for one in (old, new)
     )
     for key, parameter in before.items():
         where = f"{place}, {' '.join(key)}"
         if key in after:
-            yield from request.compare(where, parameter["schema"], after[key]["schema"])
+            yield from request.compare(where, _not_null(parameter["schema"]), after[key]["schema"])
         else:
             yield from _removed(where, parameter)
     for key, parameter in after.items():
         if parameter.get("required") and not before.get(key, {}).get("required"):
             yield f"{place}, {' '.join(key)}: is required now"
+
+
+def _not_null(schema: Schema) -> Schema:
+    """Return what a parameter can be: no address or header contains null."""
+    others = [each for each in schema.get("anyOf", []) if each.get("type") != "null"]
+    return schema | {"anyOf": others} if others else schema
 
 
 def _body(place: str, request: "Comparison", old: Schema, new: Schema) -> Iterator[str]:
@@ -98,16 +119,17 @@ class Comparison:
     old: Schema
     new: Schema
     is_response: bool = False
-    seen: frozenset[tuple[str, str]] = frozenset()  # references, which may be recursive
+    known: dict[str, list[str]] = field(default_factory=dict)  # references may be recursive
 
     def compare(self, place: str, old: Schema, new: Schema) -> Iterator[str]:
         """Describe the values that one side may send although the other does not expect them."""
-        names = (old.get("$ref", ""), new.get("$ref", ""))
-        if any(names):
-            if names not in self.seen:
-                followed = Comparison(self.old, self.new, self.is_response, self.seen | {names})
+        if "$ref" in old or "$ref" in new:
+            key = repr((old, new))
+            if key not in self.known:
+                self.known[key] = []
                 resolved = _resolved(self.old, old), _resolved(self.new, new)
-                yield from followed.compare(place, *resolved)
+                self.known[key] = list(self.compare(place, *resolved))
+            yield from self.known[key]
             return
         sent, expected = (new, old) if self.is_response else (old, new)
         for alternative in _alternatives(sent):
@@ -124,17 +146,22 @@ class Comparison:
             yield f"{place}: may be {kinds[0] or 'anything'}, not {kinds[1]}"
             return
         yield from self._limits(place, sent, expected)
-        for name in set(expected.get("required", [])) - set(sent.get("required", [])):
-            yield f"{place}.{name}: is {'optional' if self.is_response else 'required'} now"
         before, after = old.get("properties", {}), new.get("properties", {})
-        for name, field in before.items():
+        for name in set(expected.get("required", [])) - set(sent.get("required", [])):
+            if name in after:  # otherwise it was removed
+                yield f"{place}.{name}: is {'optional' if self.is_response else 'required'} now"
+        for name, each in before.items():
             if name in after:
-                yield from self.compare(f"{place}.{name}", field, after[name])
+                yield from self.compare(f"{place}.{name}", each, after[name])
             else:
-                yield from _removed(f"{place}.{name}", field)
+                yield from _removed(f"{place}.{name}", each)
+        closed = [one.get("additionalProperties") is False for one in (old, new)]
+        if not self.is_response and closed == [False, True]:
+            yield f"{place}: other fields are refused now"
         for key, suffix in (("items", "[]"), ("additionalProperties", ".*")):
-            if isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
-                yield from self.compare(f"{place}{suffix}", old[key], new[key])
+            inner = [{} if one.get(key, True) is True else one[key] for one in (old, new)]
+            if any(inner) and False not in inner:
+                yield from self.compare(f"{place}{suffix}", *inner)
 
     def _limits(self, place: str, sent: Schema, expected: Schema) -> Iterator[str]:
         values, known = _values(sent), _values(expected)

@@ -26,8 +26,6 @@ def deprecated(
         headers["Sunset"] = format_datetime(_midnight(sunset), usegmt=True)
     relations = {"deprecation": link, "successor-version": successor}
     links = [f'<{target}>; rel="{name}"' for name, target in relations.items() if target]
-    if links:
-        headers["Link"] = ", ".join(links)
 
     class DeprecatedRoute(APIRoute):
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -40,6 +38,8 @@ def deprecated(
             async def handle_deprecated(request: Request) -> Response:
                 response = await handle(request)
                 response.headers.update(headers)
+                for link in links:  # beside the endpoint's own
+                    response.headers.append("Link", link)
                 return response
 
             return handle_deprecated

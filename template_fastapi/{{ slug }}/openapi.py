@@ -20,8 +20,9 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the schema."""
         schema = super().openapi()
-        components = schema.setdefault("components", {})
-        components.setdefault("schemas", {})["Problem"] = problems.SCHEMA
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        if schemas.setdefault("Problem", problems.SCHEMA) != problems.SCHEMA:
+            raise RuntimeError("the API's schema has a Problem: give your model another name")
         return schema
 
 

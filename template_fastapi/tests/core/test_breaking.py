@@ -112,6 +112,7 @@ def test_the_same_schema_breaks_nothing() -> None:
             {f"{READ}/properties/named/additionalProperties": {"type": "number"}},
             "200.named.*: may be number, not integer",
         ),
+        ({f"{READ}/properties/named/additionalProperties": True}, "200.named.*: may be anything"),
     ],
 )
 def test_what_breaks_clients_is_found(changes: dict[str, object], found: str) -> None:
@@ -144,6 +145,40 @@ def test_what_is_deprecated_may_be_removed() -> None:
     new = edited(**{GET: REMOVED, f"{WRITE}/properties/old": REMOVED})
     old = edited(**{f"{GET}/deprecated": True})
     assert list(breaking_changes(old, new)) == []
+
+
+def test_a_required_field_of_a_response_may_be_removed_if_it_was_deprecated() -> None:
+    field = f"{READ}/properties/watts"
+    new = edited(
+        **{field: REMOVED, f"{READ}/required": ["name", "colour", "shop", "lamps", "named"]}
+    )
+    assert list(breaking_changes(edited(**{f"{field}/deprecated": True}), new)) == []
+
+
+def test_a_path_parameter_may_get_another_name() -> None:
+    old, new = schema(), schema()
+    for each, name in ((old, "id"), (new, "lamp_id")):
+        parameter = {"in": "path", "name": name, "required": True, "schema": {"type": "integer"}}
+        operation = each["paths"]["/lamps"]["get"] | {"parameters": [parameter]}
+        each["paths"][f"/lamps/{{{name}}}"] = {"get": operation}
+    assert list(breaking_changes(old, new)) == []
+
+
+def test_other_fields_of_a_body_may_not_be_refused() -> None:
+    old = edited(**{f"{WRITE}/additionalProperties": True})
+    assert list(breaking_changes(old, OLD)) == ["POST /lamps, body: other fields are refused now"]
+
+
+def test_unions_of_recursive_models_are_compared_in_no_time() -> None:
+    old = schema()
+    names = [f"Block{i}" for i in range(9)]
+    union = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
+    for name in names:
+        kind = {"type": "string", "const": name}
+        blocks = {"kind": kind, "blocks": {"type": "array", "items": union}}
+        old["components"]["schemas"][name] = {"type": "object", "properties": blocks}
+    old["components"]["schemas"]["LampRead"]["properties"]["block"] = union
+    assert list(breaking_changes(old, old)) == []
 
 
 def test_a_body_may_not_become_required() -> None:

@@ -3,12 +3,14 @@
 import secrets
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from ..accounts.endpoints import client_of
 from ..core.database import get_session
@@ -34,15 +36,20 @@ class Guard:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await WebSocketClose()(scope, receive, send)
+            return
         request = Request(scope)
         refuse(request)
         state, nonce = request.state, secrets.token_urlsafe(16)
         state.nonce, state.cookie, state.changes, state.administrator = nonce, None, [], None
+        state.headers = {}
 
         async def finish(message: Message) -> None:
             if message["type"] == "http.response.start":
                 await self.end(request, message["status"])
                 headers = MutableHeaders(scope=message)
+                headers.update(state.headers)
                 if "text/html" in headers.get("content-type", ""):
                     headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
                 if "etag" not in headers:  # static files have one
@@ -77,6 +84,11 @@ def refuse(request: Request) -> None:
     # Browsers drop some control characters from URLs, which could turn a path into another site.
     if any(ord(each) < 32 for value in request.query_params.values() for each in value):
         raise HTTPException(400)
+    try:  # starlette-admin does not
+        for name in ("next", "_origin"):
+            urlsplit(request.query_params.get(name, ""))
+    except ValueError:
+        raise HTTPException(400) from None
     # In addition to the token: a subdomain may set cookies, but cannot forge this header.
     site = request.headers.get("sec-fetch-site", "same-origin")
     if request.method not in SAFE and site != "same-origin":

@@ -27,7 +27,8 @@ class Accounts(AuthProvider):
             account = await service.authenticate(session, email, password, client=client)
         except limits.TooManyAttemptsError as error:
             logger.warning("admin login refused", client=client)
-            raise HTTPException(429, str(error), error.headers) from error
+            request.state.headers = error.headers  # starlette-admin's error page has none
+            raise HTTPException(429, str(error)) from error
         except service.GrantError as error:
             logger.warning("admin login failed", client=client)
             raise LoginFailed(REFUSAL) from error

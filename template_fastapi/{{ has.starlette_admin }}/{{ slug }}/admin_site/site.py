@@ -15,7 +15,7 @@ from starlette_admin import BaseAdmin, BaseModelView, CustomView, route
 from ..core.about import NAME
 from ..core.errors import exception_handlers
 from ..environment import environment
-from .guard import Guard
+from .guard import Guard, refuse
 from .login import Accounts
 
 # They omit a font from another site, and the scripts and fields that this login does not need.
@@ -55,10 +55,21 @@ def mount(app: FastAPI, views: Iterable[type[BaseModelView]]) -> None:
     admin.add_view(admin.index_view)
     for view in (first, *others):
         admin.add_view(view)
-    app.add_route(path, lambda _: RedirectResponse(f"{path}/"), include_in_schema=False)
+
+    async def add_slash(request: Request) -> Response:
+        refuse(request)
+        return RedirectResponse(f"{path}/")
+
+    app.add_route(path, add_slash, include_in_schema=False)
     admin.mount_to(app)
+    admin.app.add_exception_handler(Exception, leave_to_service)
     for file in TEMPLATES.iterdir():  # read them now: no request waits for the disk
         admin.templates.env.get_template(file.name)
+
+
+async def leave_to_service(_: Request, error: Exception) -> Response:
+    """Raise an error again: the service's handlers answer, instead of Starlette's plain text."""
+    raise error
 
 
 def templates() -> dict[str, str]:

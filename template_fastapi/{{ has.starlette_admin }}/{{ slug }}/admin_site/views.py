@@ -88,8 +88,12 @@ class ModelView(BaseModelView):
 
     # Reading
 
-    def found(self, statement: Select[Any], q: str | None) -> Select[Any]:
+    def found(
+        self, statement: Select[Any], q: str | None, filters: FilterGroup | None
+    ) -> Select[Any]:
         """Select the rows that contain a text in one of `searchable_fields`."""
+        if filters and filters.rules:  # otherwise an action for all filtered rows would take all
+            raise NotImplementedError("override `found` to apply the filters of fields")
         columns = [getattr(self.model, name) for name in self.searchable_fields or ()]
         if not q or not columns:
             return statement
@@ -104,18 +108,20 @@ class ModelView(BaseModelView):
         sorts: Sequence[tuple[str, str]] | None = None,
         filters: FilterGroup | None = None,
     ) -> Sequence[Any]:
-        statement = self.found(select(self.model), q)
+        statement = self.found(select(self.model), q, filters)
         for name, direction in sorts or ():  # those in `sortable_fields`
             column = getattr(self.model, name)
             statement = statement.order_by(column.desc() if direction == "desc" else column)
-        statement = statement.order_by(self.model.id).offset(min(skip, GREATEST)).limit(limit)
+        statement = statement.order_by(self.model.id).offset(min(skip, GREATEST))
+        if limit >= 0:  # an action for all rows of a search asks for -1
+            statement = statement.limit(limit)
         rows: Sequence[Any] = (await request.state.session.scalars(statement)).all()
         return rows
 
     async def count(
         self, request: Request, q: str | None = None, filters: FilterGroup | None = None
     ) -> int:
-        statement = self.found(select(func.count()).select_from(self.model), q)
+        statement = self.found(select(func.count()).select_from(self.model), q, filters)
         return int(await request.state.session.scalar(statement))
 
     async def find_by_pk(self, request: Request, pk: Any) -> Any:
@@ -141,6 +147,8 @@ class ModelView(BaseModelView):
         return row
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
+        # Inline editing sends one field, and no version.
+        schema = self.read_schema if "version" in data else None
         seen = data.pop("version", None)
         values = self.validated(self.update_schema, data)
         session: AsyncSession = request.state.session
@@ -150,7 +158,7 @@ class ModelView(BaseModelView):
                 statement = select(self.model).where(self.model.id == row_id).with_for_update()
                 newest = statement.execution_options(populate_existing=True)
                 row = (await session.scalars(newest)).one_or_none()
-                if self.read_schema and (row is None or version_of(self.read_schema, row) != seen):
+                if schema and (row is None or version_of(schema, row) != seen):
                     raise ConflictError(NEWER)
                 row = await self.change(session, row_id, values)
         except ServiceError as error:
