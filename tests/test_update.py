@@ -801,15 +801,19 @@ def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_
     bring_up_to_date(past)
     run(Path(sys.executable).with_name("copier"), "update", "--defaults", project)
     after = answers(project)
-    asked = OPTIONS["before"].keys() & after.keys()
-    assert {name: after[name] for name in asked} == {name: given.get(name, OPTIONS["before"][name]) for name in asked}
+    old = {
+        name: answer[framework] if isinstance(answer, dict) else answer
+        for name, answer in OPTIONS["before"].items()
+        if name in after
+    }
+    assert {name: after[name] for name in old} == old | {name: given[name] for name in old if name in given}
     names = {name for name, *_ in named(OPTIONS["options"])}
     # Every project had these before the questions about them.
-    old = {
+    had = {
         "django": {"media": {"local_media", "stock_admin"}, "api": {"ninja"}},
         "fastapi": {"data": {"sqlalchemy"}},
     }
-    kept = set[str]().union(*(options for question, options in old[framework].items() if question not in given))
+    kept = set[str]().union(*(options for question, options in had[framework].items() if question not in given))
     # The first did not record them.
     assert selected is None or {*after["built"]["options"]} & names == {*selected} & names | kept
 
