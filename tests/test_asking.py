@@ -88,8 +88,8 @@ def test_an_answer_can_be_changed_and_the_later_ones_follow(start: Start, tmp_pa
     terminal.until("» Django", "Kind of service (a website with editors)")
     terminal.press(ENTER)
     terminal.until("name of the service")
-    terminal.press("\x15", "Shop", ENTER)
-    terminal.until("Write the project", "Python package    shop", "Server")
+    terminal.press("\x15", "Bakery", ENTER)
+    terminal.until("Write the project", "Python package    bakery", "Server")
     terminal.press(DOWN, ENTER)
     terminal.until("Which framework", "» Django")
     terminal.press(DOWN, ENTER)
@@ -98,7 +98,7 @@ def test_an_answer_can_be_changed_and_the_later_ones_follow(start: Start, tmp_pa
     terminal.press(ENTER)
     assert terminal.end() == 0, terminal.output
     answers = recorded(tmp_path / "service")
-    assert (answers["product"], answers["framework"], answers["slug"]) == ("cms", "fastapi", "shop")
+    assert (answers["product"], answers["framework"], answers["slug"]) == ("cms", "fastapi", "bakery")
 
 
 def test_keys_that_are_typed_ahead_do_not_confirm_the_review(start: Start, tmp_path: Path) -> None:
