@@ -30,11 +30,9 @@ def question(choices: list[str], framework: str = "", condition: str = "") -> di
 
 # In the order in which they are added.
 QUESTIONS = {
-    "data": question(["sqlalchemy", "sqlmodel", "tortoise", "mongodb"], "fastapi"),
     "database": question(["postgresql", "mysql", "sqlite"], "django"),
     "api": question(["none", "ninja", "drf"], "django"),
     "ml_serving": question([], "fastapi"),
-    "admin": question(["none", "stock", "django", "starlette_admin"]),
     "tasks": question(["none", "django_tasks", "celery", "taskiq"]),
     "live": question(["none", "websocket", "sse"]),
     "media": question(["none", "local", "s3"]),
@@ -43,11 +41,6 @@ QUESTIONS = {
     "target": question(["compose", "kubernetes", "serverless"]) | {"multiselect": True},  # one more place
 }
 EXCLUDES = {
-    "admin": {
-        "stock": ["fastapi"],
-        "django": ["fastapi", "django_login"],
-        "starlette_admin": ["django", "tortoise", "mongodb"],
-    },
     "tasks": {"django_tasks": ["fastapi"], "celery": ["fastapi"], "taskiq": ["django"]},
     "live": {"sse": ["django"]},
     "database": {"sqlite": ["kubernetes"]},

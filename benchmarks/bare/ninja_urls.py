@@ -50,19 +50,19 @@ def get_json(request: HttpRequest) -> dict[str, object]:
     return {"status": "ok", "version": 1}
 
 
-@api.get("/items", response=ItemPage)
+@api.get("/v1/items", response=ItemPage)
 def list_items(request: HttpRequest, page: Query[PageRequest]) -> dict[str, object]:
     found = Item.objects.all()
     results = list(found[page.offset : page.offset + page.limit])
     return {"results": results, "total": found.count(), "limit": page.limit, "offset": page.offset}
 
 
-@api.get("/items/{int:item_id}", response=ItemRead)
+@api.get("/v1/items/{int:item_id}", response=ItemRead)
 def get_item(request: HttpRequest, item_id: int) -> Item:
     return get_object_or_404(Item, pk=item_id)
 
 
-@api.post("/items", response={201: ItemRead})
+@api.post("/v1/items", response={201: ItemRead})
 def create_item(request: HttpRequest, values: ItemCreate) -> Item:
     try:
         return Item.objects.create(**values.model_dump())
