@@ -86,7 +86,7 @@ def process(event: Event, link: Callable[[str], str]) -> None:
     if row.outcome == Outcome.REVIEW:
         log.error("payment needs a review", event_id=event.id, kind=event.type)
     elif order and row.outcome == Outcome.APPLIED and order.status == Status.PAID:
-        # Whatever fails here is logged; the order stays paid.
+        # An error here is logged; the order stays paid.
         url = link(order.get_absolute_url())
         transaction.on_commit(lambda: confirm(order, url), robust=True)
 
