@@ -774,7 +774,8 @@ def test_an_older_project_can_add_idempotency_keys(postgres: Server, tmp_path: P
 
     copier = Path(sys.executable).with_name("copier")
     run(copier, "copy", "--defaults", "--data-file", ".copier-answers.yml", past, tmp_path / "new", cwd=project.path)
-    for name in ("bulk.py", "etags.py", "idempotency.py", "pagination.py", "items/endpoints.py", "items/filters.py"):
+    modules = ("bulk.py", "deprecation.py", "etags.py", "idempotency.py", "openapi.py", "pagination.py")
+    for name in (*modules, "items/endpoints.py", "items/filters.py"):
         shutil.copy(tmp_path / "new" / "service" / name, package / name)
     shutil.copy(tmp_path / "new" / "service" / "items" / "service.py", package / "items")
     shutil.copytree(tmp_path / "new" / "tests", project.path / "tests", dirs_exist_ok=True)

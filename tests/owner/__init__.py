@@ -50,15 +50,16 @@ def add_a_domain(project: Project, framework: str) -> None:
             "from .items.api import router as items\n",
             "from .items.api import router as items\nfrom .notes.api import router as notes\n",
         )
-        replace(
-            package / "api.py",
-            'api.add_router("/v1/items", items)\n',
-            'api.add_router("/v1/items", items)\napi.add_router("/notes", notes)\n',
-        )
+        replace(package / "api.py", registered(package), f'{registered(package)}api.add_router("/notes", notes)\n')
         (package / "notes" / "migrations").mkdir()
         (package / "notes" / "migrations" / "__init__.py").touch()
         project.poe("format")  # the imports
         project.poe("migrations")
+
+
+def registered(package: Path) -> str:
+    """The line that registers the example; older projects have no version in its path."""
+    return next(line for line in (package / "api.py").read_text().splitlines(keepends=True) if "/items" in line)
 
 
 def remove_the_example(project: Project, framework: str) -> None:
@@ -84,7 +85,7 @@ def remove_the_example(project: Project, framework: str) -> None:
     else:
         replace(package / "settings.py", f'    "{package.name}.items",\n', "")
         replace(package / "api.py", "from .items.api import router as items\n", "")
-        replace(package / "api.py", 'api.add_router("/v1/items", items)\n', "")
+        replace(package / "api.py", registered(package), "")
         if (package / "pages.py").exists():
             replace(package / "pages.py", f'    path("items/", include("{package.name}.items.urls")),\n', "")
             project.poe("format")
