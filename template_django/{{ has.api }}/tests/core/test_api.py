@@ -1,4 +1,4 @@
-"""The API is one of Django's views: settings, decorators and transactions apply to it."""
+"""A Django view serves the API: settings, decorators and transactions apply to it."""
 
 from collections.abc import Callable, Iterator
 from unittest.mock import patch
