@@ -12,7 +12,7 @@ def midnight(day: date) -> datetime:
 
 
 class FilterForm(forms.Form):
-    """What a list or a file shows."""
+    """The filters of the list and of the file."""
 
     station = forms.ModelChoiceField(
         Station.objects.all(), required=False, empty_label="All", to_field_name="code"
