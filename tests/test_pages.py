@@ -764,6 +764,40 @@ def test_a_customer_buys_something(page: Page, template: Path, tmp_path: Path) -
         page.goto("about:blank")
 
 
+@pytest.mark.option("measurements")
+def test_an_analyst_reads_measurements(page: Page, template: Path, tmp_path: Path) -> None:
+    """The pages of a list follow each other, and a file has what the filters select."""
+    with in_development(template, tmp_path, product="data_platform", login="allauth") as service:
+        service.project.poe("seed", code=0, **service.variables)
+        create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
+        service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
+        open_page(page, service, "/admin/")
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign In", exact=True).click()
+        open_page(page, service, "/")
+        page.get_by_role("link", name="Read the measurements").click()
+        fits_every_screen(page, tmp_path / "measurements")
+        page.get_by_label("Station").select_option("Hill")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("tbody tr")).to_have_count(50)
+        assert "Harbour" not in page.locator("tbody").inner_text()
+        times = [page.locator("tbody td").first.inner_text()]
+        page.get_by_role("link", name="Older").click()
+        expect(page.get_by_role("link", name="Newest")).to_be_visible()
+        times.append(page.locator("tbody td").first.inner_text())
+        assert times == sorted(times, reverse=True)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="All as CSV").click()
+        text = download.value.path().read_text()
+        assert (text.count("hill"), text.count("harbour"), text.count("\n")) == (240, 0, 241)
+        page.get_by_role("link", name="Measurements").first.click()
+        page.get_by_role("link", name="Report").click()
+        expect(page.get_by_role("heading", name="Days, in °C")).to_be_visible()
+        fits_every_screen(page, tmp_path / "report")
+        page.goto("about:blank")
+
+
 # A device with a fingerprint reader, for example, whose owner always agrees.
 DEVICE = {
     "protocol": "ctap2",
