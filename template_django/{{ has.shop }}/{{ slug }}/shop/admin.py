@@ -42,7 +42,8 @@ class ProductAdmin(admin.ModelAdmin[Product]):
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Save what was changed in the form: orders may have changed the stock meanwhile."""
-        obj.save(update_fields=[*form.changed_data, "updated_at"] if change else None)
+        names = {field.name for field in obj._meta.concrete_fields}.intersection(form.changed_data)
+        obj.save(update_fields=[*names, "updated_at"] if change else None)
 
 
 class ReadOnlyMixin:
@@ -93,7 +94,7 @@ class OrderAdmin(ReadOnlyMixin, admin.ModelAdmin[Order]):
 
     @admin.action(description="Erase names and addresses of selected orders", permissions=["erase"])
     def erase(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        orders = [order for order in queryset if services.erase(order.pk)]
+        orders = [order for order in queryset if services.erase(order)]
         for order in orders:
             self.log_change(request, order, "Personal data erased.")
         messages.success(request, f"Orders without personal data now: {len(orders)}.")

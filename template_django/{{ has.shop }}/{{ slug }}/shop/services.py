@@ -72,10 +72,8 @@ def cancel_unpaid(age: timedelta) -> int:
     return sum(cancel(key) for key in waiting.values_list("pk", flat=True))
 
 
-@transaction.atomic
-def erase(order_id: int) -> bool:
+def erase(order: Order) -> bool:
     """Erase the personal data of an order that no longer waits for its payment."""
-    order = Order.objects.select_for_update().get(pk=order_id)
     if order.status == Status.PENDING or not order.email:
         return False
     order.name = order.email = order.address = ""
@@ -133,6 +131,7 @@ def _refund(order: Order, payment: Payment) -> Outcome:
         return Outcome.IGNORED
     if order.payment_id not in ("", payment.payment_intent):  # of a second payment
         return Outcome.IGNORED
+    cancel(order.pk)  # returns the products, unless the order was paid
     return _set(order, Status.REFUNDED, payment)
 
 
