@@ -104,6 +104,10 @@ def test_an_example_can_be_chosen_later(
     coverage = (f"--cov=desk/{example}", "--cov-branch", "--cov-fail-under=100")
     project.run("pytest", "-q", f"tests/{example}", *coverage)
 
+    for option in ("--belongs-to", "--like"):
+        refused = project.poe("resource", "comments", option, example, code=1)
+        assert f"{example}: " in refused
+        assert "Nothing was changed." in refused
     project.poe("resource", "subitems", "--belongs-to", "items")
     project.run("pytest", "-q", "tests/subitems")
 
