@@ -115,13 +115,15 @@ class JSONRenderer(renderers.JSONRenderer):
 
 
 def add_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """Add problem details to every operation of the schema, and say that bodies have no other fields."""
+    """Add problem details to each operation of the schema, and say which fields bodies have."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     if schemas.setdefault("Problem", SCHEMA) != SCHEMA:
         raise RuntimeError("the API's schema has a Problem: give your serializer another name")
     for name, schema in schemas.items():
         if name.endswith("Request"):
             schema["additionalProperties"] = False
+        elif "properties" in schema and name != "Problem":
+            schema["required"] = list(schema["properties"])  # serializers write all fields
     for path in result["paths"].values():
         for operation in (path[method] for method in path.keys() & METHODS):
             needs_login = {} not in operation.get("security", [{}])
