@@ -1,8 +1,6 @@
 # API: https://www.django-rest-framework.org/api-guide/settings/
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_PARSER_CLASSES": [f"{__package__}.core.api.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": [f"{__package__}.core.api.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

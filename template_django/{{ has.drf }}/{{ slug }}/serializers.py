@@ -5,6 +5,7 @@ from typing import Any, Self
 from django.db.models import Model
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.serializers import as_serializer_error
 
 from .core.api import PathError, QueryError
 
@@ -23,11 +24,16 @@ class StrictSerializer[T: Model](serializers.ModelSerializer[T]):
     """Base class of serializers. Unknown and read-only fields in a request are errors."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            writable = {name for name, field in self.fields.items() if not field.read_only}
-            if unknown := sorted(data.keys() - writable):
-                raise serializers.ValidationError(dict.fromkeys(unknown, "This field is unknown."))
-        return super().to_internal_value(data)
+        writable = {name for name, field in self.fields.items() if not field.read_only}
+        names = sorted(data.keys() - writable) if isinstance(data, dict) else []
+        unknown: dict[str, Any] = {name: ["This field is unknown."] for name in names}
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError(as_serializer_error(error) | unknown) from error
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return values
 
 
 class Text(serializers.RegexField):
