@@ -3,6 +3,7 @@
 settings.py names these classes and functions. https://www.django-rest-framework.org/api-guide/settings/
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Any
@@ -124,6 +125,10 @@ def add_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
             schema["additionalProperties"] = False
         elif "properties" in schema and name != "Problem":
             schema["required"] = list(schema["properties"])  # serializers write all fields
+        for field in schema.get("properties", {}).values():
+            pattern = field.get("oneOf", [{}])[0].get("pattern")
+            if pattern and re.search(pattern, ""):  # the second one is only for an empty string
+                field |= field.pop("oneOf")[0]
     for path in result["paths"].values():
         for operation in (path[method] for method in path.keys() & METHODS):
             needs_login = {} not in operation.get("security", [{}])
