@@ -28,9 +28,7 @@ WITHOUT_LOGIN = {"django": {"login": "none"}, "fastapi": {"auth": "none"}}
 
 @pytest.mark.option("drf")
 @pytest.mark.parametrize(("framework", "api"), [("django", "ninja"), ("django", "drf"), ("fastapi", "")])
-def test_schemathesis_finds_nothing(
-    framework: str, api: str, template: Path, postgres: Server, tmp_path: Path
-) -> None:
+def test_schemathesis_finds_nothing(framework: str, api: str, template: Path, postgres: Server, tmp_path: Path) -> None:
     """Examples, limits, fuzzing and sequences of calls, valid and invalid, with all checks."""
     answers = WITHOUT_LOGIN[framework] | ({"api": api} if api else {})
     with in_production(template, framework, tmp_path, postgres, **answers) as service:

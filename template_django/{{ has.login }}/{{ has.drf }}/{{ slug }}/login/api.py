@@ -19,7 +19,7 @@ class MeSerializer(serializers.ModelSerializer[Any]):
 
 
 class MeView(APIView):
-    """Who is logged in."""
+    """The user who is logged in."""
 
     @extend_schema(tags=["account"], responses=MeSerializer)
     def get(self, request: Request) -> Response:
