@@ -6,8 +6,9 @@ import type { paths } from "./schema.d.ts";
 const [url, token] = process.argv.slice(2);
 const client = createClient<paths>({ baseUrl: url });
 
-// Without a token, the answer is a problem.
-const refused = await client.POST("/api/v1/items", { body: { name: "ts-0" } });
+// Without a valid token, the answer is a problem.
+const wrong = { headers: { Authorization: "Bearer none" } };
+const refused = await client.POST("/api/v1/items", { ...wrong, body: { name: "ts-0" } });
 assert.equal(refused.response.status, 401);
 assert.equal(refused.error?.title, "Unauthorized");
 
