@@ -51,8 +51,9 @@ def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server
     assert "19 selected / 19 total" in printed
 
 
-# FastAPI has ETags: a random one is valid, and yet no item has it. Nor does a list know a random cursor, and one example
-# of a key is sent with several bodies. In lists of objects, Schemathesis makes texts with NUL in spite of their pattern.
+# FastAPI has ETags: a random one is valid, and yet no item has it. Nor does a list know a random cursor, and one
+# example of a key is sent with several bodies. In lists of objects, Schemathesis makes texts with NUL in spite of
+# their pattern.
 CONFIGURATION = """
 [[operations]]
 include-path-regex = "/items(:bulk)?$"
