@@ -1,4 +1,4 @@
-"""Use the client of Django's API, made with Django REST framework, as another service does: python use_drf.py URL TOKEN."""
+"""Use the client of Django's API, with REST framework, as another service does: python use_drf.py URL TOKEN."""
 
 import sys
 

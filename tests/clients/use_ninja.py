@@ -1,4 +1,4 @@
-"""Use the client of Django's API, made with Django Ninja, as another service does: python use_ninja.py URL TOKEN."""
+"""Use the client of Django's API, with Django Ninja, as another service does: python use_ninja.py URL TOKEN."""
 
 import sys
 
