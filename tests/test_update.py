@@ -583,7 +583,7 @@ def test_an_api_can_be_chosen_later_and_removed(clone: Path, tmp_path: Path) -> 
     added = {name for name in after.keys() - before.keys() if name.startswith("desk/") and "/core/" not in name}
     assert added == {
         *("desk/api.py", "desk/schemas.py", "desk/pagination.py"),
-        *(f"desk/items/{name}.py" for name in ("api", "schemas", "services")),
+        *(f"desk/items/{name}.py" for name in ("api", "filters", "schemas", "services")),
     }
 
     settings, urls = package / "settings.py", package / "urls.py"

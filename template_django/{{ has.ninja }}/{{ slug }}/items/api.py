@@ -5,9 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
-from ..pagination import fetch_page
-from ..schemas import Id, Page, PageRequest
+from ..schemas import Id, Page
 from . import services
+from .filters import ItemQuery
 from .models import Item
 from .schemas import ItemCreate, ItemRead, ItemUpdate
 
@@ -15,9 +15,9 @@ router = Router(tags=["items"])
 
 
 @router.get("", response=Page[ItemRead], auth=None)
-def list_items(request: HttpRequest, page: Query[PageRequest]) -> dict[str, Any]:
+def list_items(request: HttpRequest, query: Query[ItemQuery]) -> dict[str, Any]:
     """List the items, oldest first."""
-    return fetch_page(Item.objects.order_by("id"), page)
+    return query.page(Item.objects.all())
 
 
 @router.post("", response={201: ItemRead})

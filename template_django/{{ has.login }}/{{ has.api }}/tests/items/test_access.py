@@ -28,15 +28,15 @@ def test_changes_need_a_token(db: None) -> None:
     client.force_login(get_user_model().objects.create_user("ada@example.com"))
     refused = client.post(ITEMS, {"name": "Lamp"}, JSON)
     assert (refused.status_code, refused["Content-Type"]) == (403, "application/problem+json")
-    assert client.get("/api/docs").status_code == 200
+    assert client.get("/api/docs?script=").status_code == 200
     token = {"X-CSRFToken": client.cookies["csrftoken"].value}  # as the page sends it
     assert client.post(ITEMS, {"name": "Lamp"}, JSON, headers=token).status_code == 201
 
 
 def test_the_schema_says_so(client: Client) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
-    assert "security" not in paths[ITEMS]["get"]
-    assert paths[ITEMS]["post"]["security"]
+    assert {} in paths[ITEMS]["get"].get("security", [{}])
+    assert {} not in paths[ITEMS]["post"]["security"]
     for status in ("401", "403"):
         [media_type] = paths[ITEMS]["post"]["responses"][status]["content"]
         assert media_type == "application/problem+json"
