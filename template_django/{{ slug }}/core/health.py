@@ -29,17 +29,13 @@ def ready(_: HttpRequest) -> HttpResponse:
     checks = {"database": database.ping} | {name: import_string(others[name]) for name in others}
     running = {name: _threads[name].submit(check) for name, check in checks.items()}
     wait(running.values(), TIMEOUT)
-    found = {}
-    for name, check in running.items():
-        try:
-            check.result(0)
-            found[name] = "ok"
-        except Exception:
-            log.exception("health check failed", check=name)
-            found[name] = "failed"
-    if "failed" in found.values():
-        return JsonResponse({"status": "unavailable", "checks": found}, status=503)
-    return JsonResponse({"status": "ok", "checks": found})
+    failed = [name for name, check in running.items() if not check.done() or check.exception()]
+    for name in failed:
+        error = running[name].exception() if running[name].done() else TimeoutError()
+        log.error("health check failed", check=name, exc_info=error)
+    found = {name: "failed" if name in failed else "ok" for name in checks}
+    overall, status = ("unavailable", 503) if failed else ("ok", 200)
+    return JsonResponse({"status": overall, "checks": found}, status=status)
 
 
 def scrape(request: HttpRequest) -> HttpResponse:
