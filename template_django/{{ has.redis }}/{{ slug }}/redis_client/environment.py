@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 # The password is percent-encoded.
 FORM = re.compile(
-    r"rediss?://([^/@\s]*@)?([\w.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?(/[0-9]*)?", re.IGNORECASE
+    r"rediss?://([^/@\s]*@)?([^\s:/@\[\]]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?(/[0-9]*)?", re.IGNORECASE
 )
 
 
