@@ -1,0 +1,74 @@
+"""What the jobs do."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from itertools import batched
+from typing import Any
+
+from django.db.models import F, Max
+
+from ..background.jobs import job
+from ..items.models import Item
+
+ROWS = 50  # of a file in each part
+ITEMS = 500  # of a report in each part
+HIGHEST = 1_000_000  # quantity of a row
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one can run as a formula
+
+
+@job("Import of deliveries")
+def import_deliveries(rows: list[tuple[int, str, str]]) -> str:
+    """Add delivered quantities to items, which may be new; return the refused lines as CSV."""
+    refused = []
+    for line, name, quantity in rows:
+        if problem := problem_of(name, quantity):
+            refused.append((line, problem))
+            continue
+        item, _ = Item.objects.get_or_create(name=name)
+        Item.objects.filter(pk=item.pk).update(quantity=F("quantity") + int(quantity))
+    return as_csv(refused)
+
+
+def problem_of(name: str, quantity: str) -> str:
+    """Return what is wrong with a row, or nothing."""
+    if not name or len(name) > 100 or not name.isprintable():
+        return "The name must have 1 to 100 characters."
+    if not (quantity.isascii() and quantity.isdigit() and int(quantity[:9]) <= HIGHEST):
+        return f"The quantity must be a number of up to {HIGHEST}."
+    return ""
+
+
+def deliveries(text: str) -> Iterator[Any]:
+    """Return the parts of an import of CSV, whose first line is `name,quantity`."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    if not {"name", "quantity"} <= {*(reader.fieldnames or ())}:
+        raise ValueError("The first line must be: name,quantity")
+    rows = ((reader.line_num, row["name"] or "", row["quantity"] or "") for row in reader)
+    return batched(((line, name.strip(), n.strip()) for line, name, n in rows), ROWS, strict=False)
+
+
+@job("Stock report")
+def report_stock(first: int) -> str:
+    """Return a part of the report: items, by id."""
+    items = Item.objects.filter(pk__range=(first, first + ITEMS - 1))
+    return as_csv(items.values_list("id", "name", "quantity"))
+
+
+def stock() -> Iterator[int]:
+    """Return the parts of a report of all items."""
+    last = Item.objects.aggregate(last=Max("id"))["last"] or 0
+    return iter(range(1, last + 1, ITEMS))
+
+
+HEADINGS = {"Import of deliveries": "line,problem\r\n", "Stock report": "id,name,quantity\r\n"}
+
+
+def as_csv(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV, in which no cell is a formula."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    for row in rows:
+        cells = map(str, row)
+        writer.writerow(f"'{cell}" if cell.startswith(FORMULAS) else cell for cell in cells)
+    return file.getvalue()
