@@ -39,9 +39,11 @@ class Job(models.Model):
         ordering = ("-created_at",)
         indexes: ClassVar = [
             models.Index(
-                "due_at", name="unfinished_jobs", condition=models.Q(finished_at__isnull=True)
+                name="unfinished_jobs",
+                fields=["due_at"],
+                condition=models.Q(finished_at__isnull=True),
             ),
-            models.Index("finished_at", name="finished_jobs"),
+            models.Index(name="finished_jobs", fields=["finished_at"]),
         ]
 
     def __str__(self) -> str:

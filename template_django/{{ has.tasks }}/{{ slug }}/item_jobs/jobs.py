@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from itertools import batched
 from typing import Any
@@ -14,6 +15,7 @@ from ..items.models import Item
 ROWS = 50  # of a file in each part
 ITEMS = 500  # of a report in each part
 HIGHEST = 1_000_000  # quantity of a row
+FULL = 2**31 - 1  # the column's limit
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one can run as a formula
 
 
@@ -26,7 +28,9 @@ def import_deliveries(rows: list[tuple[int, str, str]]) -> str:
             refused.append((line, problem))
             continue
         item, _ = Item.objects.get_or_create(name=name)
-        Item.objects.filter(pk=item.pk).update(quantity=F("quantity") + int(quantity))
+        has_room = Item.objects.filter(pk=item.pk, quantity__lte=FULL - int(quantity))
+        if not has_room.update(quantity=F("quantity") + int(quantity)):
+            refused.append((line, "The quantity in stock would be too high."))
     return as_csv(refused)
 
 
@@ -34,7 +38,7 @@ def problem_of(name: str, quantity: str) -> str:
     """Return what is wrong with a row, or nothing."""
     if not name or len(name) > 100 or not name.isprintable():
         return "The name must have 1 to 100 characters."
-    if not (quantity.isascii() and quantity.isdigit() and int(quantity[:9]) <= HIGHEST):
+    if not (re.fullmatch("[0-9]{1,7}", quantity) and int(quantity) <= HIGHEST):
         return f"The quantity must be a number of up to {HIGHEST}."
     return ""
 
