@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.postgres import Server
-from tests.processes import free_port, running
+from tests.processes import free_port
 from tests.projects import Project, ask, set_up
 from tests.redis import Server as Redis
 from tests.tools import render
@@ -70,7 +70,8 @@ class Subject:
 
     def job(self, job: str) -> tuple[str, int]:
         """The status of a job and how many of its parts are done."""
-        status, position = self.sql(f"SELECT status, position FROM background_job WHERE id = '{job}'").split("|")
+        rows = self.sql("SELECT id, status, position FROM background_job").splitlines()
+        status, position = next(row.split("|")[1:] for row in rows if row.startswith(job))
         return status, int(position)
 
     def has_imported_once(self, rows: int = ROWS) -> bool:
@@ -109,7 +110,7 @@ def made(
 def subject(made: Subject) -> Subject:
     """With no jobs, items or messages of earlier tests."""
     tables = "background_part, background_job, items_item"
-    queue = ", django_tasks_db_dbtaskresult" if made.kind == "django_tasks" else ""
+    queue = ", django_tasks_database_dbtaskresult" if made.kind == "django_tasks" else ""
     made.sql(f"TRUNCATE {tables}{queue} CASCADE")
     made.redis.ask("FLUSHALL")
     return made
@@ -176,7 +177,7 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
     if subject.kind == "celery":
         subject.redis.ask("FLUSHALL")
     else:
-        subject.sql("UPDATE django_tasks_db_dbtaskresult SET status = 'RUNNING'")  # as a killed worker leaves it
+        subject.sql("UPDATE django_tasks_database_dbtaskresult SET status = 'RUNNING'")  # as a killed worker leaves it
     subject.sql("UPDATE background_job SET due_at = now() - interval '1h', sent_at = now() - interval '1h'")
     port = free_port()
 
