@@ -98,7 +98,7 @@ def made(
     directory = tmp_path_factory.mktemp(request.param)
     answers = {"login": "django", "admin": "none", "media": "none"}
     path = render(template, directory / "service", framework="django", tasks=request.param, **answers)
-    variables = {"DATABASE_URL": postgres.create(f"tasks_{request.param}"), "REDIS_URL": redis.url}
+    variables = {"DATABASE_URL": postgres.create(f"tasks_{request.param}"), "REDIS_URL": redis.url, "DEBUG": "false"}
     if request.param == "django_tasks":
         del variables["REDIS_URL"]
     subject = Subject(request.param, set_up(path), postgres, redis, directory, variables)
