@@ -37,7 +37,7 @@ class Subject:
     postgres: Server
     redis: Redis
     directory: Path
-    variables: dict[str, str]
+    variables: dict[str, Any]
 
     @property
     def command(self) -> list[str]:
@@ -187,7 +187,7 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
     variables = subject.variables | {"SCHEDULER_PORT": str(port)}
     command = ["python", "manage.py", "schedule"]
     with subject.project.running(command, variables, tmp_path / "log", lambda: "jobs_due 1.0\n" in scrape()):
-        assert float(re.findall(r"jobs_oldest_seconds (\S+)\n", scrape())[0]) > 3000
+        assert float(re.findall(r"^jobs_oldest_seconds (\S+)$", scrape(), re.MULTILINE)[0]) > 3000
         with subject.worker():
             wait_until(lambda: subject.job(job)[0] == "done")
         assert "jobs_due 0.0\n" in scrape()
