@@ -1,4 +1,4 @@
-"""What the jobs do."""
+"""The jobs: an import of deliveries, and a report."""
 
 import csv
 import io
