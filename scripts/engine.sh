@@ -9,7 +9,7 @@
 set -euo pipefail
 
 NEXT=trixie
-PYTHON=python:3.13-slim-bookworm NGINX=nginx:1.30-alpine POSTGRES=postgres:17-alpine
+PYTHON=python:3.13-slim-bookworm NGINX=nginx:1.30-alpine POSTGRES=postgres:17-alpine REDIS=redis:8.2-alpine
 
 action=${1:-help} directory=${2:-/var/lib/groundplan-engine}
 shift $(($# < 2 ? $# : 2))
@@ -91,6 +91,7 @@ make_images() {
     docker buildx build --load --target python --tag "$PYTHON" "$here"
     docker buildx build --load --target nginx --tag "$NGINX" "$here"
     docker buildx build --load --target postgres --tag "$POSTGRES" "$here"
+    docker buildx build --load --target redis --tag "$REDIS" "$here"
     touch "$directory/images"
     rm "$directory/root.tar"
 }
@@ -113,7 +114,7 @@ start() {
     docker version >/dev/null 2>&1 || start_daemon "$@"
     say "started the engine: $(docker version --format '{{.Server.Version}}')"
     [ -e "$directory/images" ] || quiet images make_images
-    say "prepared images: $PYTHON, $NGINX, $POSTGRES"
+    say "prepared images: $PYTHON, $NGINX, $POSTGRES, $REDIS"
     # shellcheck disable=SC2016 # PATH is expanded by the shell that evaluates this
     printf 'export DOCKER_HOST=%q DOCKER_CONFIG=%q PATH=%q:"$PATH" GROUNDPLAN_ENGINE=required\n' \
         "$DOCKER_HOST" "$DOCKER_CONFIG" "$directory/bin"

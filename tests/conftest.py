@@ -13,6 +13,7 @@ import pytest
 from _pytest.nodeid import NodeId
 from hypothesis import settings
 
+from tests import redis as redis_servers
 from tests.postgres import Server, start
 from tests.tools import ROOT, commit_all, copy_working_tree, made_once, shared
 
@@ -132,7 +133,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.setenv("COPIER_SETTINGS_PATH", str(home / "settings.yml"))
     patch.setenv("COPIER_CACHE_DIR", str(home / "copier"))
     patch.setenv("UV_PYTHON_DOWNLOADS", "never")
-    for name in ("DATABASE_URL", "ENVIRONMENT", "VIRTUAL_ENV"):
+    for name in ("DATABASE_URL", "ENVIRONMENT", "REDIS_URL", "VIRTUAL_ENV"):
         patch.delenv(name, raising=False)
     yield
     patch.undo()
@@ -153,4 +154,11 @@ def template() -> Path:
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server of this run's own, on a free port of the loopback address."""
     with start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[redis_servers.Server]:
+    """A Redis server of this run's own, on a free port of the loopback address."""
+    with redis_servers.start() as server:
         yield server

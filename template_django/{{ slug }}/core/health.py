@@ -1,9 +1,12 @@
 """Probes and metrics; HealthMiddleware calls these views."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.module_loading import import_string
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from . import database, metrics
@@ -11,7 +14,8 @@ from .errors import problem_response
 
 TIMEOUT = 2  # seconds; probes wait longer
 log = structlog.get_logger(__name__)
-_thread = ThreadPoolExecutor(1)  # if one check hangs, later ones queue behind it and time out
+# If a check hangs, its later runs queue behind it and time out.
+_threads = defaultdict[str, ThreadPoolExecutor](lambda: ThreadPoolExecutor(1))
 
 
 def live(_: HttpRequest) -> HttpResponse:
@@ -21,12 +25,17 @@ def live(_: HttpRequest) -> HttpResponse:
 
 def ready(_: HttpRequest) -> HttpResponse:
     """Can it serve?"""
-    try:
-        _thread.submit(database.ping).result(TIMEOUT)
-    except Exception:
-        log.exception("health check failed", check="database")
-        return JsonResponse({"status": "unavailable", "checks": {"database": "failed"}}, status=503)
-    return JsonResponse({"status": "ok", "checks": {"database": "ok"}})
+    others: dict[str, str] = getattr(settings, "READINESS_CHECKS", {})
+    checks = {"database": database.ping} | {name: import_string(others[name]) for name in others}
+    running = {name: _threads[name].submit(check) for name, check in checks.items()}
+    wait(running.values(), TIMEOUT)
+    failed = [name for name, check in running.items() if not check.done() or check.exception()]
+    for name in failed:
+        error = running[name].exception() if running[name].done() else TimeoutError()
+        log.error("health check failed", check=name, exc_info=error)
+    found = {name: "failed" if name in failed else "ok" for name in checks}
+    overall, status = ("unavailable", 503) if failed else ("ok", 200)
+    return JsonResponse({"status": overall, "checks": found}, status=status)
 
 
 def scrape(request: HttpRequest) -> HttpResponse:

@@ -1,0 +1,16 @@
+"""The queue: Celery, through Redis."""
+
+from .celery import app
+
+
+@app.task
+def run_job(job_id: str) -> None:
+    """Work on a job."""
+    from .jobs import run  # it imports this module
+
+    run(job_id)
+
+
+def send(job_id: str, delay: float = 0) -> None:
+    """Let a worker work on a job, after `delay` seconds."""
+    run_job.apply_async((job_id,), countdown=delay, retry=False)

@@ -1,0 +1,1 @@
+"""Imports and reports of items, as jobs."""

@@ -1,0 +1,194 @@
+"""Jobs on real servers: workers are killed, the queue stops, and still every effect happens once."""
+
+import contextlib
+import itertools
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import Server
+from tests.processes import free_port
+from tests.projects import Project, ask, set_up
+from tests.redis import Server as Redis
+from tests.tools import render
+
+pytestmark = [pytest.mark.slow, pytest.mark.option("django_tasks", "celery")]
+
+ROWS, EACH = 2000, 100  # of an import, and of each of its parts
+NUMBERS = itertools.count()
+# Sends what is lost, without the minutes that the scheduler waits.
+RESEND = "from datetime import timedelta; from my_service.background.jobs import resend; resend(timedelta(0))"
+
+
+@dataclass
+class Subject:
+    """A project with its own database."""
+
+    kind: str
+    project: Project
+    postgres: Server
+    redis: Redis
+    directory: Path
+    variables: dict[str, Any]
+
+    @property
+    def command(self) -> list[str]:
+        """The worker, as the project's verb starts it."""
+        celery = ["celery", "--app", "my_service.background", "worker"]
+        return celery if self.kind == "celery" else ["python", "manage.py", "worker"]
+
+    @contextlib.contextmanager
+    def worker(self, clean: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
+        """A worker that can get work."""
+        number = next(NUMBERS)
+        beat, log = self.directory / f"beat-{number}", self.directory / f"log-{number}"
+        variables = self.variables | {"WORKER_HEARTBEAT": str(beat)}
+        with self.project.running(self.command, variables, log, beat.exists, clean=clean) as process:
+            yield process
+
+    def manage(self, *words: str) -> str:
+        """Runs a command of the project."""
+        return self.project.run("python", "manage.py", *words, **self.variables)
+
+    def sql(self, query: str) -> str:
+        """What a query returns."""
+        return self.postgres.query(query, self.variables["DATABASE_URL"]).strip()
+
+    def start(self, rows: int = ROWS) -> str:
+        """Starts an import of deliveries: one of each of `rows` items."""
+        file = self.directory / "deliveries.csv"
+        file.write_text("name,quantity\n" + "".join(f"item {number},1\n" for number in range(rows)))
+        return self.manage("importdeliveries", str(file)).strip().splitlines()[-1]
+
+    def job(self, job: str) -> tuple[str, int]:
+        """The status of a job and how many of its parts are done."""
+        rows = self.sql("SELECT id, status, position FROM background_job").splitlines()
+        status, position = next(row.split("|")[1:] for row in rows if row.startswith(job))
+        return status, int(position)
+
+    def has_imported_once(self, rows: int = ROWS) -> bool:
+        """Whether each item was delivered once."""
+        return self.sql("SELECT count(*), min(quantity), max(quantity) FROM items_item") == f"{rows}|1|1"
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Waits for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module", params=["django_tasks", "celery"])
+def made(
+    request: pytest.FixtureRequest,
+    template: Path,
+    postgres: Server,
+    redis: Redis,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Subject:
+    directory = tmp_path_factory.mktemp(request.param)
+    answers = {"login": "django", "admin": "none", "media": "none"}
+    path = render(template, directory / "service", framework="django", tasks=request.param, **answers)
+    variables = {"DATABASE_URL": postgres.create(f"tasks_{request.param}"), "REDIS_URL": redis.url, "DEBUG": "false"}
+    if request.param == "django_tasks":
+        del variables["REDIS_URL"]
+    subject = Subject(request.param, set_up(path), postgres, redis, directory, variables)
+    subject.manage("migrate")
+    return subject
+
+
+@pytest.fixture
+def subject(made: Subject) -> Subject:
+    """With no jobs, items or messages of earlier tests."""
+    tables = "background_part, background_job, items_item"
+    queue = ", django_tasks_database_dbtaskresult" if made.kind == "django_tasks" else ""
+    made.sql(f"TRUNCATE {tables}{queue} CASCADE")
+    made.redis.ask("FLUSHALL")
+    return made
+
+
+def blocked(subject: Subject) -> contextlib.AbstractContextManager[None]:
+    """Lets an import wait in its sixteenth part until the block ends."""
+    subject.sql("INSERT INTO items_item VALUES (DEFAULT, 'item 1550', '', 0, now(), now())")
+    lock = "SELECT id FROM items_item FOR UPDATE"
+    return subject.postgres.holding(lock, subject.variables["DATABASE_URL"])
+
+
+def test_a_killed_worker_loses_nothing_and_repeats_nothing(subject: Subject) -> None:
+    with blocked(subject), subject.worker(clean=False) as worker:
+        job = subject.start()
+        wait_until(lambda: subject.job(job)[1] == 15)
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait(20)
+    assert subject.job(job) == ("running", 15)
+    with subject.worker():
+        subject.manage("shell", "-c", RESEND)
+        wait_until(lambda: subject.job(job)[0] == "done")
+    assert subject.has_imported_once()
+
+
+def test_a_worker_that_stops_finishes_its_part(subject: Subject) -> None:
+    with subject.worker() as worker:
+        with blocked(subject):
+            job = subject.start()
+            wait_until(lambda: subject.job(job)[1] == 15)
+            worker.terminate()
+        assert worker.wait(40) in (0, -signal.SIGTERM)
+    with subject.worker():
+        wait_until(lambda: subject.job(job)[0] == "done")
+    assert subject.has_imported_once()
+
+
+def test_two_workers_and_repeated_messages_have_each_effect_once(subject: Subject) -> None:
+    with subject.worker(), subject.worker():
+        job = subject.start()
+        for _ in range(2):
+            subject.manage("shell", "-c", RESEND)
+        wait_until(lambda: subject.job(job)[0] == "done")
+    assert subject.has_imported_once()
+
+
+def test_a_queue_that_stops_loses_nothing(subject: Subject) -> None:
+    """Neither a job that runs, nor one that starts while it is down, nor what waits in it."""
+    if subject.kind != "celery":
+        pytest.skip("its queue is the database")
+    waiting = subject.start(50)
+    with subject.worker(), subject.redis.stopped():
+        started = subject.start(100)
+    with subject.worker():
+        subject.manage("shell", "-c", RESEND)
+        wait_until(lambda: {subject.job(job)[0] for job in (waiting, started)} == {"done"})
+    assert subject.sql("SELECT count(*), min(quantity), max(quantity) FROM items_item") == "100|1|2"
+
+
+def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Path) -> None:
+    job = subject.start(50)
+    if subject.kind == "celery":
+        subject.redis.ask("FLUSHALL")
+    else:
+        subject.sql("UPDATE django_tasks_database_dbtaskresult SET status = 'RUNNING'")  # as a killed worker leaves it
+    subject.sql("UPDATE background_job SET due_at = now() - interval '1h', sent_at = now() - interval '1h'")
+    port = free_port()
+
+    def scrape() -> str:
+        with contextlib.suppress(OSError):
+            return ask(f"http://127.0.0.1:{port}/metrics").body.decode()
+        return ""
+
+    variables = subject.variables | {"SCHEDULER_PORT": str(port)}
+    command = ["python", "manage.py", "schedule"]
+    with subject.project.running(command, variables, tmp_path / "log", lambda: "jobs_due 1.0\n" in scrape()):
+        assert float(re.findall(r"^jobs_oldest_seconds (\S+)$", scrape(), re.MULTILINE)[0]) > 3000
+        with subject.worker():
+            wait_until(lambda: subject.job(job)[0] == "done")
+        assert "jobs_due 0.0\n" in scrape()
+    assert "job is sent again" in (tmp_path / "log").read_text()
