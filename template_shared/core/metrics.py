@@ -28,8 +28,10 @@ DURATION = Histogram(
 )
 _gauge = partial(Gauge, multiprocess_mode="livesum")
 ACTIVE = _gauge("http_server_active_requests", "Requests whose response has not started.")
+{%- if not has.sqlite %}
 CONNECTIONS = _gauge("db_client_connection_count", "Database connections.", ["state"])
 MAX_CONNECTIONS = _gauge("db_client_connection_max", "Maximum database connections.")
+{%- endif %}
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
