@@ -28,8 +28,10 @@ unfinished=$(mktemp --directory "$directory/.unfinished-XXXXXX")
 trap 'rm -rf "$unfinished"' EXIT
 trap 'exit 1' INT TERM HUP
 
+{% block dump -%}
 docker compose exec -T database pg_dump --username=postgres --format=custom "$PACKAGE" >"$unfinished/database.dump"
 docker compose exec -T database pg_restore --file=/dev/null <"$unfinished/database.dump"
+{% endblock -%}
 files backup "$unfinished"
 (cd "$unfinished" && sha256sum -- * >SHA256SUMS)
 sync "$unfinished"/*

@@ -45,9 +45,9 @@ file=$(readlink -f .env)
 [ -z "$(find -L .env -perm /o=r)" ] || say "warning: every user of this machine can read the secrets in $PWD/.env"
 ! grep --quiet "will expire" <(openssl x509 -noout -checkend 604800 -in certificates/fullchain.pem 2>/dev/null) ||
     say "warning: $PWD/certificates/fullchain.pem has expired or will within a week"
-# After a checkout with umask 027, the containers' users cannot read these. PostgreSQL would silently skip its file.
-closed=$(find database.sql ../nginx \( ! -perm -o=r -o -type d ! -perm -o=x \) -print -quit)
-[ -z "$closed" ] || fail "the containers' users cannot read $closed: chmod -R o+rX database.sql ../nginx"
+# After a checkout with umask 027, the containers' users cannot read these.{{ " PostgreSQL would silently skip its file." if not has.sqlite }}
+closed=$(find {{ "database.sql " if not has.sqlite }}../nginx \( ! -perm -o=r -o -type d ! -perm -o=x \) -print -quit)
+[ -z "$closed" ] || fail "the containers' users cannot read $closed: chmod -R o+rX {{ "database.sql " if not has.sqlite }}../nginx"
 
 docker compose config --quiet || fail "see .env.example"
 list
@@ -56,7 +56,7 @@ MIGRATED_VERSION=$version docker compose run --rm --no-deps -T migrate python -m
     fail "version $version does not accept the variables in .env"
 printed=$(docker compose run --rm --no-deps -T check-nginx 2>&1) ||
     fail "nginx would not start with the files in deploy/nginx and these variables:"$'\n'"$printed"
-docker compose up --detach --no-deps --wait "${backing[@]}" || fail "not healthy: see docker compose ps ${backing[*]}"
+{{ '[ -z "${backing[*]}" ] || ' if has.sqlite }}docker compose up --detach --no-deps --wait "${backing[@]}" || fail "not healthy: see docker compose ps ${backing[*]}"
 [ -z "$(replaced)" ] || fail "a restore was killed here: see docs/one-machine.md"
 
 if [ -z "$rollback" ]; then

@@ -44,6 +44,7 @@ fi
 lock
 list
 
+{% block steps -%}
 # The old database is called ${PACKAGE}_replaced and the new one ${PACKAGE}_restored.
 # As long as the database ${PACKAGE}_replaced exists, the restore is not finished and can be undone.
 
@@ -70,6 +71,7 @@ put_back() {
         DROP DATABASE IF EXISTS \"${PACKAGE}_restored\" WITH (FORCE)" || return
     files clear
 }
+{%- endblock %}
 
 stopped=''
 undo() {
@@ -81,7 +83,7 @@ undo() {
     exit "$((code ? code : 1))"
 }
 
-docker compose --progress quiet up --detach --no-deps --wait "${backing[@]}"
+{{ '[ -z "${backing[*]}" ] || ' if has.sqlite }}docker compose --progress quiet up --detach --no-deps --wait "${backing[@]}"
 found=$(replaced)
 if [ "$undo" ]; then
     put_back || fail "the old data could not be fully put back"
@@ -91,12 +93,15 @@ if [ "$undo" ]; then
     exit
 fi
 if [ "$found" ] || ! files check; then fail "a restore was killed here: see docs/one-machine.md"; fi
+{% block kind -%}
 grep --quiet "dbname: $PACKAGE\$" < <(docker compose exec -T database pg_restore --list <"$backup/database.dump") ||
     fail "$backup is not a backup of $PACKAGE"
+{% endblock -%}
 trap undo EXIT
 trap 'exit 1' INT TERM HUP
 
 say "Restoring next to the current data ..."
+{% block restore -%}
 query "DROP DATABASE IF EXISTS \"${PACKAGE}_restored\" WITH (FORCE); CREATE DATABASE \"${PACKAGE}_restored\" OWNER \"$PACKAGE\""
 docker compose exec -T database pg_restore --username=postgres --dbname="${PACKAGE}_restored" --exit-on-error \
     --single-transaction <"$backup/database.dump"
@@ -104,17 +109,22 @@ DATABASE_URL=postgresql://$PACKAGE:$(recorded DATABASE_PASSWORD)@database:5432/$
     docker compose run --rm --no-deps -T --env DATABASE_URL migrate
 # A dump of PostgreSQL 17 contains no statistics.
 docker compose exec -T database vacuumdb --username=postgres --analyze-only --quiet "${PACKAGE}_restored"
+{% endblock -%}
 files restore "$backup"
 
 say "Swapping the old and the restored data ..."
 stopped=yes
 whole docker compose --progress quiet stop "${running[@]}"
+{% block exchange -%}
 rename "${PACKAGE}_restored" "${PACKAGE}_replaced"
+{% endblock -%}
 files exchange
 start "${running[@]}"
 
 trap '' INT TERM HUP && trap - EXIT
+{% block clear -%}
 query "DROP DATABASE \"${PACKAGE}_replaced\" WITH (FORCE)" || fail "restored, but the database ${PACKAGE}_replaced is left"
+{% endblock -%}
 files clear || fail "restored, but the old files could not be deleted: see docs/one-machine.md"
 record MIGRATED_VERSION "$version" PREVIOUS_VERSION ""
 say "restored: $(basename "$backup")"
