@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-# PostgreSQL cannot store NUL characters.
+# {{ "SQLite's functions end a text at" if has.sqlite else "PostgreSQL cannot store" }} NUL characters.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 # A row's id in a path; a larger number would be a database error. In bodies, use Reference.

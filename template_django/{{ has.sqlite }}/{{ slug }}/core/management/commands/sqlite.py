@@ -11,13 +11,13 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 # `put_back` relies on the order of these steps: each may be interrupted, and then run again.
-STEPS = ("backup", "check", "restore", "exchange", "put_back", "replaced", "clear")
+STEPS = ("backup", "verify", "restore", "exchange", "put_back", "replaced", "clear")
 
 
 class Command(BaseCommand):
     """Run one step.
 
-    backup: write a copy to stdout; others may write meanwhile. check: read a copy from stdin.
+    backup: write a copy to stdout; others may write meanwhile. verify: read a copy from stdin.
     restore: the same, and keep it beside the database. exchange: use it; the service must be
     stopped. put_back: undo that. replaced: print the former file, if it is there. clear: delete it.
     """
@@ -46,14 +46,14 @@ class Command(BaseCommand):
                 closing(sqlite3.connect(copy)) as target,
             ):
                 source.backup(target)
-            verify(copy)
+            inspect(copy)
             with copy.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
         finally:
             delete(copy)
 
-    def check(self) -> None:
-        copy = beside(self.live, "-check")
+    def verify(self) -> None:
+        copy = beside(self.live, "-verify")
         try:
             receive(sys.stdin.buffer, copy)
         finally:
@@ -63,7 +63,7 @@ class Command(BaseCommand):
         receive(sys.stdin.buffer, self.restored)
 
     def exchange(self) -> None:
-        verify(self.restored)
+        inspect(self.restored)
         beside(self.live, "-shm").unlink(missing_ok=True)
         move(beside(self.live, "-wal"), beside(self.former, "-wal"))
         move(self.live, self.former)
@@ -107,10 +107,10 @@ def receive(source: BinaryIO, path: Path) -> None:
     delete(path)
     with path.open("wb") as file:
         shutil.copyfileobj(source, file)
-    verify(path)
+    inspect(path)
 
 
-def verify(path: Path) -> None:
+def inspect(path: Path) -> None:
     """Raise CommandError unless the file is a sound database of a Django project.
 
     Its log is written back into the file.
