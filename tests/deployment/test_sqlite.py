@@ -43,7 +43,7 @@ def stack(engine: Engine, project: Path) -> Iterator[Stack]:
 
 
 def names(stack: Stack) -> set[str]:
-    return {item["name"] for item in stack.get("/api/v1/items").json["items"]}
+    return {item["name"] for item in stack.get("/api/v1/items").json["results"]}
 
 
 def add(stack: Stack, name: str) -> int:
