@@ -74,15 +74,19 @@ class Command(BaseCommand):
             delete(self.live)
         move(self.former, self.live)
         move(beside(self.former, "-wal"), beside(self.live, "-wal"))
-        delete(self.restored)
+        self.delete_restored()
 
     def replaced(self) -> None:
         if self.former.exists() or beside(self.former, "-wal").exists():
             self.stdout.write(str(self.former))
 
     def clear(self) -> None:
-        delete(self.restored)
+        self.delete_restored()
         delete(self.former)
+
+    def delete_restored(self) -> None:
+        delete(self.restored)
+        beside(self.restored, "-migrate").unlink(missing_ok=True)  # from its migration
 
 
 def beside(path: Path, ending: str) -> Path:
