@@ -83,7 +83,7 @@ def test_files(row: Row, template: Path, tmp_path: Path) -> None:
 
 @each_row
 def test_checks(row: Row, template: Path, postgres: Server, tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    """A project is set up from its lock, passes its own checks, and migrates on PostgreSQL."""
+    """A project is set up from its lock, passes its own checks, and migrates its database."""
     path = render(template, tmp_path / "service", **row)
     if reason := spared(row, path, tmp_path / "former", pytestconfig.getoption("rows")):
         pytest.skip(f"{title(row)}: {reason}")
@@ -94,7 +94,8 @@ def test_checks(row: Row, template: Path, postgres: Server, tmp_path: Path, pyte
         project.poe("check", MYPY_CACHE_DIR=".mypy_cache")
     else:
         project.poe("check", PYTEST_ADDOPTS=QUICK)
-    project.poe("migrate", DATABASE_URL=postgres.create(f"row_{ROWS.index(row)}"))
+    server = "" if row.get("database") == "sqlite" else postgres.create(f"row_{ROWS.index(row)}")
+    project.poe("migrate", DATABASE_URL=server or f"sqlite:///{tmp_path}/db.sqlite3")
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
 
 
