@@ -662,6 +662,16 @@ def test_logins_are_few(limited: Nginx) -> None:
     assert log_in(10, "/accounts/login/", "198.51.100.3") == {200: 6, 429: 4}
 
 
+@pytest.mark.parametrize(("login", "path"), [("allauth", "password/reset"), ("django", "password_reset")])
+def test_password_resets_are_few(template: Path, upstream: Upstream, tmp_path: Path, login: str, path: str) -> None:
+    project = render(template, tmp_path / "service", framework="django", login=login)
+    with nginx.running(project, tmp_path / "nginx", [upstream.address], trusted=TRUSTED, limited=True) as running:
+        for each in (path, "login"):
+            client = f"198.51.100.{len(each)}"
+            found = ask_at_once(running.url, 10, f"/account/{each}/", "POST", X_Forwarded_For=client)
+            assert found == {200: 6, 429: 4}
+
+
 def test_a_client_has_so_many_connections(limited: Nginx, upstream: Upstream) -> None:
     def hang() -> socket.socket:
         connection = stack.enter_context(socket.create_connection(address, 10))
