@@ -157,12 +157,6 @@ def test_a_superuser_of_the_command_line_needs_no_code(
     assert log_in(client, email="root@example.com") == "/account/"
 
 
-def test_a_double_click_signs_up(client: Client) -> None:
-    sign_up(client)
-    confirmed = client.post("/account/confirm-email/", {"code": sign_up(client)})
-    assert (confirmed.status_code, confirmed["Location"]) == (302, "/account/")
-
-
 def test_without_a_mail_server_nothing_changes(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
