@@ -586,12 +586,12 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
         page.get_by_role("button", name="Add").click()
         expect(page.get_by_role("status")).to_have_text("Security key added.")
         fits_every_screen(page, tmp_path / "factors")
-        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Sign out").click()
         open_page(page, service, "/account/login/")
         page.get_by_role("button", name="Sign in with a passkey").click()
         expect(page.get_by_role("heading", name="Your account")).to_be_visible()
 
-        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Sign out").click()
         open_page(page, service, "/account/login/")
         page.get_by_label("Email").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
@@ -676,7 +676,7 @@ def test_an_editor_sets_a_password_by_mail_and_publishes(page: Page, template: P
         expect(page.get_by_text("it is not published")).to_have_count(0)
         fits_every_screen(page, tmp_path / "article")
 
-        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Sign out").click()
         open_page(page, service, "/account/password/reset/")
         token = page.locator(".card [name=csrfmiddlewaretoken]").input_value()
         form: dict[str, str | float | bool] = {"email": "ada@example.com", "csrfmiddlewaretoken": token}

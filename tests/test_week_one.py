@@ -66,7 +66,7 @@ def translate(project: Project) -> None:
         'msgid "Items"\nmsgstr ""',
         'msgid "Items"\nmsgstr "Gegenstände"',
     )
-    project.poe("manage", "compilemessages", "--locale", "de")
+    project.poe("manage", "compilemessages", "--locale", "de", "--ignore", ".venv")
 
 
 @pytest.mark.slow

@@ -28,5 +28,6 @@ def test_an_error_tracker_is_ready() -> None:
 def test_texts_are_translated(staff: Client) -> None:
     page = staff.post("/items/add/", {}, headers={"Accept-Language": "de"})
     assert "Dieses Feld ist zwingend erforderlich." in page.text
+    assert '<html lang="de">' in page.text
     if Path("my_service/locale/de/LC_MESSAGES/django.mo").exists():
         assert "<h1>Gegenstände</h1>" in staff.get("/items/", headers={"Accept-Language": "de"}).text

@@ -17,8 +17,9 @@ JSON = "application/json"
 
 @pytest.fixture
 def client(client: Client, db: None) -> Client:
-    """Return a client who is logged in."""
-    client.force_login(get_user_model().objects.create_user("ada@example.com"))
+    """Return a client who may change items."""
+    user = get_user_model().objects.create_user("ada@example.com", is_superuser=True)
+    client.force_login(user)
     return client
 
 
