@@ -19,7 +19,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/(v[0-9]+)?",  # operation ids are without it
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        f"{__package__}.core.api.add_problems",
+        f"{__package__}.openapi.add_problems",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",  # no other server
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -3,7 +3,6 @@
 settings.py names these classes and functions. https://www.django-rest-framework.org/api-guide/settings/
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Any
@@ -15,14 +14,7 @@ from rest_framework import exceptions, parsers, renderers
 from rest_framework.settings import api_settings
 
 from .errors import problem_response
-from .problems import CONTENT_TYPE, SCHEMA, FieldError, ServiceError
-
-# Every error of every operation refers to one named schema, so generated clients have one type for it.
-PROBLEM = {
-    "description": "A problem (RFC 9457)",
-    "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
-METHODS = {"get", "post", "put", "patch", "delete"}
+from .problems import FieldError, ServiceError
 
 
 class QueryError(exceptions.ValidationError):
@@ -113,25 +105,3 @@ class JSONRenderer(renderers.JSONRenderer):
             policy = "default-src 'none'; frame-ancestors 'none'"
             renderer_context["response"].headers.setdefault("Content-Security-Policy", policy)
         return super().render(data, accepted_media_type, renderer_context)
-
-
-def add_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """Add problem details to each operation of the schema, and say which fields bodies have."""
-    schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    if schemas.setdefault("Problem", SCHEMA) != SCHEMA:
-        raise RuntimeError("the API's schema has a Problem: give your serializer another name")
-    for name, schema in schemas.items():
-        if name.endswith("Request"):
-            schema["additionalProperties"] = False
-        elif "properties" in schema and name != "Problem":
-            schema["required"] = list(schema["properties"])  # serializers write all fields
-        for field in schema.get("properties", {}).values():
-            pattern = field.get("oneOf", [{}])[0].get("pattern")
-            if pattern and re.search(pattern, ""):  # the second one is only for an empty string
-                field |= field.pop("oneOf")[0]
-    for path in result["paths"].values():
-        for operation in (path[method] for method in path.keys() & METHODS):
-            needs_login = {} not in operation.get("security", [{}])
-            kinds = ("401", "403", "default") if needs_login else ("default",)
-            operation["responses"] = dict.fromkeys(kinds, PROBLEM) | operation["responses"]
-    return result
