@@ -154,6 +154,7 @@ async def test_too_many_calls_and_cancelled_ones_open_no_circuit(monkeypatch: py
 async def test_a_response_that_never_ends_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stock, "ATTEMPT", 0.01)
     async with silent_server() as (client, _), asyncio.timeout(20):
+        client.timeout = httpx2.Timeout(None)
         for _ in range(5):
             with pytest.raises(stock.UnavailableError):
                 await stock.level(client, 1)
