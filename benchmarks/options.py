@@ -114,7 +114,6 @@ class Candidate:
 def main() -> int:
     """Measures what the arguments ask for; returns the exit code."""
     options = arguments()
-    before = os.getloadavg()[0]
     try:
         core = choose_cores()
         find_programs()
@@ -122,7 +121,9 @@ def main() -> int:
     except FailedError as error:
         print(f"benchmarks/options.py: {error}", file=sys.stderr)
         return 1
-    found["machine"]["load_average"] = [round(each, 1) for each in (before, os.getloadavg()[1])]
+    if options.json and options.json.exists() and options.framework:
+        earlier = json.loads(options.json.read_text(encoding="utf-8"))
+        found["frameworks"] = earlier["frameworks"] | found["frameworks"]
     print(tables(found))
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -139,7 +140,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--short", action="store_true", help="fewer rounds")
     parser.add_argument("--rounds", type=int, help=f"of each request on each side; {ROUNDS}, short {SHORT_ROUNDS}")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the results there; with --framework, the results of the other one stay in it",
+    )
     options = parser.parse_args()
     if options.rounds is None:
         options.rounds = SHORT_ROUNDS if options.short else ROUNDS
@@ -210,6 +216,7 @@ def of_framework(
     framework: str, wanted: list[Answer], rounds: int, server: postgres.Server, core: int, scratch: Path
 ) -> dict[str, Any]:
     """The results of a framework: the default's figures, and for each answer its own and the ratios."""
+    before = os.getloadavg()[0]
     default_row = usual(framework)
     rendered = render(default_row, scratch / f"{framework}-default")
     results, figures_of_default = [], Figures()
@@ -248,6 +255,7 @@ def of_framework(
             shutil.rmtree(project)
     defaults = {name: text(value) for name, value in default_row.items() if name in facts_of(ROOT)["options"]}
     return {
+        "load_average": [round(each, 1) for each in (before, os.getloadavg()[1])],
         "default": {name: value for name, value in defaults.items() if name != "framework"},
         "figures": {name: summary(values) for name, values in figures_of_default.items()},
         "answers": results,
@@ -257,12 +265,13 @@ def of_framework(
 def render(row: Row, place: Path) -> Path:
     """A project with these answers."""
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
-    return render_anew(ROOT, place, **given)
+    return render_anew(ROOT, place, slug="service", **given)
 
 
 def served(project: Path) -> dict[str, bytes]:
     """All that a running service has of its project."""
-    parts = ("service", "migrations", "uv.lock", "poe_tasks.toml", "gunicorn.conf.py", "granian.json")
+    package = next(project.glob("*/core/about.py")).parents[1].name
+    parts = (package, "migrations", "uv.lock", "gunicorn.conf.py", "granian.json")
     return {name: content for name, content in tree(project).items() if name.partition("/")[0] in parts}
 
 
@@ -464,12 +473,15 @@ def tables(found: dict[str, Any]) -> str:
     """The results as Markdown."""
     parts = ["\n".join(table(framework, results)) for framework, results in found["frameworks"].items()]
     machine = found["machine"]
-    before, during = machine["load_average"]
+    loads = ", and ".join(
+        f"{results['load_average'][0]} before {NAMES[framework]}, {results['load_average'][1]} in its last five minutes"
+        for framework, results in found["frameworks"].items()
+    )
     parts.append(
         "CPU time per request, memory and start-up: the default's, and the ratios of others to it. Medians of"
         f" {found['rounds']} rounds of {found['seconds']:g} s for each request and side (least to greatest), and of"
         f" {STARTS} starts; {CONNECTIONS} connections, one core of {machine['processor']}, {found['date']}; load"
-        f" average {before} before the run, {during} in its last five minutes, of which about 2 is its own."
+        f" average {loads}, of which about 2 is the benchmark's own."
     )
     return "\n\n".join(parts)
 
