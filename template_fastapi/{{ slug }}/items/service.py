@@ -21,8 +21,11 @@ async def list_items(session: AsyncSession, wanted: ItemList) -> Rows[Item]:
 
 
 async def get_item(session: AsyncSession, item_id: int, *, lock: bool = False) -> Item:
-    """Find an item; with `lock`, other requests wait before they change or delete it."""
-    item = await session.get(Item, item_id, with_for_update=lock)
+    """Find an item; with `lock`, other requests wait before they change or delete it.
+
+    They can still insert rows that refer to it: `key_share`.
+    """
+    item = await session.get(Item, item_id, with_for_update={"key_share": True} if lock else None)
     if item is None:
         raise NotFoundError("Item not found.")
     return item

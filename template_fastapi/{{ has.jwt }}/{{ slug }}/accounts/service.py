@@ -1,17 +1,17 @@
 """Accounts, logins and sessions, independent of HTTP.
 
 Transactions lock an account first, then its sessions, then their tokens: in another order, two of
-them could wait for each other.
+them could wait for each other. `key_share` lets other tables' rows refer to a locked account meanwhile.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from string import Template
 
 import structlog
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..core.about import NAME
@@ -23,6 +23,7 @@ from .models import Account, AccountSession, Attempt, Code, RefreshToken, now
 
 CODE_LIFETIME = timedelta(hours=1)
 SESSION_LIFETIME = timedelta(days=30)
+GRACE = timedelta(seconds=10)  # in which a refresh can be repeated, if its response was lost
 MAILS = {
     path.stem: Template(path.read_text(encoding="utf-8"))
     for path in (Path(__file__).parent / "mails").glob("*.txt")
@@ -128,7 +129,9 @@ async def set_password(session: AsyncSession, code: str, password: str, client: 
 
 async def find(session: AsyncSession, email: str) -> Account | None:
     """Find the account of an address, and lock it until the transaction ends."""
-    return await session.scalar(select(Account).where(Account.email == email).with_for_update())
+    return await session.scalar(
+        select(Account).where(Account.email == email).with_for_update(key_share=True)
+    )
 
 
 async def create(
@@ -183,7 +186,7 @@ async def verify(session: AsyncSession, which: ColumnElement[bool], password: st
 async def lock(session: AsyncSession, proof: Proof) -> Account:
     """Lock an account, unless its password has changed since the check, or it is disabled."""
     unchanged = (Account.id == proof.account_id) & (Account.password_hash == proof.password_hash)
-    statement = select(Account).where(unchanged, Account.is_active).with_for_update()
+    statement = select(Account).where(unchanged, Account.is_active).with_for_update(key_share=True)
     if account := await session.scalar(statement):
         return account
     raise WrongPasswordError("The password is wrong.")
@@ -222,7 +225,7 @@ async def change_email(session: AsyncSession, proof: Proof, email: str) -> Mail 
 
 async def confirm_email(session: AsyncSession, account_id: int, code: str) -> Mail:
     """Give an account the address that a code confirms. Return an email to the former one."""
-    account = await session.get_one(Account, account_id, with_for_update=True)
+    account = await session.get_one(Account, account_id, with_for_update={"key_share": True})
     email, former = tokens.verify_email(code, account.id, state_of(account)), account.email
     if email is None:
         raise InvalidError(WRONG_CODE)
@@ -292,15 +295,21 @@ async def start(
 
 
 async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
-    """Replace a refresh token. Using one twice ends its session: it may have been stolen."""
+    """Replace a refresh token. Using one twice ends its session: it may have been stolen.
+
+    A page that is reloaded loses the response, and uses the token again. Soon after the first use,
+    this replaces the token's successors, if none was used. If somebody else has one, its use ends
+    the session later.
+    """
     digest, moment = tokens.digest(refresh_token), now()
     mine = select(AccountSession).join(RefreshToken).where(RefreshToken.digest == digest)
-    current = await session.scalar(mine.with_for_update(of=AccountSession))
+    current = await session.scalar(mine.with_for_update(of=AccountSession, key_share=True))
     if current is None:
         raise GrantError("The refresh token is wrong, or its session has ended.")
     unused = (RefreshToken.digest == digest) & RefreshToken.used_at.is_(None)
     statement = update(RefreshToken).where(unused).values(used_at=moment)
-    if await session.scalar(statement.returning(RefreshToken.digest)) is None:
+    is_first = await session.scalar(statement.returning(RefreshToken.digest)) is not None
+    if not is_first and not await repeat(session, current, digest, moment):
         await session.delete(current)
         await session.commit()  # the session stays ended although the request fails
         logger.warning(
@@ -312,6 +321,21 @@ async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
         raise GrantError("The session has expired.")
     current.used_at = moment
     return await grant(session, current, account)
+
+
+async def repeat(
+    session: AsyncSession, current: AccountSession, digest: str, moment: datetime
+) -> bool:
+    """Use up the successors of a token that was used a moment ago, unless one was used as well."""
+    mine = RefreshToken.session_id == current.id
+    last = await session.scalar(select(func.max(RefreshToken.used_at)).where(mine))
+    recent = select(RefreshToken.used_at).where(RefreshToken.digest == digest)
+    recent = recent.where(RefreshToken.used_at == last, RefreshToken.used_at > moment - GRACE)
+    if (used_at := await session.scalar(recent)) is None:
+        return False
+    successors = update(RefreshToken).where(mine, RefreshToken.used_at.is_(None))
+    await session.execute(successors.values(used_at=used_at))  # the grace does not start again
+    return True
 
 
 async def grant(session: AsyncSession, current: AccountSession, account: Account) -> Grant:
@@ -343,7 +367,9 @@ async def end_session(session: AsyncSession, account_id: int, session_id: int) -
 
 async def end_sessions(session: AsyncSession, account_id: int, *, keep: int | None = None) -> None:
     """End all sessions of an account, except one to keep."""
-    await session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    await session.execute(
+        select(Account.id).where(Account.id == account_id).with_for_update(key_share=True)
+    )
     statement = delete(AccountSession).where(AccountSession.account_id == account_id)
     if keep is not None:
         statement = statement.where(AccountSession.id != keep)
