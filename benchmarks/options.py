@@ -385,7 +385,7 @@ def renew_token(candidate: Candidate, server: Server) -> None:
     if "jwt" in candidate.options:
         form = urllib.parse.urlencode({"grant_type": "password", "username": USER, "password": PASSWORD})
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        status, _, body = server.request("POST", "/api/v1/token", form, headers)
+        status, _, body = server.request("POST", "/api/token", form, headers)
         if status != 200:
             raise FailedError(f"A login is answered with {status}: {body!r:.300}")
         candidate.headers = {"Authorization": f"Bearer {json.loads(body)['access_token']}"}

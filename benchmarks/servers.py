@@ -116,7 +116,7 @@ def serving(
     port = processes.free_port()
     variables |= {"PORT": str(port), "POOL_SIZE": str(POOL_SIZE)}
     # taskset becomes the server: it replaces itself.
-    pinned = ["taskset", "--cpu-list", str(core), *(part.format(port=port) for part in command)]
+    pinned = ["taskset", "--cpu-list", str(core), *(part.replace("{port}", str(port)) for part in command)]
     url = f"http://127.0.0.1:{port}{ready}"
     with contextlib.ExitStack() as block:
         before = time.perf_counter()

@@ -257,8 +257,6 @@ async def log_in(
 ) -> Grant:
     """Start a session, if the password is right."""
     account = await authenticate(session, email, password, client=client)
-    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
-    await expiry.remove(session, AccountSession.id, expired)
     return await start(session, account, scope=scope, user_agent=user_agent)
 
 
@@ -274,6 +272,8 @@ async def authenticate(session: AsyncSession, email: str, password: str, *, clie
         raise GrantError("The email address or the password is wrong.") from error
     account.password_hash = rehashed
     await limits.forget(session, "login", email, client)
+    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
+    await expiry.remove(session, AccountSession.id, expired)
     return account
 
 
