@@ -143,6 +143,12 @@ def test_measures_every_answer() -> None:
     assert others == {"admin", "auth"}
 
 
+def test_the_page_has_the_costs_of_the_answers() -> None:
+    found = json.loads((ROOT / "docs/options.json").read_text())
+
+    assert options.tables(found) in (ROOT / "docs/performance.md").read_text()
+
+
 @pytest.mark.parametrize("script", ["run", "frameworks", "options"])
 def test_says_what_is_missing(script: str, tmp_path: Path) -> None:
     (tmp_path / "taskset").symlink_to("/bin/true")
