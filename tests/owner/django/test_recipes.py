@@ -22,7 +22,9 @@ def test_a_page_of_another_origin_may_read(client: Client) -> None:
 
 
 def test_an_error_tracker_is_ready() -> None:
-    assert sentry_sdk.get_client().options["environment"] == "development"
+    options = sentry_sdk.get_client().options
+    assert options["environment"] == "development"
+    assert (options["include_local_variables"], options["max_request_body_size"]) == (False, "never")
 
 
 def test_texts_are_translated(staff: Client) -> None:

@@ -20,7 +20,9 @@ def test_a_setting_has_its_value() -> None:
 
 def test_an_error_tracker_is_ready() -> None:
     assert app.title
-    assert sentry_sdk.get_client().options["environment"] == "development"
+    options = sentry_sdk.get_client().options
+    assert options["environment"] == "development"
+    assert (options["include_local_variables"], options["max_request_body_size"]) == (False, "never")
 
 
 async def test_the_tracker_gets_no_password(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,12 @@
 """Accounts, logins and sessions, independent of HTTP.
 
 Transactions lock an account first, then its sessions, then their tokens: in another order, two of
-them could wait for each other.
+them could wait for each other. `key_share` lets other tables' rows refer to a locked account meanwhile.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from string import Template
 
@@ -228,7 +228,7 @@ async def change_email(session: AsyncSession, proof: Proof, email: str) -> Mail 
 
 async def confirm_email(session: AsyncSession, account_id: int, code: str) -> Mail:
     """Give an account the address that a code confirms. Return an email to the former one."""
-    account = await session.get_one(Account, account_id, with_for_update=True)
+    account = await session.get_one(Account, account_id, with_for_update={"key_share": True})
     email, former = tokens.verify_email(code, account.id, state_of(account)), account.email
     if email is None:
         raise InvalidError(WRONG_CODE)
@@ -260,8 +260,6 @@ async def log_in(
 ) -> Grant:
     """Start a session, if the password is right."""
     account = await authenticate(session, email, password, client=client)
-    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
-    await expiry.remove(session, AccountSession.id, expired)
     return await start(session, account, scope=scope, user_agent=user_agent)
 
 
@@ -277,6 +275,8 @@ async def authenticate(session: AsyncSession, email: str, password: str, *, clie
         raise GrantError("The email address or the password is wrong.") from error
     account.password_hash = rehashed
     await limits.give_back(session, "login", email, client)
+    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
+    await expiry.remove(session, AccountSession.id, expired)
     return account
 
 
