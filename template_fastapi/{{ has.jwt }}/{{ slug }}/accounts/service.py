@@ -6,7 +6,7 @@ them could wait for each other. `key_share` lets other tables' rows refer to a l
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from string import Template
 
