@@ -798,6 +798,31 @@ def test_an_analyst_reads_measurements(page: Page, template: Path, tmp_path: Pat
         page.goto("about:blank")
 
 
+@pytest.mark.option("django_tasks")
+def test_a_jobs_progress_moves(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
+    """By itself, from an import's upload to its result, once a worker is there."""
+    file = tmp_path / "deliveries.csv"
+    file.write_text("name,quantity\n" + "Lamp,1\n" * 1000 + "Chair,x\n")
+    with in_production(template, "django", tmp_path, postgres, tasks="django_tasks", admin="none") as service:
+        open_page(page, service, "/jobs/")
+        fits_every_screen(page, tmp_path / "jobs")
+        page.get_by_role("link", name="Import deliveries").click()
+        fits_every_screen(page, tmp_path / "import")
+        page.get_by_label("File").set_input_files(file)
+        page.get_by_role("button", name="Import").click()
+        expect(page.get_by_text("0 of 11 parts are done.")).to_be_visible()
+        fits_every_screen(page, tmp_path / "progress")
+        address = page.url
+        with service.project.running(["python", "manage.py", "worker"], service.variables, tmp_path / "worker"):
+            page.get_by_role("link", name="Download the result").wait_for(timeout=60_000)
+        assert page.url == address
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download the result").click()
+        assert download.value.path().read_text().startswith("line,problem\n1002,")
+        fits_every_screen(page, tmp_path / "done")
+        page.goto("about:blank")
+
+
 # A device with a fingerprint reader, for example, whose owner always agrees.
 DEVICE = {
     "protocol": "ctap2",
