@@ -19,7 +19,6 @@ from tests.tools import (
     LANDED,
     OPTIONS,
     ROOT,
-    TURN,
     commit_all,
     copy_working_tree,
     groundplan,
@@ -27,6 +26,7 @@ from tests.tools import (
     render,
     run,
     tree,
+    turn,
 )
 
 pytestmark = pytest.mark.slow
@@ -737,7 +737,7 @@ def bring_up_to_date(past: Path) -> None:
 
 # Of the versions that landed, these projects pass their checks after an update: the oldest and the newest, and of those
 # between another one with each commit.
-CHECKED = {LANDED[0], LANDED[-1], LANDED[TURN % len(LANDED)]}
+CHECKED = {LANDED[0], LANDED[-1], LANDED[turn(len(LANDED))]}
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -1,7 +1,7 @@
 # Tickets: docs/tickets.md
 
 ACCOUNT_ADAPTER = f"{__package__}.tickets.adapter.StaffAdapter"  # closes the sign-up
-{{ 'LOGIN_REDIRECT_URL = "home"  # links to the tickets\n' if has.pages }}ADMIN_GROUPS["editor"] += [
+ADMIN_GROUPS["editor"] += [
     "tickets.add_ticket",
     "tickets.change_ticket",
     "tickets.delete_ticket",
