@@ -818,7 +818,11 @@ def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_
     names = {name for name, *_ in named(OPTIONS["options"])}
     # Every project had these before the questions about them.
     had = {
-        "django": {"media": {"local_media", "stock_admin"}, "api": {"ninja"}},
+        "django": {
+            "media": {"local_media", "stock_admin"},
+            "api": {"ninja"},
+            "database": {"postgresql"},
+        },
         "fastapi": {"data": {"sqlalchemy"}},
     }
     kept = set[str]().union(*(options for question, options in had[framework].items() if question not in given))
