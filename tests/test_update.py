@@ -624,7 +624,7 @@ def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -
 
     settings, facts = package / "settings.py", OPTIONS["options"]["login"]["allauth"]
     apps, middleware = ("".join(f'    "{name}",\n' for name in facts[kind]) for kind in ("apps", "middleware"))
-    apps += '    "{slug}.admin_site.apps.AdminSiteConfig",\n'
+    apps += '    "{slug}.tokens",\n    "{slug}.admin_site.apps.AdminSiteConfig",\n'
     replace(settings, '    "django.contrib.admin",\n', apps.format(slug="desk"))
     replace(
         settings, 'messages.middleware.MessageMiddleware",\n', f'messages.middleware.MessageMiddleware",\n{middleware}'
@@ -641,6 +641,9 @@ def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -
     replace(package / "urls.py", "] = [\n", '] = [\n    path("account/", include("desk.login.urls")),\n')
     replace(package / "api.py", "router as items\n", "router as items\nfrom .login.api import router as me\n")
     replace(package / "api.py", "items)\n", 'items)\napi.add_router("/me", me)\n')
+    replace(package / "api.py", "\nfrom .core.about", "\nfrom ninja.security import django_auth\n\nfrom .core.about")
+    replace(package / "api.py", "as me\n", "as me\nfrom .tokens.authentication import TokenAuth\n")
+    replace(package / "api.py", '="api",\n', '="api",\n    auth=[TokenAuth(), django_auth],\n')
     used = Project(project, project / ".venv")
     used.uv("sync", "--quiet")  # the lock is the owner's
     used.poe("format")
