@@ -35,7 +35,20 @@ RECIPES = {"docs/media.md", "docs/pages.md", "docs/recipes.md", "docs/wagtail.md
 DJANGO_TAGS = {
     "dashboard",  # in tickets/templatetags/
     *("autoescape", "element", "endautoescape", "endelement", "endslot", "slot"),
-    *("block", "csrf_token", "elif", "else", "endblock", "endfor", "endif", "extends", "for", "htmx_script", "if"),
+    *(
+        "block",
+        "csrf_token",
+        "elif",
+        "else",
+        "endblock",
+        "endfor",
+        "endif",
+        "extends",
+        "firstof",
+        "for",
+        "htmx_script",
+        "if",
+    ),
     *("include", "load", "querystring", "static", "url"),
     *("get_current_language", "translate"),  # in docs/pages.md
 }
