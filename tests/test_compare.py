@@ -20,8 +20,8 @@ def test_it_prints_each_difference_once_with_its_rows(template: Path, tmp_path: 
     manifest.write_text(manifest.read_text() + "// changed\n")
     command = (sys.executable, "scripts/compare.py", "--except", "deploy/compose/deploy.sh", "HEAD")
 
-    printed = run(*command, "--rows", "fastapi-apache-*", cwd=clone, code=1)
-    every = [name for name in map(title, model().rows()) if name.startswith("fastapi-apache-")]
+    printed = run(*command, "--rows", "fastapi-proprietary-*", cwd=clone, code=1)
+    every = [name for name in map(title, model().rows()) if name.startswith("fastapi-proprietary-")]
     affected = [name for name in every if name.endswith("-gitlab")]
     assert 0 < len(affected) < len(every)
     assert f".env.test: all of {len(every)} rows\n--- old/.env.test\n+++ /dev/null\n" in printed
