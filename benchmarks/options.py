@@ -282,11 +282,12 @@ def chosen(row: Row) -> dict[str, dict[str, Any]]:
 
 
 def services(row: Row) -> dict[str, str]:
-    """The variables of services that the options need, with the services' names."""
+    """The variables of services that the options need besides PostgreSQL, with the services' names."""
     return {
         service["variable"]: name
         for option in chosen(row).values()
         for name, service in option.get("services", {}).items()
+        if name != "postgresql"
     }
 
 
