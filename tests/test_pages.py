@@ -356,7 +356,7 @@ def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: S
         page.go_back()
         expect(page.get_by_text("1 to 20 of 45")).to_be_visible()
 
-        page.goto(f"{service.url}/items/add/")
+        open_page(page, service, "/items/add/")
         fits_every_screen(page, tmp_path / "login", "page-has-heading-one")  # Django's admin has only a title
         page.get_by_label("Email address").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
