@@ -92,9 +92,8 @@ def test_fastapi_has_all_of_djangos_api(template: Path, postgres: Server, tmp_pa
         (tmp_path / framework).mkdir()
         with in_production(template, framework, tmp_path / framework, postgres, **WITHOUT_LOGIN[framework]) as service:
             schemas[framework] = comparable(ask(f"{service.url}/api/openapi.json").json)
-    # Its cursors may be longer, and values that are not known may be null in another order.
-    found = missing(schemas["django"], schemas["fastapi"])
-    assert [each for each in found if "/cursor/" not in each and not each.endswith("is null")] == []
+    longer = "/paths//api/v1/items/get/parameters/cursor/schema/maxLength: 1000 is 4000"  # Gunicorn limits a URL
+    assert list(missing(schemas["django"], schemas["fastapi"])) == [longer]
 
 
 def missing(one: Any, other: Any, place: str = "") -> Iterator[str]:
@@ -105,9 +104,10 @@ def missing(one: Any, other: Any, place: str = "") -> Iterator[str]:
         for key, value in one.items():
             yield from missing(value, other.get(key), f"{place}/{key}")
     elif isinstance(one, list) and isinstance(other, list) and one and isinstance(one[0], dict):
-        theirs = {each.get("name"): each for each in other}
+        theirs = {each.get("name", each.get("type")): each for each in other}
         for each in one:
-            yield from missing(each, theirs.get(each.get("name")), f"{place}/{each.get('name')}")
+            name = each.get("name", each.get("type"))
+            yield from missing(each, theirs.get(name), f"{place}/{name}")
     elif isinstance(one, list) and isinstance(other, list):
         yield from (f"{place}: {each}" for each in one if each not in other)
     elif one != other:
@@ -123,7 +123,7 @@ def comparable(schema: dict[str, Any]) -> dict[str, Any]:
             for response in operation["responses"].values():
                 del response["description"]
     components = schema["components"]["schemas"]
-    components.pop("PageRequest", None)  # Django Ninja lists the query parameters as an unused schema
+    components.pop("ItemQuery", None)  # Django Ninja lists the query parameters as an unused schema
     if problem := components.pop("Problem", None):  # of FastAPI; Django repeats it
         reference = json.dumps({"$ref": "#/components/schemas/Problem"})
         schema["paths"] = json.loads(json.dumps(schema["paths"]).replace(reference, json.dumps(problem)))
