@@ -219,6 +219,7 @@ def of_framework(
     before = os.getloadavg()[0]
     default_row = usual(framework)
     rendered = render(default_row, scratch / f"{framework}-default")
+    served_by_default = served(rendered)  # before it runs: Python's caches are in the same place
     results, figures_of_default = [], Figures()
     with contextlib.ExitStack() as stack:
         default = stack.enter_context(prepared(rendered, default_row, server, core))
@@ -231,7 +232,7 @@ def of_framework(
             }
             result: dict[str, Any] = {"answer": answer.name, "with": others}
             project = render(answer.row, scratch / f"{framework}-{answer.name}")
-            if served(project) == served(rendered):
+            if served(project) == served_by_default:
                 results.append(result | {"same": True})
                 continue
             if needed := missing(answer.row):
@@ -307,8 +308,9 @@ def prepared(path: Path, row: Row, server: postgres.Server, core: int) -> Iterat
     scratch = path.with_name(f"{path.name}-files")
     scratch.mkdir()
     with contextlib.ExitStack() as stack:
+        on_server = any("postgresql" in option.get("services", {}) for option in options.values())
         values = variables(
-            "" if "DATABASE_URL" in services(row) else server.create(f"options_{len(server.databases())}")
+            server.create(f"options_{len(server.databases())}") if on_server else f"sqlite:///{scratch}/db.sqlite3"
         )
         for option in options.values():
             for name, fact in option.get("variables", {}).items():
@@ -332,7 +334,7 @@ def logged_in_to_django(candidate: Candidate) -> Iterator[dict[str, str]]:
     program = (
         "from django.conf import settings; from django.contrib.auth import get_user_model;"
         "from django.test import Client;"
-        f"client = Client(); client.force_login(get_user_model().objects.create_user({USER!r}));"
+        f"client = Client(); client.force_login(get_user_model().objects.create_superuser({USER!r}));"
         "print(settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME,"
         " client.cookies[settings.SESSION_COOKIE_NAME].value)"
     )
