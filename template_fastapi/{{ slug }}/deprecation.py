@@ -1,6 +1,7 @@
 """Endpoints that clients should stop using (RFC 9745 and RFC 8594).
 
-A router's responses have headers that say so, and the schema marks its endpoints as deprecated:
+A router's successful responses have headers that say so; errors such as 404 have none. The schema marks
+its endpoints as deprecated:
 
     router = APIRouter(route_class=deprecated(since=date(2027, 1, 1), sunset=date(2027, 7, 1)))
 """

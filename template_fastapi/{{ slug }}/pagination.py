@@ -1,16 +1,16 @@
 """Lists in pages: by number with `?limit=20&offset=40`, or one after the other with `?cursor=`.
 
-A cursor holds the values by which its page's last row is ordered. So rows that are added or deleted
-meanwhile neither repeat nor hide others, and a page far behind costs as much as the first one.
+A cursor holds the values by which its page's last row is ordered. So adding or deleting rows meanwhile
+neither repeats nor skips any, and a page far behind costs as much as the first one.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import from_json, to_json
 from sqlalchemy import BigInteger, Select, SmallInteger, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,11 +22,20 @@ type Column = InstrumentedAttribute[Any]
 
 
 class PageRequest(BaseModel):
-    """The requested part of a list."""
+    """The requested part of a list. Unknown parameters are errors: a misspelt filter would return all."""
+
+    model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=20, ge=1, le=100)
     offset: int = Field(default=0, ge=0, le=2**31 - 1)
-    cursor: str = Field(default="", max_length=4000, description="`next` of the page before.")
+    # Enough for a text of 1,000 characters.
+    cursor: str = Field(default="", max_length=8100, description="`next` of the page before.")
+
+    @model_validator(mode="after")
+    def _begins_once(self) -> Self:
+        if self.cursor and self.offset:
+            raise ValueError("a page has a cursor or an offset")
+        return self
 
 
 class Page[T](BaseModel):

@@ -108,7 +108,7 @@ async def create_token(
 
 @oauth.post("/revoke")
 async def revoke_token(form: Annotated[RevocationForm, Form()], session: Session) -> dict[str, str]:
-    """Log out: end the session of a refresh token."""
+    """Log out: end the session of a refresh token or an access token."""
     await service.log_out(session, form.token)
     return {}
 

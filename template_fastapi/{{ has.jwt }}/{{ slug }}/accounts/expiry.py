@@ -1,4 +1,4 @@
-"""Rows that have expired: each request deletes a few, and `python -m <package>.accounts clean` all."""
+"""Rows that have expired: some requests delete a few, and `python -m <package>.accounts clean` all."""
 
 from typing import Any
 

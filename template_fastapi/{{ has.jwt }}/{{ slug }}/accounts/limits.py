@@ -14,9 +14,9 @@ from .models import Attempt, now
 from .tokens import digest
 
 WINDOW = timedelta(minutes=15)
-PER_CLIENT = 100  # attempts of one client, also with many addresses
+PER_CLIENT = 100  # attempts of one client, across all addresses
 PER_CLIENT_AND_ADDRESS = 10  # attempts of one client with one email address
-PER_ADDRESS = 100  # attempts with one email address, also of many clients
+PER_ADDRESS = 100  # attempts with one email address, across all clients
 
 
 class TooManyAttemptsError(ServiceError):

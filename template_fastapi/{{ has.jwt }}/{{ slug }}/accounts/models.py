@@ -40,7 +40,7 @@ class AccountSession(Base):
 
 
 class RefreshToken(Base):
-    """A refresh token of a session; used ones stay, so that a second use is noticed."""
+    """A refresh token of a session: the first, the last that was used, and its successors."""
 
     __tablename__ = "account_refresh_tokens"
 

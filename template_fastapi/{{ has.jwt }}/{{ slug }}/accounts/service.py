@@ -6,7 +6,7 @@ them could wait for each other. `key_share` lets other tables' rows refer to a l
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 
@@ -23,6 +23,7 @@ from .models import Account, AccountSession, Attempt, Code, RefreshToken, now
 
 CODE_LIFETIME = timedelta(hours=1)
 SESSION_LIFETIME = timedelta(days=30)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 REUSE = timedelta(seconds=20)  # a response to a refresh may be lost: its token works once more
 ALL = "*"  # instead of scopes: a session with those that its account has
 MAILS = {
@@ -303,15 +304,20 @@ async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
     The one that was used last works again for a moment, in case the client did not get the response.
     """
     digest, moment = tokens.digest(refresh_token), now()
-    found = select(AccountSession).join(RefreshToken).where(RefreshToken.digest == digest)
+    first = tokens.digest(tokens.first(refresh_token))
+    known = RefreshToken.digest.in_([digest, first])
+    found = select(AccountSession).join(RefreshToken).where(known)
     current = await session.scalar(found.with_for_update(of=AccountSession))
     if current is None:
         raise GrantError("The refresh token is wrong, or its session has ended.")
     mine = RefreshToken.session_id == current.id
-    exchanged = select(RefreshToken.used_at).where(RefreshToken.digest == digest)
-    used_at = await session.scalar(exchanged)
+    token = await session.get(RefreshToken, digest)
+    used_at = token.used_at if token else LONG_AGO  # it is forgotten
     if used_at is None:
-        # Also those that a repetition got: only the last exchange can be repeated.
+        # Only the last exchange can be repeated. The first token stays: all others begin with it.
+        former = RefreshToken.used_at.is_not(None) & (RefreshToken.digest != first)
+        await session.execute(delete(RefreshToken).where(mine, former))
+        # Also those that a repetition got.
         unused = update(RefreshToken).where(mine, RefreshToken.used_at.is_(None))
         await session.execute(unused.values(used_at=moment))
     elif used_at < moment - REUSE or used_at != await session.scalar(
@@ -327,12 +333,14 @@ async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
     if current.expires_at < moment or not account.is_active:
         raise GrantError("The session has expired.")
     current.used_at = moment
-    return await grant(session, current, account)
+    return await grant(session, current, account, after=refresh_token)
 
 
-async def grant(session: AsyncSession, current: AccountSession, account: Account) -> Grant:
-    """Make the tokens of a session."""
-    token, digest = tokens.random_token()
+async def grant(
+    session: AsyncSession, current: AccountSession, account: Account, *, after: str = ""
+) -> Grant:
+    """Make the tokens of a session, with the refresh token that follows another one."""
+    token, digest = tokens.next_token(after)
     session.add(RefreshToken(digest=digest, session_id=current.id))
     await session.flush()
     held = set(account.scopes.split())
@@ -368,11 +376,15 @@ async def end_sessions(session: AsyncSession, account_id: int, *, keep: int | No
     await session.execute(statement)
 
 
-async def log_out(session: AsyncSession, refresh_token: str) -> None:
-    """End the session of a refresh token, if there is one."""
-    token = RefreshToken.digest == tokens.digest(refresh_token)
-    found = select(RefreshToken.session_id).where(token).scalar_subquery()
-    await session.execute(delete(AccountSession).where(AccountSession.id == found))
+async def log_out(session: AsyncSession, token: str) -> None:
+    """End the session of a refresh token or an access token, if there is one."""
+    if claims := tokens.verify(token):
+        mine = AccountSession.account_id == claims.account_id
+        ended = mine & (AccountSession.id == claims.session_id)
+    else:
+        first = RefreshToken.digest == tokens.digest(tokens.first(token))
+        ended = AccountSession.id == select(RefreshToken.session_id).where(first).scalar_subquery()
+    await session.execute(delete(AccountSession).where(ended))
 
 
 # Maintenance

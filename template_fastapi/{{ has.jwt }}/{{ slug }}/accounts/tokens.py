@@ -96,6 +96,20 @@ def random_token() -> tuple[str, str]:
     return token, digest(token)
 
 
+def next_token(refresh_token: str) -> tuple[str, str]:
+    """Make the refresh token that follows another one. Return it and its digest.
+
+    It begins with the session's first token, so an older one is recognized although it is forgotten.
+    """
+    token = ".".join(filter(None, [first(refresh_token), secrets.token_urlsafe(32)]))
+    return token, digest(token)
+
+
+def first(refresh_token: str) -> str:
+    """Return the first refresh token of the session."""
+    return refresh_token.partition(".")[0]
+
+
 def digest(token: str) -> str:
     """Return what the database stores: nobody can guess 32 random bytes, so one hash is enough."""
     return sha256(token.encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastapi import Request
+from fastapi.requests import HTTPConnection
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,8 +25,11 @@ class User:
     session_id: int
 
 
-async def find_user(request: Request, token: str) -> User | None:
-    """Find the account and the session of a token; the session must not have ended."""
+async def find_user(request: HTTPConnection, token: str) -> User | None:
+    """Find the account and the session of a token; the session must not have ended.
+
+    The request may also be a WebSocket.
+    """
     if (claims := tokens.verify(token)) is None:
         return None
     statement = (

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Request, Security
+from fastapi import Security
+from fastapi.requests import HTTPConnection
 from fastapi.security import OpenIdConnect
 from fastapi.security.utils import get_authorization_scheme_param
 
@@ -32,8 +33,8 @@ def bearer(authorization: Annotated[str | None, Security(openid_connect)]) -> st
     return token if scheme.lower() == "bearer" else None
 
 
-async def find_user(_: Request, token: str) -> User | None:
-    """Return the caller of a token, if it is valid."""
+async def find_user(_: HTTPConnection, token: str) -> User | None:
+    """Return the caller of a token, if it is valid. The request may also be a WebSocket."""
     claims = await identity_provider.verify(token)
     return None if claims is None else User(claims["sub"], scopes_of(claims), claims)
 
