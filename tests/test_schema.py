@@ -38,10 +38,10 @@ def test_schemathesis_finds_nothing(framework: str, api: str, template: Path, po
     assert "No issues found" in printed
 
 
-@pytest.mark.option("jwt", "sqlmodel")
+@pytest.mark.option("jwt", "sqlmodel", "starlette_admin")
 def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server, tmp_path: Path) -> None:
-    """With a token, and items from SQLModel. It cannot know a password or a code, so valid requests are refused."""
-    with in_production(template, "fastapi", tmp_path, postgres, auth="jwt", data="sqlmodel") as service:
+    """With a token, items from SQLModel, and the admin beside them. It cannot know a password or a code, so valid requests are refused."""
+    with in_production(template, "fastapi", tmp_path, postgres, auth="jwt", data="sqlmodel", admin="starlette_admin") as service:
         service.project.poe("seed", DATABASE_URL=service.variables["DATABASE_URL"])
         form = {"grant_type": "password", "username": "dev@example.com", "password": "for-development"}
         with urllib.request.urlopen(f"{service.url}/api/token", urllib.parse.urlencode(form).encode()) as response:
@@ -92,7 +92,7 @@ def test_fastapi_has_all_of_djangos_api(template: Path, postgres: Server, tmp_pa
         (tmp_path / framework).mkdir()
         with in_production(template, framework, tmp_path / framework, postgres, **WITHOUT_LOGIN[framework]) as service:
             schemas[framework] = comparable(ask(f"{service.url}/api/openapi.json").json)
-    longer = "/paths//api/v1/items/get/parameters/cursor/schema/maxLength: 1000 is 4000"  # Gunicorn limits a URL
+    longer = "/paths//api/v1/items/get/parameters/cursor/schema/maxLength: 1000 is 8100"  # Gunicorn limits a URL
     assert list(missing(schemas["django"], schemas["fastapi"])) == [longer]
 
 

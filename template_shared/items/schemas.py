@@ -37,6 +37,7 @@ class ItemUpdate(ItemCreate):
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 
+    # A default only means that the field may be left out.
     name: Name = ""
 
 

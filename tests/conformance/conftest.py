@@ -37,7 +37,7 @@ def framework(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def once_per_framework(framework: str) -> None:
     """For tests of the database, which cost time and do not depend on the server or the API."""
-    if {"server", "api"} & SUBJECTS[framework].keys():
+    if {"server", "api", "admin"} & SUBJECTS[framework].keys():
         pytest.skip("the framework's first subject shows it")
 
 

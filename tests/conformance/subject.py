@@ -30,6 +30,7 @@ SUBJECTS = {
     "django_granian": {"framework": "django", "server": "granian"},
     "django_drf": {"framework": "django", "api": "drf"},
     "fastapi": {"framework": "fastapi"},
+    "fastapi_admin": {"framework": "fastapi", "auth": "jwt", "data": "sqlmodel", "admin": "starlette_admin"},
 }
 
 # Seconds until a killed worker has a successor. Uvicorn looks every half second, but if it has just asked the worker

@@ -5,12 +5,18 @@ import { isLoggedIn, logIn, logOut, request } from "./session.js";
 const form = document.querySelector("#login");
 const account = document.querySelector("#account");
 const refusal = document.querySelector("#refusal");
+const editor = document.querySelector("dialog");
 
 async function show() {
   const loggedIn = isLoggedIn();
   document.body.classList.toggle("read-only", !loggedIn);
   form.hidden = loggedIn;
   account.hidden = !loggedIn;
+  if (editor.open) { // the form keeps its values, and leaves the login usable
+    editor.close();
+    if (loggedIn) editor.showModal();
+    else editor.show();
+  }
   if (!loggedIn) return;
   const response = await request("accounts/me");
   account.firstElementChild.textContent = (await response.json()).email;

@@ -378,13 +378,15 @@ async def end_sessions(session: AsyncSession, account_id: int, *, keep: int | No
 
 async def log_out(session: AsyncSession, token: str) -> None:
     """End the session of a refresh token or an access token, if there is one."""
+    statement = delete(AccountSession)
     if claims := tokens.verify(token):
         mine = AccountSession.account_id == claims.account_id
-        ended = mine & (AccountSession.id == claims.session_id)
+        statement = statement.where(mine, AccountSession.id == claims.session_id)
     else:
         first = RefreshToken.digest == tokens.digest(tokens.first(token))
-        ended = AccountSession.id == select(RefreshToken.session_id).where(first).scalar_subquery()
-    await session.execute(delete(AccountSession).where(ended))
+        found = select(RefreshToken.session_id).where(first).scalar_subquery()
+        statement = statement.where(AccountSession.id == found)
+    await session.execute(statement)
 
 
 # Maintenance

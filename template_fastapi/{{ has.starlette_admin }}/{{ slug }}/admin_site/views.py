@@ -69,6 +69,11 @@ class ModelView(BaseModelView):
         """Delete a row, if `can_remove`."""
         raise NotImplementedError
 
+    async def repr(self, obj: Any, request: Request) -> str:
+        """Name a row in messages by its first text, such as its name."""
+        texts = (field.name for field in self.fields if type(field) is StringField)
+        return str(getattr(obj, next(texts, "id"), obj.id))
+
     # Permissions
 
     def can_create(self, request: Request) -> bool:
