@@ -40,8 +40,9 @@ def test_schemathesis_finds_nothing(framework: str, api: str, template: Path, po
 
 @pytest.mark.option("jwt", "sqlmodel", "starlette_admin")
 def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server, tmp_path: Path) -> None:
-    """With a token, items from SQLModel, and the admin beside them. It cannot know a password or a code, so valid requests are refused."""
-    with in_production(template, "fastapi", tmp_path, postgres, auth="jwt", data="sqlmodel", admin="starlette_admin") as service:
+    """With a token, SQLModel and the admin. It cannot know a password or a code, so valid requests are refused."""
+    answers = {"auth": "jwt", "data": "sqlmodel", "admin": "starlette_admin"}
+    with in_production(template, "fastapi", tmp_path, postgres, **answers) as service:
         service.project.poe("seed", DATABASE_URL=service.variables["DATABASE_URL"])
         form = {"grant_type": "password", "username": "dev@example.com", "password": "for-development"}
         with urllib.request.urlopen(f"{service.url}/api/token", urllib.parse.urlencode(form).encode()) as response:

@@ -4,7 +4,7 @@ Tests that only look share an instance; a test that breaks something starts its 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +18,15 @@ from tests.postgres import start as start_postgres
 from tests.projects import Project, set_up
 from tests.tools import render
 
+# The tests of a subject that differs from another one only in its API.
+OF_THE_API = {"test_errors", "test_headers", "test_requests"}
 Start = Callable[..., AbstractContextManager[Subject]]
 Proxy = Callable[..., AbstractContextManager[str]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what does not depend on the API."""
+    items[:] = [each for each in items if "[fastapi_admin" not in each.name or each.path.stem in OF_THE_API]
 
 
 @pytest.fixture(
@@ -37,7 +44,7 @@ def framework(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def once_per_framework(framework: str) -> None:
     """For tests of the database, which cost time and do not depend on the server or the API."""
-    if {"server", "api", "admin"} & SUBJECTS[framework].keys():
+    if {"server", "api"} & SUBJECTS[framework].keys():
         pytest.skip("the framework's first subject shows it")
 
 
@@ -67,6 +74,8 @@ def databases(postgres: Server, projects: Callable[[str], Project]) -> Callable[
     def database(framework: str) -> str:
         url = with_password(postgres.create(f"conformance_{framework}"))
         migrate(projects(framework), url)
+        if "auth" in SUBJECTS[framework]:
+            projects(framework).poe("seed", DATABASE_URL=url)
         return url
 
     return database
@@ -81,11 +90,15 @@ def start(
 ) -> Start:
     """Starts an instance: two workers, and any variables that are given."""
 
-    def instance(*, of: str = framework, **variables: str) -> AbstractContextManager[Subject]:
+    @contextmanager
+    def instance(*, of: str = framework, **variables: str) -> Iterator[Subject]:
         if "DATABASE_URL" not in variables:
             variables["DATABASE_URL"] = databases(of)
         log = tmp_path_factory.mktemp("instance") / "log"
-        return started(projects(of), log, **{"WEB_CONCURRENCY": "2", **variables})
+        with started(projects(of), log, **{"WEB_CONCURRENCY": "2", **variables}) as subject:
+            if "auth" in SUBJECTS[of]:
+                subject.log_in()
+            yield subject
 
     return instance
 

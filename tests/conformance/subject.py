@@ -5,9 +5,10 @@ import json
 import shutil
 import subprocess
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ class Subject:
     port: int
     log: Path
     host: str = "127.0.0.1"
+    headers: dict[str, str] = field(default_factory=dict)  # of each request
 
     @property
     def url(self) -> str:
@@ -113,7 +115,14 @@ class Subject:
 
     def ask(self, path: str, method: str = "GET", body: object = None, **headers: str) -> Answer:
         """Sends a request on a connection of its own."""
-        return ask(self.url + path, method, body, **headers)
+        return ask(self.url + path, method, body, **self.headers | headers)
+
+    def log_in(self) -> None:
+        """Sends an access token of the account that `poe seed` has added."""
+        form = {"grant_type": "password", "username": "dev@example.com", "password": "for-development"}
+        body, kind = urllib.parse.urlencode(form).encode(), "application/x-www-form-urlencoded"
+        token = self.ask("/api/token", "POST", body, Content_Type=kind).json["access_token"]
+        self.headers = {"Authorization": f"Bearer {token}"}
 
     def ask_at_once(self, *paths: str) -> list[Answer | OSError]:
         """Sends requests at the same time; an answer that never came is its error."""
