@@ -3,7 +3,7 @@
 REDIS_URL = environment.redis_url
 READINESS_CHECKS = {"redis": f"{__package__}.redis_client.ping"}
 REDIS_CACHE: dict[str, object] = {
-    "BACKEND": f"{__package__}.redis_client.cache.Cache",
+    "BACKEND": f"{__package__}.redis_client.caching.Cache",
     "LOCATION": environment.cache_url,
     "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.25},  # seconds
 }
