@@ -7,6 +7,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,14 +28,10 @@ def service(
     directory = tmp_path_factory.mktemp("cache")
     answers = {"login": "django", "admin": "stock", "media": "none", "tasks": "celery", "api": "ninja"}
     project = set_up(render(template, directory / "service", framework="django", **answers))
-    variables = {"DATABASE_URL": postgres.create("cache"), "REDIS_URL": redis.url, "API_RATE": "2/day"}
+    variables: dict[str, Any] = {"DATABASE_URL": postgres.create("cache"), "REDIS_URL": redis.url, "API_RATE": "2/day"}
     project.poe("migrate", DATABASE_URL=variables["DATABASE_URL"])
-    project.poe(
-        *("manage", "createsuperuser", "--noinput"),
-        **variables,
-        DJANGO_SUPERUSER_EMAIL="dev@example.com",
-        DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-    )
+    account: dict[str, Any] = {"DJANGO_SUPERUSER_EMAIL": "dev@example.com", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    project.run("python", "manage.py", "createsuperuser", "--noinput", **variables, **account)
     with served(project, "serve", directory / "log", DEBUG="false", **variables) as url:
         yield Service(project, variables, url)
 
