@@ -44,7 +44,8 @@ class Server:
     def start(self) -> None:
         """Starts it, with what it held when it stopped."""
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)]
-        command += ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"]
+        command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        command += ["--maxmemory-policy", "volatile-lru"]
         user = USER if os.geteuid() == 0 else None
         with (self.directory.parent / f"{self.directory.name}.log").open("ab") as log:
             self.process = subprocess.Popen(command, user=user, stdin=-3, stdout=log, stderr=log, cwd="/")

@@ -129,31 +129,55 @@ def test_generators_accept_the_schema_without_accounts_of_its_own(auth: str, tem
     typescript_client(schema, tmp_path)
 
 
-@pytest.fixture(scope="module")
-def committed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+APIS = {
+    "fastapi": {"framework": "fastapi", "auth": "none"},
+    "ninja": {"framework": "django", "api": "ninja"},
+    "drf": {"framework": "django", "api": "drf"},
+}
+SCHEMAS, SERIALIZERS = Path("items", "schemas.py"), Path("items", "serializers.py")
+
+
+@pytest.fixture(scope="module", params=list(APIS))
+def committed(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     path = tmp_path_factory.mktemp("committed") / "service"
-    project = set_up(render(template, path, framework="fastapi", auth="none"))
+    project = set_up(render(template, path, **APIS[request.param]))
     commit_all(path, "Start", init=True)
     return project
 
 
-@pytest.mark.parametrize(("old", "new", "found"), [
-    ("    updated_at: Time\n", "", "- GET /api/v1/items/{item_id}, 200.updated_at: was removed"),
-    ("    quantity: Quantity = 0\n", "    quantity: Quantity = 0\n    colour: Description = 'red'\n", ""),
-])  # fmt: skip
-def test_the_pipeline_finds_what_breaks_clients(
-    old: str, new: str, found: str, committed: Project, tmp_path: Path
-) -> None:
-    project = committed.copy(tmp_path / "service")
-    replace(project.package / "items" / "schemas.py", old, new)
+def check_schema(project: Project, code: int) -> str:
+    """Run the pipeline's comparison with the branch to merge into."""
     commit_all(project.path, "A change")
     command = re.search(r"poe (schema --since \S+)", (project.path / ".github/workflows/check.yml").read_text())
     assert command
     uv = {"PATH": f"{project.variables['PATH']}:{BIN}", "UV_PYTHON": PYTHON}
-    printed = project.poe(*command[1].split(), code=1 if found else 0, **uv)
-    assert found in printed
-    assert ("may break clients" in printed) == bool(found)
+    printed = project.poe(*command[1].split(), code=code, **uv)
     assert run("git", "worktree", "list", cwd=project.path).count("\n") == 1
+    return printed
+
+
+@pytest.mark.option("ninja", "drf")
+def test_the_pipeline_finds_what_breaks_clients(committed: Project, tmp_path: Path) -> None:
+    project = committed.copy(tmp_path / "service")
+    if (project.package / SERIALIZERS).exists():
+        replace(project.package / SERIALIZERS, ', "updated_at"', "")
+    else:
+        replace(project.package / SCHEMAS, "    updated_at: Time\n", "")
+    printed = check_schema(project, code=1)
+    assert "may break clients" in printed
+    assert "- GET /api/v1/items/{item_id}, 200.updated_at: was removed" in printed
+
+
+@pytest.mark.option("ninja", "drf")
+def test_the_pipeline_permits_what_breaks_no_clients(committed: Project, tmp_path: Path) -> None:
+    project = committed.copy(tmp_path / "service")
+    if (project.package / SERIALIZERS).exists():
+        old = "    limit = serializers.IntegerField(default=20"
+        replace(project.package / "serializers.py", old, f'    colour = serializers.CharField(default="red")\n{old}')
+    else:
+        old = "    quantity: Quantity = 0\n"
+        replace(project.package / SCHEMAS, old, f"{old}    colour: Description = 'red'\n")
+    assert "may break clients" not in check_schema(project, code=0)
 
 
 @pytest.mark.option("jwt")

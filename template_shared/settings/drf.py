@@ -5,6 +5,9 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_RENDERER_CLASSES": [f"{__package__}.core.api.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": f"{__package__}.core.api.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": [f"{__package__}.throttling.throttles.CallerRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"caller": environment.api_rate or None},
+    "NUM_PROXIES": 1 if IN_PRODUCTION else 0,
 }
 
 # Its schema: https://drf-spectacular.readthedocs.io/en/latest/settings.html

@@ -65,8 +65,8 @@ def _of_the_framework(error: exceptions.APIException) -> HttpResponse:
     is_anonymous = isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed)
     # Without a scheme, REST framework turns 401 into 403; but a session is also a login.
     status = 401 if is_anonymous else error.status_code
-    has_sentence = isinstance(error, exceptions.NotAuthenticated | exceptions.UnsupportedMediaType)
-    detail = "" if has_sentence or not isinstance(error.detail, str) else error.detail
+    usual = exceptions.NotAuthenticated | exceptions.UnsupportedMediaType | exceptions.Throttled
+    detail = "" if isinstance(error, usual) or not isinstance(error.detail, str) else error.detail
     return problem_response(status, detail, headers=headers)
 
 

@@ -1,6 +1,7 @@
 """Where Redis is."""
 
 import re
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
@@ -23,3 +24,9 @@ class RedisSettings(BaseModel):
         if url and not FORM.fullmatch(url):
             raise ValueError("must have the form redis://:password@host:6379/0, or rediss:// (TLS)")
         return url
+
+    @property
+    def cache_url(self) -> str:
+        """The neighbouring database, 0 and 1, 2 and 3, and so on: emptying the cache deletes no jobs."""
+        parts = urlsplit(self.redis_url)
+        return parts._replace(path=f"/{int(parts.path.strip('/') or 0) ^ 1}").geturl()

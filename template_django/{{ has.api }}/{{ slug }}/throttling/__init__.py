@@ -1,0 +1,1 @@
+"""A limit of the API for each caller: docs/api.md."""

@@ -1,0 +1,1 @@
+"""Figures about all items, which are cached."""

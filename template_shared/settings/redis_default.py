@@ -1,0 +1,1 @@
+CACHES = {"default": REDIS_CACHE, "redis": REDIS_CACHE}
