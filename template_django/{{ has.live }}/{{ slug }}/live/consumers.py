@@ -1,0 +1,125 @@
+"""The connection of a page: https://channels.readthedocs.io/en/stable/topics/consumers.html."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from importlib import import_module
+from time import monotonic
+from typing import Any
+
+import structlog
+from channels.auth import get_user
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import Error as DatabaseError
+from redis.exceptions import RedisError
+
+from . import metrics
+
+# Close codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1. A page does not come back after the first one.
+REFUSED = 1008
+COME_BACK = 1013
+
+CHECK = 30  # seconds between two checks that the user is still logged in
+PATIENCE = 10  # seconds that a page may take to read a message
+
+log = structlog.get_logger(__name__)
+_open: set["LiveConsumer"] = set()
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """Tell a page to reload a part whenever something changes in one of the `groups`.
+
+    Messages contain no data: the page requests it, and gets what its user may see.
+    """
+
+    groups: list[str]
+    login_required = True
+    _check: asyncio.Task[None] | None = None
+    _reason = ""  # why the service ends the connection
+
+    async def __call__(
+        self,
+        scope: Any,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """Serve the connection until it ends."""
+        start = monotonic()
+        _count(_open.add, self)
+        try:
+            await super().__call__(scope, receive, send)
+        except (RedisError, OSError) as error:
+            log.warning("live updates are interrupted", error=type(error).__name__)
+            # All connections may have missed messages: their pages come back and reload.
+            await asyncio.gather(*(each.end(COME_BACK, "interrupted") for each in [*_open]))
+        finally:
+            if self._check:
+                self._check.cancel()
+            _count(_open.discard, self)
+            reason = self._reason or "left"
+            metrics.CLOSED.labels(reason).inc()
+            log.info("live connection closed", reason=reason, seconds=round(monotonic() - start))
+
+    async def connect(self) -> None:
+        """Accept the connection, or end it with a reason, which needs an accepted connection."""
+        await self.accept()
+        user = self.scope["user"]
+        of_user = Counter(each.scope["user"].pk for each in _open if "user" in each.scope)[user.pk]
+        if self.login_required and not user.is_authenticated:
+            await self.end(REFUSED, "login required")
+        elif len(_open) > settings.LIVE_CONNECTIONS:
+            await self.end(COME_BACK, "full")
+        elif user.is_authenticated and of_user > settings.LIVE_CONNECTIONS_PER_USER:
+            await self.end(COME_BACK, "too many")
+        else:
+            self._check = asyncio.create_task(self._keep())
+            await self.changed({})  # the page may be older than the connection
+
+    async def changed(self, event: dict[str, Any]) -> None:
+        """Tell the page; end a connection that does not read."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.send(text_data="changed")
+        except TimeoutError:
+            await self.end(COME_BACK, "too slow")
+            await self.websocket_disconnect({"code": COME_BACK})
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Pages have nothing to say."""
+        await self.end(REFUSED, "unexpected message")
+
+    async def end(self, code: int, reason: str) -> None:
+        """Close the connection, if the service has not done so before."""
+        if not self._reason:
+            self._reason = reason
+            with suppress(TimeoutError, OSError):
+                async with asyncio.timeout(1):
+                    await self.close(code, reason)
+
+    async def _keep(self) -> None:
+        """Renew the membership of the groups, which expires, and end with the user's session."""
+        while not self._reason:
+            await asyncio.sleep(CHECK * random.uniform(0.9, 1.1))  # noqa: S311
+            try:
+                if self.login_required and not await self._is_logged_in():
+                    await self.end(REFUSED, "logged out")
+                for group in self.groups:
+                    await self.channel_layer.group_add(group, self.channel_name)
+            except (RedisError, OSError, DatabaseError):
+                await self.end(COME_BACK, "interrupted")
+
+    async def _is_logged_in(self) -> bool:
+        engine = import_module(settings.SESSION_ENGINE)
+        session = engine.SessionStore(self.scope["session"].session_key)
+        user = await get_user({"session": session})
+        return bool(user.is_authenticated and user.pk == self.scope["user"].pk)
+
+
+def _count(change: Callable[[LiveConsumer], None], consumer: LiveConsumer) -> None:
+    change(consumer)
+    metrics.CONNECTIONS.set(len(_open))
+    metrics.MAX_CONNECTIONS.set(settings.LIVE_CONNECTIONS)
