@@ -47,6 +47,7 @@ def configure(
     listen: str = "http",
     trusted: str = "",
     hosts: str = "*",
+    live: str = "",
     limited: bool = False,
     ports: dict[str, int] = PORTS,
 ) -> Path:
@@ -59,6 +60,7 @@ def configure(
     variables = {
         "INSTANCE_A": servers[0],
         "INSTANCE_B": servers[-1],
+        "LIVE": live or servers[-1],
         "TRUSTED_PROXIES": trusted,
         "ALLOWED_HOSTS": hosts,
         "LISTEN_ADDRESS": "",

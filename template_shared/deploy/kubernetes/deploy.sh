@@ -19,7 +19,7 @@ apply() { kubectl apply --server-side --force-conflicts --filename "$manifests" 
 active=$(kubectl get job migrate --ignore-not-found --output 'jsonpath={.status.active}')
 [ "${active:-0}" = 0 ] || fail "a migration is running: wait, or end it with kubectl -n $namespace delete job migrate"
 kubectl delete job migrate --ignore-not-found --cascade=foreground
-apply 'app.kubernetes.io/component notin (web, {{ "worker, " if has.tasks }}namespace)'
+apply 'app.kubernetes.io/component notin (web, {{ "worker, " if has.tasks }}{{ "live, " if has.live }}namespace)'
 # The first condition appears when the Job has succeeded or failed.
 kubectl wait job/migrate --for=jsonpath='{.status.conditions[0].status}'=True --timeout=65m || true
 kubectl logs job/migrate --tail=50 || true
@@ -38,4 +38,8 @@ fi
 {%- if has.tasks %}
 apply 'app.kubernetes.io/component=worker'
 for name in worker scheduler; do kubectl rollout status "deployment/$name" || fail "the $name's rollout failed: kubectl rollout undo"; done
+{%- endif %}
+{%- if has.live %}
+apply 'app.kubernetes.io/component=live'
+kubectl rollout status deployment/live || fail "the rollout of live failed: kubectl rollout undo"
 {%- endif %}

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
@@ -11,7 +10,6 @@ from typing import Any
 
 import structlog
 from channels.auth import get_user
-from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -31,15 +29,19 @@ _open: set["LiveConsumer"] = set()
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """Tell a page to reload a part whenever something changes in one of the `groups`.
+    """Tell a page to reload a part whenever a change is announced to the `group`.
 
     Messages contain no data: the page requests it, and gets what its user may see.
     """
 
-    groups: list[str]
+    group: str
     login_required = True
     _check: asyncio.Task[None] | None = None
     _reason = ""  # why the service ends the connection
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups = [self.group]
 
     async def __call__(
         self,
@@ -67,8 +69,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Accept the connection, or end it with a reason, which needs an accepted connection."""
         await self.accept()
-        user = self.scope["user"]
-        of_user = Counter(each.scope["user"].pk for each in _open if "user" in each.scope)[user.pk]
+        user: Any = self.scope["user"]
+        of_user = sum(each.scope["user"] == user for each in _open)
         if self.login_required and not user.is_authenticated:
             await self.end(REFUSED, "login required")
         elif len(_open) > settings.LIVE_CONNECTIONS:
@@ -86,7 +88,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 await self.send(text_data="changed")
         except TimeoutError:
             await self.end(COME_BACK, "too slow")
-            await self.websocket_disconnect({"code": COME_BACK})
+            await self.websocket_disconnect(
+                {"type": "websocket.disconnect", "code": COME_BACK, "reason": self._reason}
+            )
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Pages have nothing to say."""
@@ -101,22 +105,20 @@ class LiveConsumer(AsyncWebsocketConsumer):
                     await self.close(code, reason)
 
     async def _keep(self) -> None:
-        """Renew the membership of the groups, which expires, and end with the user's session."""
+        """Renew the membership of the group, which expires, and end with the user's session."""
         while not self._reason:
             await asyncio.sleep(CHECK * random.uniform(0.9, 1.1))  # noqa: S311
             try:
                 if self.login_required and not await self._is_logged_in():
                     await self.end(REFUSED, "logged out")
-                for group in self.groups:
-                    await self.channel_layer.group_add(group, self.channel_name)
+                await self.channel_layer.group_add(self.group, self.channel_name)
             except (RedisError, OSError, DatabaseError):
                 await self.end(COME_BACK, "interrupted")
 
     async def _is_logged_in(self) -> bool:
         engine = import_module(settings.SESSION_ENGINE)
-        session = engine.SessionStore(self.scope["session"].session_key)
-        user = await get_user({"session": session})
-        return bool(user.is_authenticated and user.pk == self.scope["user"].pk)
+        scope: Any = {"session": engine.SessionStore(self.scope["session"].session_key)}
+        return (await get_user(scope)) == self.scope["user"]
 
 
 def _count(change: Callable[[LiveConsumer], None], consumer: LiveConsumer) -> None:

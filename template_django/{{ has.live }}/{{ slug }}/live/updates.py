@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -24,8 +25,7 @@ def announce(group: str) -> None:
 
 
 async def _send(group: str) -> None:
-    layer = get_channel_layer()
-    assert layer
+    layer: Any = get_channel_layer()
     try:
         async with asyncio.timeout(TIMEOUT):
             await layer.group_send(group, {"type": "changed"})

@@ -1,10 +1,10 @@
 // Reloads parts of a page when the service says that something has changed: docs/live.md.
 
-const SPREAD = 500; // milliseconds within which the open pages ask
-const LONGEST = 60_000; // milliseconds between two attempts to connect
-const REFUSED = 1008; // for example, nobody is logged in
+document.querySelectorAll("[data-live]").forEach((element) => {
+  const SPREAD = 500; // milliseconds within which the open pages ask
+  const LONGEST = 60_000; // milliseconds between two attempts to connect
+  const REFUSED = 1008; // for example, nobody is logged in
 
-function follow(element) {
   const url = new URL(element.dataset.live, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   let attempts = 0;
@@ -12,7 +12,7 @@ function follow(element) {
   let timer = null;
 
   // A page that nobody sees waits until somebody does.
-  function reload() {
+  const reload = () => {
     isStale = true;
     timer ??= setTimeout(() => {
       timer = null;
@@ -20,9 +20,9 @@ function follow(element) {
       isStale = false;
       htmx.trigger(element, "live");
     }, Math.random() * SPREAD);
-  }
+  };
 
-  function connect() {
+  const connect = () => {
     const socket = new WebSocket(url);
     socket.onmessage = () => {
       attempts = 0;
@@ -35,10 +35,8 @@ function follow(element) {
       attempts += 1;
       setTimeout(connect, Math.random() * Math.min(LONGEST, 1000 * 2 ** attempts));
     };
-  }
+  };
 
   document.addEventListener("visibilitychange", () => isStale && reload());
   connect();
-}
-
-document.querySelectorAll("[data-live]").forEach(follow);
+});
