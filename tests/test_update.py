@@ -19,6 +19,7 @@ from tests.tools import (
     LANDED,
     OPTIONS,
     ROOT,
+    TURN,
     commit_all,
     copy_working_tree,
     groundplan,
@@ -734,6 +735,11 @@ def bring_up_to_date(past: Path) -> None:
     commit_all(past, "Today")
 
 
+# Of the versions that landed, these projects pass their checks after an update: the oldest and the newest, and of those
+# between another one with each commit.
+CHECKED = {LANDED[0], LANDED[-1], LANDED[TURN % len(LANDED)]}
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("version", LANDED)
 def test_every_version_that_landed_updates_to_this_one(framework: str, version: str, tmp_path: Path) -> None:
@@ -748,8 +754,9 @@ def test_every_version_that_landed_updates_to_this_one(framework: str, version: 
     bring_up_to_date(past)
     result = groundplan("update", project)
     assert result.returncode == 0, result.stderr + result.stdout
-    used.uv("sync", "--quiet")
-    used.poe("check", PYTEST_ADDOPTS=QUICK)
+    if version in CHECKED:
+        used.uv("sync", "--quiet")
+        used.poe("check", PYTEST_ADDOPTS=QUICK)
 
 
 @pytest.mark.option("jwt")
@@ -791,7 +798,7 @@ def test_an_older_project_can_add_idempotency_keys(postgres: Server, tmp_path: P
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("version", LANDED)
+@pytest.mark.parametrize("version", sorted(CHECKED))
 def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_path: Path) -> None:
     """Even if a new project with these answers would have it."""
     past = landed(version, tmp_path)

@@ -1,4 +1,4 @@
-# What the command `schedule` calls, and every how many seconds.
+# The command `schedule` calls these functions, each after so many seconds.
 
 JOB_SCHEDULE = {
     f"{__package__}.background.jobs.resend": 60,

@@ -8,21 +8,21 @@ from django.core.files.uploadedfile import UploadedFile
 
 from .jobs import deliveries
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 1_000_000  # nginx accepts bodies of 1 MiB
 
 
 class ImportForm(forms.Form):
     """A CSV file. Its rows are checked by the job, which says which lines it refuses."""
 
     file = forms.FileField(
-        label="CSV file", help_text="The first line: name,quantity. At most 1 MiB."
+        label="CSV file", help_text="The first line: name,quantity. At most 1 MB."
     )
     parts: list[Any]
 
     def clean_file(self) -> UploadedFile[bytes]:
         file: UploadedFile[bytes] = self.cleaned_data["file"]
         if (file.size or 0) > MAX_BYTES:
-            raise forms.ValidationError("The file has more than 1 MiB.")
+            raise forms.ValidationError("The file has more than 1 MB.")
         try:
             self.parts = list(deliveries(file.read().decode("utf-8-sig")))
         except (UnicodeDecodeError, csv.Error) as error:
