@@ -17,15 +17,15 @@ from redis.exceptions import RedisError
 
 from . import metrics
 
-# Close codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1. A page does not come back after the first one.
-REFUSED = 1008
-COME_BACK = 1013
+# Close codes: https://www.iana.org/assignments/websocket/websocket.xhtml
+REFUSED = 1008  # the page does not try again
+COME_BACK = 1013  # it does, and reloads
 
 CHECK = 30  # seconds between two checks that the user is still logged in
 PATIENCE = 10  # seconds that a page may take to read a message
 
 log = structlog.get_logger(__name__)
-_open: set["LiveConsumer"] = set()
+_open: set["LiveConsumer"] = set()  # connections that are accepted
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -51,13 +51,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
     ) -> None:
         """Serve the connection until it ends."""
         start = monotonic()
-        _count(_open.add, self)
         try:
             await super().__call__(scope, receive, send)
-        except (RedisError, OSError) as error:
-            log.warning("live updates are interrupted", error=type(error).__name__)
-            # All connections may have missed messages: their pages come back and reload.
-            await asyncio.gather(*(each.end(COME_BACK, "interrupted") for each in [*_open]))
+        except RedisError as error:
+            if not self._reason:
+                log.warning("live updates are interrupted", error=type(error).__name__)
+            # Every connection may have missed messages: the pages come back and reload.
+            await asyncio.gather(*(each.end(COME_BACK, "interrupted") for each in {self, *_open}))
+        except OSError as error:  # the page has left, or does not read
+            if isinstance(error, TimeoutError):
+                await self.end(COME_BACK, "too slow")
+            with suppress(RedisError):
+                await self.channel_layer.group_discard(self.group, self.channel_name)
         finally:
             if self._check:
                 self._check.cancel()
@@ -67,30 +72,26 @@ class LiveConsumer(AsyncWebsocketConsumer):
             log.info("live connection closed", reason=reason, seconds=round(monotonic() - start))
 
     async def connect(self) -> None:
-        """Accept the connection, or end it with a reason, which needs an accepted connection."""
+        """Accept the connection, or end it with a reason, which browsers see only if it is accepted."""
         await self.accept()
         user: Any = self.scope["user"]
         of_user = sum(each.scope["user"] == user for each in _open)
         if self.login_required and not user.is_authenticated:
             await self.end(REFUSED, "login required")
-        elif len(_open) > settings.LIVE_CONNECTIONS:
+        elif len(_open) >= settings.LIVE_CONNECTIONS:
             await self.end(COME_BACK, "full")
-        elif user.is_authenticated and of_user > settings.LIVE_CONNECTIONS_PER_USER:
+        elif user.is_authenticated and of_user >= settings.LIVE_CONNECTIONS_PER_USER:
             await self.end(COME_BACK, "too many")
         else:
+            _count(_open.add, self)
             self._check = asyncio.create_task(self._keep())
             await self.changed({})  # the page may be older than the connection
 
     async def changed(self, event: dict[str, Any]) -> None:
-        """Tell the page; end a connection that does not read."""
-        try:
+        """Tell the page. Raises TimeoutError if it does not read."""
+        if not self._reason:
             async with asyncio.timeout(PATIENCE):
                 await self.send(text_data="changed")
-        except TimeoutError:
-            await self.end(COME_BACK, "too slow")
-            await self.websocket_disconnect(
-                {"type": "websocket.disconnect", "code": COME_BACK, "reason": self._reason}
-            )
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Pages have nothing to say."""
@@ -100,7 +101,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """Close the connection, if the service has not done so before."""
         if not self._reason:
             self._reason = reason
-            with suppress(TimeoutError, OSError):
+            with suppress(OSError):  # includes TimeoutError
                 async with asyncio.timeout(1):
                     await self.close(code, reason)
 
@@ -112,7 +113,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 if self.login_required and not await self._is_logged_in():
                     await self.end(REFUSED, "logged out")
                 await self.channel_layer.group_add(self.group, self.channel_name)
-            except (RedisError, OSError, DatabaseError):
+            except (RedisError, DatabaseError):
                 await self.end(COME_BACK, "interrupted")
 
     async def _is_logged_in(self) -> bool:
