@@ -38,5 +38,8 @@ document.querySelectorAll("[data-live]").forEach((element) => {
   };
 
   document.addEventListener("visibilitychange", () => isStale && reload());
+  for (const failure of ["htmx:responseError", "htmx:sendError"]) {
+    element.addEventListener(failure, () => setTimeout(reload, 10_000));
+  }
   connect();
 });
