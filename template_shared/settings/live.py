@@ -5,6 +5,7 @@ LIVE_CONNECTIONS = environment.live_connections
 LIVE_CONNECTIONS_PER_USER = environment.live_connections_per_user
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
+        # With its pub/sub layer, connections would not notice that they missed messages.
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
             "hosts": [
