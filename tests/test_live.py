@@ -133,12 +133,11 @@ def test_pages_follow_each_other_through_two_processes(site: Site, pages: list[P
 
 
 def test_what_is_saved_while_redis_is_down_appears_when_it_is_back(site: Site, pages: list[Page], redis: Redis) -> None:
-    redis.stop(signal.SIGKILL)
-    for page in pages:
-        expect(page.locator("[data-live]")).to_have_attribute("data-state", "closed", timeout=30_000)
-    assert ask(site.live[0] + "/health/ready").json["checks"] == {"database": "ok", "redis": "failed"}
-    site.shell("from my_service.items.models import Item; Item.objects.create(name='chair')")
-    redis.start()
+    with redis.stopped():
+        for page in pages:
+            expect(page.locator("[data-live]")).to_have_attribute("data-state", "closed", timeout=30_000)
+        assert ask(site.live[0] + "/health/ready").json["checks"] == {"database": "ok", "redis": "failed"}
+        site.shell("from my_service.items.models import Item; Item.objects.create(name='chair')")
     follow(pages)
     show(pages, "chair")
     site.shell("from my_service.items.models import Item; Item.objects.create(name='table')")
