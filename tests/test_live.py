@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -46,7 +47,7 @@ class Site:
     """A project behind nginx, and its second server for WebSockets, which also serves pages."""
 
     project: Project
-    variables: dict[str, str]
+    variables: dict[str, Any]
     directory: Path
     url: str
     live: list[str]
@@ -77,7 +78,7 @@ def site(template: Path, postgres: Server, redis: Redis, tmp_path_factory: pytes
     directory = tmp_path_factory.mktemp("live")
     answered = {"pages": True, "login": "django", "admin": "none", "media": "none", "target": ["compose"]}
     project = set_up(render(template, directory / "service", framework="django", live="websocket", **answered))
-    variables = {"DATABASE_URL": postgres.create("live"), "REDIS_URL": redis.url, "DEBUG": "false"}
+    variables: dict[str, Any] = {"DATABASE_URL": postgres.create("live"), "REDIS_URL": redis.url, "DEBUG": "false"}
     project.run("python", "manage.py", "migrate", **variables)
     with ExitStack() as stack:
         web = stack.enter_context(served(project, "serve", directory / "web", **variables))
