@@ -112,7 +112,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             try:
                 if self.login_required and not await self._is_logged_in():
                     await self.end(REFUSED, "logged out")
-                await self.channel_layer.group_add(self.group, self.channel_name)
+                else:
+                    await self.channel_layer.group_add(self.group, self.channel_name)
             except (RedisError, DatabaseError):
                 await self.end(COME_BACK, "interrupted")
 
