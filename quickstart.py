@@ -397,13 +397,24 @@ def show_response(url: str, answers: dict[str, Any]) -> None:
     auth = answers.get("auth", "none")
     if answers.get("api") == "none":
         return
+    items = f"{url}{path_of_items(url)}"
     if auth == "oidc" or answers.get("login", "none") != "none":
-        show("GET", f"{url}/api/v1/items")
+        show("GET", items)
         return
     token = log_in(url) if auth == "jwt" else ""
-    created = show("POST", f"{url}/api/v1/items", {"name": f"Example {os.getpid()}", "quantity": 3}, token)
+    created = show("POST", items, {"name": f"Example {os.getpid()}", "quantity": 3}, token)
     if isinstance(created, dict) and "id" in created:
-        show("DELETE", f"{url}/api/v1/items/{created['id']}", token=token)
+        show("DELETE", f"{items}/{created['id']}", token=token)
+
+
+def path_of_items(url: str) -> str:
+    """Return the path of the items, which older projects have elsewhere."""
+    try:
+        with LOCAL.open(f"{url}/api/openapi.json", timeout=10) as response:
+            paths = json.load(response)["paths"]
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        paths = {}
+    return next((path for path in ("/api/v1/items", "/api/items") if path in paths), "/api/v1/items")
 
 
 def log_in(url: str) -> str:

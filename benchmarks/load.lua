@@ -1,4 +1,4 @@
--- What wrk asks for. Arguments: the row's name, and how many items the table has.
+-- What wrk asks for. Arguments: the row's name, how many items the table has, and headers with their values.
 
 local requests = {}
 local posted = 0
@@ -6,18 +6,25 @@ local posted = 0
 function init(arguments)
    row = arguments[1]
    math.randomseed(os.time())
+   headers = { ["Content-Type"] = "application/json" }
+   for n = 3, #arguments, 2 do
+      headers[arguments[n]] = arguments[n + 1]
+   end
    if row == "json" then
       requests[1] = wrk.format("GET", "/api/bench/json")
    elseif row == "list" then
-      requests[1] = wrk.format("GET", "/api/v1/items?limit=50")
+      requests[1] = wrk.format("GET", "/api/v1/items?limit=50", headers)
    elseif row == "slow" then
       requests[1] = wrk.format("GET", "/api/bench/slow")
+   elseif row == "health" then
+      requests[1] = wrk.format("GET", "/health/live")
+   elseif row == "page" then
+      requests[1] = wrk.format("GET", "/items/", headers)
    elseif row == "row" then
       for n = 1, 1000 do
-         requests[n] = wrk.format("GET", "/api/v1/items/" .. math.random(arguments[2]))
+         requests[n] = wrk.format("GET", "/api/v1/items/" .. math.random(arguments[2]), headers)
       end
    end
-   headers = { ["Content-Type"] = "application/json" }
    started = os.time()
 end
 

@@ -1,5 +1,6 @@
 """Loads a server with wrk."""
 
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -13,11 +14,14 @@ HERE = Path(__file__).parent
 CONNECTIONS = 32
 
 
-def load(server: Server, row: str, seconds: float, connections: int = CONNECTIONS) -> dict[str, Any]:
+def load(
+    server: Server, row: str, seconds: float, connections: int = CONNECTIONS, headers: dict[str, str] | None = None
+) -> dict[str, Any]:
     """Loads a server for some seconds and returns what wrk says."""
     command: list[str | Path] = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds:g}s"]
     command += ["--timeout=10s", f"--script={HERE / 'load.lua'}", f"http://127.0.0.1:{server.port}"]
-    done = subprocess.run([*command, "--", row, str(ROWS)], capture_output=True, text=True, check=False)
+    given = itertools.chain.from_iterable((headers or {}).items())
+    done = subprocess.run([*command, "--", row, str(ROWS), *given], capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("{")), None)
     if done.returncode or line is None:
         raise FailedError(f"wrk failed:\n{done.stdout}{done.stderr}")

@@ -20,6 +20,7 @@ from tests import processes
 
 BARE = Path(__file__).parent / "bare"
 POOL_SIZE = 10  # the default of DATABASE_POOL_SIZE
+ROW = "/api/v1/items/1"
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -76,11 +77,13 @@ class Server:
         """Megabytes that all its processes have."""
         return sum(map(pss, tree(self.process.pid)))
 
-    def request(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, str], bytes]:
+    def request(
+        self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         with contextlib.closing(connection):
-            connection.request(method, path, body, {"Content-Type": "application/json"})
+            connection.request(method, path, body, {"Content-Type": "application/json"} | (headers or {}))
             response = connection.getresponse()
             return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
 
@@ -106,17 +109,19 @@ def started(subject: Subject, side: str, core: int, log: Path, **variables: str)
 
 
 @contextlib.contextmanager
-def serving(name: str, command: list[str], directory: Path, core: int, log: Path, **variables: str) -> Iterator[Server]:
-    """A server on a core until the end of the block; it has answered a request for a row."""
+def serving(
+    name: str, command: list[str], directory: Path, core: int, log: Path, ready: str = ROW, **variables: str
+) -> Iterator[Server]:
+    """A server on a core until the end of the block; it has answered a request, usually for a row."""
     port = processes.free_port()
     variables |= {"PORT": str(port), "POOL_SIZE": str(POOL_SIZE)}
     # taskset becomes the server: it replaces itself.
-    pinned = ["taskset", "--cpu-list", str(core), *(part.format(port=port) for part in command)]
-    row = f"http://127.0.0.1:{port}/api/v1/items/1"
+    pinned = ["taskset", "--cpu-list", str(core), *(part.replace("{port}", str(port)) for part in command)]
+    url = f"http://127.0.0.1:{port}{ready}"
     with contextlib.ExitStack() as block:
         before = time.perf_counter()
         server = processes.running(
-            pinned, log, lambda: processes.answers(row), clean=False, cwd=directory, env=variables
+            pinned, log, lambda: processes.answers(url), clean=False, cwd=directory, env=variables
         )
         try:
             process = block.enter_context(server)

@@ -30,12 +30,15 @@ class Subject:
     environment: Path
     table: str
 
-    def python(self, *arguments: str, **variables: str) -> None:
-        """Runs Python in the project."""
+    def python(self, *arguments: str, given: str = "", **variables: str) -> str:
+        """Runs Python in the project, and returns what it prints."""
         command: list[str | Path] = [self.environment / "bin" / "python", *arguments]
-        done = subprocess.run(command, cwd=self.path, env=variables, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.path, env=variables, input=given, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise FailedError(f"{shlex.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
 
 
 def subjects(options: argparse.Namespace, scratch: Path) -> Iterator[Subject]:

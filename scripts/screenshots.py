@@ -62,6 +62,17 @@ DJANGO = {
     "factors": "Second factors",
     "admin": "Admin",
 }
+EXAMPLES = {  # the pages of other products: the path, and a title
+    "ecommerce": {
+        "shop": ("/shop/", "Shop (`product: ecommerce`)"),
+        "basket": ("/shop/basket/", "Basket"),
+    },
+    "cms": {"article": ("/articles/welcome/", "Article (`product: cms`)")},
+    "internal_tool": {
+        "tool": ("/admin/", "Admin of an internal tool (`product: internal_tool`)"),
+        "tickets": ("/admin/tickets/ticket/", "Tickets"),
+    },
+}
 FASTAPI = {
     "client": "Example of a single-page application",
     "client-form": "Its form, after somebody else has changed the item",
@@ -131,6 +142,28 @@ def take_django(project: Project, directory: Path, browser: Browser) -> None:
         camera.page.goto("about:blank")
 
 
+def take_example(project: Project, product: str, directory: Path, browser: Browser) -> None:
+    """Take screenshots of the example's pages, with the rows of `poe seed`."""
+    variables = {"DATABASE_URL": f"sqlite:///{directory}/{product}.sqlite3"}
+    project.poe("migrate", code=0, **variables)
+    project.poe("seed", code=0, **variables)
+    create = ("manage", "createsuperuser", "--noinput", f"--email={EMAIL}")
+    project.poe(*create, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **variables)
+    with served(project, "run", directory / f"{product}.log", **variables) as address:
+        url = address.replace("127.0.0.1", HOST)
+        camera = Camera(browser)
+        if product == "internal_tool":
+            log_in(camera.page, url)
+        for name, (path, _) in EXAMPLES[product].items():
+            if name == "basket":
+                camera.page.goto(f"{url}/shop/products/oak-chair/")
+                camera.page.get_by_role("button", name="Add to the basket").click()
+                camera.page.get_by_text("Total:").wait_for()
+            camera.page.goto(url + path)
+            camera.take(name)
+        camera.page.goto("about:blank")
+
+
 def take_fastapi(project: Project, directory: Path, browser: Browser) -> None:
     """Take screenshots of the client and of the API's documentation in use."""
     port = free_port()
@@ -185,7 +218,8 @@ def log_in(page: Page, url: str) -> None:
 def written() -> str:
     """Return the page that shows them."""
     parts = []
-    for about, titles in ((ABOUT_DJANGO, DJANGO), (ABOUT_FASTAPI, FASTAPI)):
+    examples = {name: title for pages in EXAMPLES.values() for name, (_, title) in pages.items()}
+    for about, titles in ((ABOUT_DJANGO, DJANGO | examples), (ABOUT_FASTAPI, FASTAPI)):
         parts.append(about)
         for name, title in titles.items():
             images = [
@@ -209,7 +243,11 @@ def main() -> None:
             answers = {"framework": framework, "description": DESCRIPTION, **NAMES, **ANSWERS[framework]}
             project = set_up_alone(render_anew(template, directory / "service", **answers))
             take = take_django if framework == "django" else take_fastapi
-            take(project, directory, launch(playwright))
+            browser = launch(playwright)
+            take(project, directory, browser)
+            for kind in EXAMPLES if framework == "django" else ():
+                answers |= {"product": kind}
+                take_example(set_up_alone(render_anew(template, directory / kind, **answers)), kind, directory, browser)
     PAGE.write_text(written(), encoding="utf-8")
 
 

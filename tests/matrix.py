@@ -4,7 +4,11 @@ The questions are those of copier.yml whose answers are options, so neither the 
 """
 
 import functools
+import hashlib
+import importlib.metadata
 import itertools
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +74,7 @@ class Model:
     def __init__(self, asked: dict[str, dict[str, Any]], facts: dict[str, Any]) -> None:
         """`asked` are the questions as in copier.yml, `facts` the options as in extensions/options.yml."""
         self.asked = asked
+        self.facts = facts
         self.values = {name: values(question) for name, question in asked.items()}
         if "framework" in asked:
             self.values["framework"] = list(FRAMEWORKS)  # without `neither`, which writes no project
@@ -154,8 +159,22 @@ class Model:
     def rows(self, tries: int = TRIES) -> list[Row]:
         """The rows, those of the default answers first; the same ones each time.
 
-        They are the shortest of so many arrays: more of them save a tenth of the rows.
+        They take ten seconds or more, and each worker of a test run needs them: they are kept in a file.
         """
+        version = importlib.metadata.version("covertable")
+        given = [self.asked, self.facts, tries, version, Path(__file__).read_text()]
+        key = hashlib.sha256(json.dumps(given, default=str).encode()).hexdigest()[:16]
+        file = ROOT / ".pytest_cache" / "rows" / f"{key}.json"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            own = file.with_suffix(f".{os.getpid()}")
+            own.write_text(json.dumps(self.computed(tries)))
+            own.replace(file)
+        rows: list[Row] = json.loads(file.read_text())
+        return rows
+
+    def computed(self, tries: int = TRIES) -> list[Row]:
+        """The shortest of so many arrays: more of them save a tenth of the rows."""
         presets = [self.usual(framework) for framework in FRAMEWORKS]
         arrays = [
             covertable.make(self.values, presets=presets, constraints=self.constraints, salt=str(number))
@@ -195,5 +214,5 @@ def title(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    for row in model().rows():
+    for row in model().computed():
         print(title(row))

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import collector, frameworks, report
+from benchmarks import collector, frameworks, options, report
 from benchmarks.collector import collected, collecting
 from benchmarks.results import GOALS
-from tests.tools import ROOT
+from tests.matrix import choices, model
+from tests.tools import FRAMEWORKS, OPTIONS, ROOT
 
 
 def run(*arguments: str | Path, script: str = "run", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -102,7 +103,53 @@ def test_the_page_about_the_frameworks_has_the_results() -> None:
     assert frameworks.tables(found) in (ROOT / "docs/frameworks.md").read_text()
 
 
-@pytest.mark.parametrize("script", ["run", "frameworks"])
+@pytest.mark.slow
+def test_measures_what_an_answer_costs(tmp_path: Path) -> None:
+    """Also as a user who is logged in, and next to an answer that changes nothing."""
+    skip_unless_possible()
+    results = tmp_path / "results.json"
+
+    only = ["--only", "auth=jwt", "--only", "ci=none"]
+    done = run("--framework", "fastapi", *only, "--rounds", "1", "--json", results, script="options")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(results.read_text())
+    measured, same = found["frameworks"]["fastapi"]["answers"]
+    assert (measured["answer"], same["answer"], same["same"]) == ("auth=jwt", "ci=none", True)
+    expected = {"health_cpu_us", "list_cpu_us", "row_cpu_us", "create_cpu_us", "memory_mib", "import_s", "start_s"}
+    assert measured["figures"].keys() == measured["ratios"].keys() == expected
+    for name, figure in measured["figures"].items():
+        least, greatest = figure["spread"]
+        assert 0 < least <= figure["median"] <= greatest, name
+    assert options.tables(found) == done.stdout.rstrip("\n")
+
+
+def test_measures_every_answer() -> None:
+    """Those of extensions/options.yml, except the default's, which the others are compared with."""
+    for framework in FRAMEWORKS:
+        default, found = options.usual(framework), list(options.answers(framework))
+        names = [each.name for each in found] + [
+            f"{name}={options.text(value)}" for name, value in default.items() if not isinstance(value, tuple)
+        ]
+        for question in OPTIONS["options"]:
+            for answer in choices(model().asked[question]) if question != "framework" else ():
+                if model().can_have(framework, question, answer) and answer not in default["target"]:
+                    assert f"{question}={options.text(answer)}" in names
+        for each in found:
+            assert model().allows(each.row)
+            assert each.row[each.question] == each.value
+    starlette_admin = next(each for each in options.answers("fastapi") if each.value == "starlette_admin")
+    others = {name for name, value in starlette_admin.row.items() if options.usual("fastapi").get(name) != value}
+    assert others == {"admin", "auth"}
+
+
+def test_the_page_has_the_costs_of_the_answers() -> None:
+    found = json.loads((ROOT / "docs/options.json").read_text())
+
+    assert options.tables(found) in (ROOT / "docs/performance.md").read_text()
+
+
+@pytest.mark.parametrize("script", ["run", "frameworks", "options"])
 def test_says_what_is_missing(script: str, tmp_path: Path) -> None:
     (tmp_path / "taskset").symlink_to("/bin/true")
 

@@ -16,7 +16,8 @@ from tests.tools import FRAMEWORKS, render, run
 CORE = 1000  # lines of Python per framework
 SHELL = 500  # lines of shell under deploy/ per project
 # The options with the most code.
-MOST = [("django", {"login": "allauth", "admin": "django", "media": "s3"}), ("fastapi", {"auth": "jwt"})]
+ALL_OF_DJANGO = {"login": "allauth", "admin": "django", "media": "s3"}
+MOST = [("django", ALL_OF_DJANGO), ("django", ALL_OF_DJANGO | {"api": "drf"}), ("fastapi", {"auth": "jwt"})]
 Rendered = Callable[[str, str], Path]  # by framework and ci
 
 # Runs in the project: private attributes in the bodies of its classes that a base of another package has as well.

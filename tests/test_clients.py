@@ -92,6 +92,34 @@ def test_a_generated_typescript_client_is_typed_and_works(service: Service, sche
     run(BIN / "node", "use.ts", service.url, cwd=tmp_path)
 
 
+@pytest.mark.option("ninja", "drf")
+@pytest.mark.parametrize("api", ["ninja", "drf"])
+def test_clients_of_djangos_apis_are_typed_and_work(api: str, template: Path, postgres: Server, tmp_path: Path) -> None:
+    answers = {"api": api, "login": "django", "admin": "stock"}
+    with in_production(template, "django", tmp_path, postgres, **answers) as service:
+        poe, url = service.project.poe, service.variables["DATABASE_URL"]
+        poe(
+            *("manage", "createsuperuser", "--noinput"),
+            DATABASE_URL=url,
+            DJANGO_SUPERUSER_EMAIL="dev@example.com",
+            DJANGO_SUPERUSER_PASSWORD="for-development",  # noqa: S106
+        )
+        token = poe("manage", "token", "create", "dev@example.com", "client", DATABASE_URL=url).split()[-1]
+        schema = tmp_path / "openapi.json"
+        schema.write_bytes(ask(f"{service.url}/api/openapi.json").body)
+        python = python_client(schema, tmp_path) / "bin" / "python"
+        program = HERE / f"use_{api}.py"
+        (tmp_path / program.name).write_bytes(program.read_bytes())
+        mypy = (BIN / "mypy", "--strict", "--follow-imports=silent", "--python-executable", python)
+        run(*mypy, "--cache-dir", tmp_path / "types", program.name, cwd=tmp_path)
+        run(python, program.name, service.url, token, cwd=tmp_path)
+        typescript_client(schema, tmp_path)
+        for name in ("use_django.ts", "tsconfig.json", "package.json"):
+            (tmp_path / name).write_bytes((HERE / name).read_bytes())
+        run(BIN / "node", "node_modules/typescript/bin/tsc", cwd=tmp_path)
+        run(BIN / "node", "use_django.ts", service.url, token, cwd=tmp_path)
+
+
 @pytest.mark.parametrize("auth", ["none", "oidc"])
 def test_generators_accept_the_schema_without_accounts_of_its_own(auth: str, template: Path, tmp_path: Path) -> None:
     project = set_up(render(template, tmp_path / "service", framework="fastapi", auth=auth))

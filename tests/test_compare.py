@@ -16,12 +16,12 @@ def test_it_prints_each_difference_once_with_its_rows(template: Path, tmp_path: 
     run("git", "clone", "--quiet", template, clone)
     (clone / "template_fastapi" / ".env.test").unlink()
     (clone / "template_fastapi" / "{{ has.compose }}" / "deploy" / "compose" / "deploy.sh.jinja").chmod(0o644)
-    manifest = clone / "template_shared" / "gitlab" / "renovate.json"
+    manifest = clone / "template_shared" / "gitlab" / "renovate.json.jinja"
     manifest.write_text(manifest.read_text() + "// changed\n")
     command = (sys.executable, "scripts/compare.py", "--except", "deploy/compose/deploy.sh", "HEAD")
 
-    printed = run(*command, "--rows", "fastapi-mit-*", cwd=clone, code=1)
-    every = [name for name in map(title, model().rows()) if name.startswith("fastapi-mit-")]
+    printed = run(*command, "--rows", "fastapi-proprietary-*", cwd=clone, code=1)
+    every = [name for name in map(title, model().rows()) if name.startswith("fastapi-proprietary-")]
     affected = [name for name in every if name.endswith("-gitlab")]
     assert 0 < len(affected) < len(every)
     assert f".env.test: all of {len(every)} rows\n--- old/.env.test\n+++ /dev/null\n" in printed

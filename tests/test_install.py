@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import json
 import os
 import re
 import shutil
@@ -10,8 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pexpect
@@ -280,6 +283,27 @@ def test_quickstart_names_no_preset_before_an_option_that_is_refused(
     monkeypatch.setattr(quickstart_module, "running", lambda *_, **__: contextlib.nullcontext(Ended()))
     assert quickstart_module.create(tmp_path, [option]) == 2
     assert ("preset rest_api" in capsys.readouterr().out) is told
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"), [("/api/v1/items", "/api/v1/items"), ("/api/items", "/api/items"), ("/other", "/api/v1/items")]
+)
+def test_quickstart_finds_the_items_of_an_older_project(path: str, asked: str) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"paths": {path: {}}}).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        assert quickstart_module.path_of_items(f"http://127.0.0.1:{server.server_port}") == asked
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.xdist_group("quickstart")

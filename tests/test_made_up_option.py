@@ -249,7 +249,7 @@ def test_the_checklist_passes_and_names_what_is_missing(extended: Path, tmp_path
     replace(questions, "    Valkey: valkey\n", "    Valkey: valkey\n    Redis: redis\n")
     replace(questions, "refused('search', search,", "refused('cache', search,")
     replace(facts, "page: {file: search.md", "page: {file: find.md")
-    replace(facts, "excludes: {kubernetes:", "excludes: {kubernete:")
+    replace(facts, "{kubernetes: its manifests", "{kubernete: its manifests")
     replace(facts, "{markupsafe:", "{left-pad:")
     replace(facts, "  nginx: [[compose],", "  nginx: [[composes],")
     said = checklist(template, code=1)

@@ -356,7 +356,7 @@ def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: S
         page.go_back()
         expect(page.get_by_text("1 to 20 of 45")).to_be_visible()
 
-        page.get_by_role("link", name="Add an item").click()
+        open_page(page, service, "/items/add/")
         fits_every_screen(page, tmp_path / "login", "page-has-heading-one")  # Django's admin has only a title
         page.get_by_label("Email address").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
@@ -586,12 +586,12 @@ def test_people_sign_up_and_add_second_factors(page: Page, template: Path, tmp_p
         page.get_by_role("button", name="Add").click()
         expect(page.get_by_role("status")).to_have_text("Security key added.")
         fits_every_screen(page, tmp_path / "factors")
-        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Sign out").click()
         open_page(page, service, "/account/login/")
         page.get_by_role("button", name="Sign in with a passkey").click()
         expect(page.get_by_role("heading", name="Your account")).to_be_visible()
 
-        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Sign out").click()
         open_page(page, service, "/account/login/")
         page.get_by_label("Email").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
@@ -676,7 +676,7 @@ def test_an_editor_sets_a_password_by_mail_and_publishes(page: Page, template: P
         expect(page.get_by_text("it is not published")).to_have_count(0)
         fits_every_screen(page, tmp_path / "article")
 
-        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Sign out").click()
         open_page(page, service, "/account/password/reset/")
         token = page.locator(".card [name=csrfmiddlewaretoken]").input_value()
         form: dict[str, str | float | bool] = {"email": "ada@example.com", "csrfmiddlewaretoken": token}
@@ -761,6 +761,65 @@ def test_a_customer_buys_something(page: Page, template: Path, tmp_path: Path) -
         page.get_by_role("link", name="Basket").click()
         expect(page.get_by_text("Your basket is empty.")).to_be_visible()
         fits_every_screen(page, tmp_path / "empty")
+        page.goto("about:blank")
+
+
+@pytest.mark.option("measurements")
+def test_an_analyst_reads_measurements(page: Page, template: Path, tmp_path: Path) -> None:
+    """The pages of a list follow each other, and a file has what the filters select."""
+    with in_development(template, tmp_path, product="data_platform", login="allauth") as service:
+        service.project.poe("seed", code=0, **service.variables)
+        create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
+        service.project.poe(*create_superuser, code=0, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **service.variables)
+        open_page(page, service, "/admin/")
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign In", exact=True).click()
+        open_page(page, service, "/")
+        page.get_by_role("link", name="Read the measurements").click()
+        fits_every_screen(page, tmp_path / "measurements")
+        page.get_by_label("Station").select_option("Hill")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("tbody tr")).to_have_count(50)
+        assert "Harbour" not in page.locator("tbody").inner_text()
+        times = [page.locator("tbody td").first.inner_text()]
+        page.get_by_role("link", name="Older").click()
+        expect(page.get_by_role("link", name="Newest")).to_be_visible()
+        times.append(page.locator("tbody td").first.inner_text())
+        assert times == sorted(times, reverse=True)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="All as CSV").click()
+        text = download.value.path().read_text()
+        assert (text.count("hill"), text.count("harbour"), text.count("\n")) == (240, 0, 241)
+        page.get_by_role("link", name="Measurements").first.click()
+        page.get_by_role("link", name="Report").click()
+        expect(page.get_by_role("heading", name="Days, in °C")).to_be_visible()
+        fits_every_screen(page, tmp_path / "report")
+        page.goto("about:blank")
+
+
+@pytest.mark.option("django_tasks")
+def test_a_jobs_progress_moves(page: Page, template: Path, postgres: Server, tmp_path: Path) -> None:
+    """By itself, from an import's upload to its result, once a worker is there."""
+    file = tmp_path / "deliveries.csv"
+    file.write_text("name,quantity\n" + "Lamp,1\n" * 1000 + "Chair,x\n")
+    with in_production(template, "django", tmp_path, postgres, tasks="django_tasks", admin="none") as service:
+        open_page(page, service, "/jobs/")
+        fits_every_screen(page, tmp_path / "jobs")
+        page.get_by_role("link", name="Import deliveries").click()
+        fits_every_screen(page, tmp_path / "import")
+        page.get_by_label("File").set_input_files(file)
+        page.get_by_role("button", name="Import").click()
+        expect(page.get_by_text("0 of 11 parts are done.")).to_be_visible()
+        fits_every_screen(page, tmp_path / "progress")
+        address = page.url
+        with service.project.running(["python", "manage.py", "worker"], service.variables, tmp_path / "worker"):
+            page.get_by_role("link", name="Download the result").wait_for(timeout=60_000)
+        assert page.url == address
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download the result").click()
+        assert download.value.path().read_text().startswith("line,problem\n1002,")
+        fits_every_screen(page, tmp_path / "done")
         page.goto("about:blank")
 
 

@@ -14,7 +14,7 @@ from tests.tools import commit_all, render, render_anew, run, tree
 CMS = {"framework": "django", "product": "cms", "login": "allauth"}
 
 
-@pytest.mark.option("articles", "tickets", "shop")
+@pytest.mark.option("articles", "tickets", "shop", "measurements")
 @pytest.mark.parametrize(
     ("answers", "example"),
     [
@@ -26,12 +26,15 @@ CMS = {"framework": "django", "product": "cms", "login": "allauth"}
         ({"product": "ecommerce"}, "shop"),
         ({"product": "ecommerce", "pages": False}, "none"),
         ({"product": "ecommerce", "admin": "stock"}, "none"),
+        ({"product": "data_platform"}, "measurements"),
+        ({"product": "data_platform", "pages": False}, "none"),
+        ({"product": "data_platform", "admin": "stock"}, "none"),
     ],
 )
 def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: dict[str, object], example: str) -> None:
     """Unless the project has no pages, or no admin with groups, for it."""
     names = tree(render(template, tmp_path / "service", **CMS | answers))
-    for each in ("articles", "tickets", "shop"):
+    for each in ("articles", "tickets", "shop", "measurements"):
         assert any(f"/{each}/" in name for name in names) == (each == example)
 
 
@@ -43,6 +46,8 @@ def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: di
         ({"admin": "stock", "example": "tickets"}, "Needs admin"),
         ({"pages": False, "example": "shop"}, "Needs pages"),
         ({"admin": "stock", "example": "shop"}, "Needs admin"),
+        ({"pages": False, "example": "measurements"}, "Needs pages"),
+        ({"admin": "stock", "example": "measurements"}, "Needs admin"),
     ],
 )
 def test_what_an_example_needs_cannot_be_left_out(
@@ -99,6 +104,10 @@ def test_an_example_can_be_chosen_later(
     coverage = (f"--cov=desk/{example}", "--cov-branch", "--cov-fail-under=100")
     project.run("pytest", "-q", f"tests/{example}", *coverage)
 
+    for option in ("--belongs-to", "--like"):
+        refused = project.poe("resource", "comments", option, example, code=1)
+        assert f"{example}: " in refused
+        assert "Nothing was changed." in refused
     project.poe("resource", "subitems", "--belongs-to", "items")
     project.run("pytest", "-q", "tests/subitems")
 

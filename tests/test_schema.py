@@ -26,10 +26,12 @@ EXAMPLES = os.environ.get("GROUNDPLAN_EXAMPLES")
 WITHOUT_LOGIN = {"django": {"login": "none"}, "fastapi": {"auth": "none"}}
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_schemathesis_finds_nothing(framework: str, template: Path, postgres: Server, tmp_path: Path) -> None:
+@pytest.mark.option("drf")
+@pytest.mark.parametrize(("framework", "api"), [("django", "ninja"), ("django", "drf"), ("fastapi", "")])
+def test_schemathesis_finds_nothing(framework: str, api: str, template: Path, postgres: Server, tmp_path: Path) -> None:
     """Examples, limits, fuzzing and sequences of calls, valid and invalid, with all checks."""
-    with in_production(template, framework, tmp_path, postgres, **WITHOUT_LOGIN[framework]) as service:
+    answers = WITHOUT_LOGIN[framework] | ({"api": api} if api else {})
+    with in_production(template, framework, tmp_path, postgres, **answers) as service:
         printed = schemathesis(service, tmp_path)
     operations = {"django": 5, "fastapi": 6}[framework]
     assert f"{operations} selected / {operations} total" in printed
@@ -49,12 +51,18 @@ def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server
     assert "19 selected / 19 total" in printed
 
 
-# A random ETag is valid, and yet no item has it. Nor does a list know a random cursor, and one example of a key is sent
-# with several bodies. In lists of objects, Schemathesis makes texts with NUL in spite of their pattern.
+# FastAPI has ETags: a random one is valid, and yet no item has it. Nor does a list know a random cursor, and one
+# example of a key is sent with several bodies. In lists of objects, Schemathesis makes texts with NUL in spite of
+# their pattern.
 CONFIGURATION = """
 [[operations]]
 include-path-regex = "/items(:bulk)?$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429"]
+
+[[operations]]
+include-path-regex = "/items$"
+include-method = "GET"
+generation.codec = "ascii"  # other characters have up to 12 bytes in a URL, and Gunicorn refuses long ones itself
 
 [[operations]]
 include-path-regex = "/items/"
@@ -66,8 +74,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404",
 
 def schemathesis(service: Service, directory: Path, *options: str) -> str:
     """Run it, which must find nothing, and return what it prints."""
-    if (service.project.package / "etags.py").exists():  # of FastAPI; Django has none of these
-        (directory / "schemathesis.toml").write_text(CONFIGURATION)
+    (directory / "schemathesis.toml").write_text(CONFIGURATION)
     bounds = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "50", "--seed", "1"]
     return run(
         Path(sys.executable).with_name("schemathesis"),
@@ -85,7 +92,8 @@ def test_fastapi_has_all_of_djangos_api(template: Path, postgres: Server, tmp_pa
         (tmp_path / framework).mkdir()
         with in_production(template, framework, tmp_path / framework, postgres, **WITHOUT_LOGIN[framework]) as service:
             schemas[framework] = comparable(ask(f"{service.url}/api/openapi.json").json)
-    assert list(missing(schemas["django"], schemas["fastapi"])) == []
+    longer = "/paths//api/v1/items/get/parameters/cursor/schema/maxLength: 1000 is 4000"  # Gunicorn limits a URL
+    assert list(missing(schemas["django"], schemas["fastapi"])) == [longer]
 
 
 def missing(one: Any, other: Any, place: str = "") -> Iterator[str]:
@@ -96,9 +104,10 @@ def missing(one: Any, other: Any, place: str = "") -> Iterator[str]:
         for key, value in one.items():
             yield from missing(value, other.get(key), f"{place}/{key}")
     elif isinstance(one, list) and isinstance(other, list) and one and isinstance(one[0], dict):
-        theirs = {each.get("name"): each for each in other}
+        theirs = {each.get("name", each.get("type")): each for each in other}
         for each in one:
-            yield from missing(each, theirs.get(each.get("name")), f"{place}/{each.get('name')}")
+            name = each.get("name", each.get("type"))
+            yield from missing(each, theirs.get(name), f"{place}/{name}")
     elif isinstance(one, list) and isinstance(other, list):
         yield from (f"{place}: {each}" for each in one if each not in other)
     elif one != other:
@@ -114,7 +123,7 @@ def comparable(schema: dict[str, Any]) -> dict[str, Any]:
             for response in operation["responses"].values():
                 del response["description"]
     components = schema["components"]["schemas"]
-    components.pop("PageRequest", None)  # Django Ninja lists the query parameters as an unused schema
+    components.pop("ItemQuery", None)  # Django Ninja lists the query parameters as an unused schema
     if problem := components.pop("Problem", None):  # of FastAPI; Django repeats it
         reference = json.dumps({"$ref": "#/components/schemas/Problem"})
         schema["paths"] = json.loads(json.dumps(schema["paths"]).replace(reference, json.dumps(problem)))

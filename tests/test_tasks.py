@@ -51,7 +51,12 @@ class Subject:
         number = next(NUMBERS)
         beat, log = self.directory / f"beat-{number}", self.directory / f"log-{number}"
         variables = self.variables | {"WORKER_HEARTBEAT": str(beat)}
-        with self.project.running(self.command, variables, log, beat.exists, clean=clean) as process:
+
+        def ready() -> bool:
+            """Celery ends with an error if it is stopped while its processes start."""
+            return beat.exists() and (self.kind != "celery" or " ready." in log.read_text())
+
+        with self.project.running(self.command, variables, log, ready, clean=clean) as process:
             yield process
 
     def manage(self, *words: str) -> str:

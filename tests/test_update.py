@@ -19,7 +19,6 @@ from tests.tools import (
     LANDED,
     OPTIONS,
     ROOT,
-    TURN,
     commit_all,
     copy_working_tree,
     groundplan,
@@ -27,6 +26,7 @@ from tests.tools import (
     render,
     run,
     tree,
+    turn,
 )
 
 pytestmark = pytest.mark.slow
@@ -583,7 +583,7 @@ def test_an_api_can_be_chosen_later_and_removed(clone: Path, tmp_path: Path) -> 
     added = {name for name in after.keys() - before.keys() if name.startswith("desk/") and "/core/" not in name}
     assert added == {
         *("desk/api.py", "desk/schemas.py", "desk/pagination.py"),
-        *(f"desk/items/{name}.py" for name in ("api", "schemas", "services")),
+        *(f"desk/items/{name}.py" for name in ("api", "filters", "schemas", "services")),
     }
 
     settings, urls = package / "settings.py", package / "urls.py"
@@ -624,7 +624,7 @@ def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -
 
     settings, facts = package / "settings.py", OPTIONS["options"]["login"]["allauth"]
     apps, middleware = ("".join(f'    "{name}",\n' for name in facts[kind]) for kind in ("apps", "middleware"))
-    apps += '    "{slug}.admin_site.apps.AdminSiteConfig",\n'
+    apps += '    "{slug}.tokens",\n    "{slug}.admin_site.apps.AdminSiteConfig",\n'
     replace(settings, '    "django.contrib.admin",\n', apps.format(slug="desk"))
     replace(
         settings, 'messages.middleware.MessageMiddleware",\n', f'messages.middleware.MessageMiddleware",\n{middleware}'
@@ -641,6 +641,9 @@ def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -
     replace(package / "urls.py", "] = [\n", '] = [\n    path("account/", include("desk.login.urls")),\n')
     replace(package / "api.py", "router as items\n", "router as items\nfrom .login.api import router as me\n")
     replace(package / "api.py", "items)\n", 'items)\napi.add_router("/me", me)\n')
+    replace(package / "api.py", "\nfrom .core.about", "\nfrom ninja.security import django_auth\n\nfrom .core.about")
+    replace(package / "api.py", "as me\n", "as me\nfrom .tokens.authentication import TokenAuth\n")
+    replace(package / "api.py", '="api",\n', '="api",\n    auth=[TokenAuth(), django_auth],\n')
     used = Project(project, project / ".venv")
     used.uv("sync", "--quiet")  # the lock is the owner's
     used.poe("format")
@@ -737,7 +740,7 @@ def bring_up_to_date(past: Path) -> None:
 
 # Of the versions that landed, these projects pass their checks after an update: the oldest and the newest, and of those
 # between another one with each commit.
-CHECKED = {LANDED[0], LANDED[-1], LANDED[TURN % len(LANDED)]}
+CHECKED = {LANDED[0], LANDED[-1], LANDED[turn(len(LANDED))]}
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -818,7 +821,11 @@ def test_an_update_brings_no_option_by_itself(framework: str, version: str, tmp_
     names = {name for name, *_ in named(OPTIONS["options"])}
     # Every project had these before the questions about them.
     had = {
-        "django": {"media": {"local_media", "stock_admin"}, "api": {"ninja"}},
+        "django": {
+            "media": {"local_media", "stock_admin"},
+            "api": {"ninja"},
+            "database": {"postgresql"},
+        },
         "fastapi": {"data": {"sqlalchemy"}},
     }
     kept = set[str]().union(*(options for question, options in had[framework].items() if question not in given))

@@ -41,9 +41,12 @@ QUESTIONNAIRE = questionnaire(ROOT)
 LANDED = [
     line.split()[0] for line in (ROOT / "tests" / "landed.txt").read_text().splitlines() if line and line[0] != "#"
 ]
-# How many commits there are: of what takes too long to check in each, a part is checked in turn.
-TURN = int(subprocess.check_output(["git", "rev-list", "--count", "HEAD"], cwd=ROOT, text=True))
 OPTIONS: dict[str, Any] = yaml.safe_load((ROOT / "extensions" / "options.yml").read_text())
+
+
+def turn(of: int) -> int:
+    """Of so many parts of what takes too long to check in each commit, the one whose turn it is."""
+    return int(run("git", "rev-list", "--count", "HEAD", cwd=ROOT)) % of
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None, code: int = 0) -> str:

@@ -5,6 +5,7 @@ https://docs.djangoproject.com/en/6.1/ref/settings/. benchmarks/frameworks.py se
 
 import json
 import os
+from base64 import urlsafe_b64encode
 from urllib.parse import urlsplit
 
 import django
@@ -127,8 +128,12 @@ def list_items(request: HttpRequest) -> JsonResponse:
     if not 1 <= limit <= 100 or offset < 0:
         return JsonResponse({"error": "limit is from 1 to 100, offset from 0"}, status=400)
     found = Item.objects.all()
-    page = [item.as_dict() for item in found[offset : offset + limit]]
-    return JsonResponse({"results": page, "total": found.count(), "limit": limit, "offset": offset})
+    rows = list(found[offset : offset + limit + 1])
+    cursor, last = None, rows[limit - 1].pk if len(rows) > limit else None
+    if last:
+        cursor = urlsafe_b64encode(b'["id",%d,%d]' % (last, last)).decode().rstrip("=")
+    page = [item.as_dict() for item in rows[:limit]]
+    return JsonResponse({"results": page, "total": found.count(), "limit": limit, "offset": offset, "next": cursor})
 
 
 def create_item(request: HttpRequest) -> JsonResponse:

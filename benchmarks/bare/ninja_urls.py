@@ -1,5 +1,6 @@
 """The same endpoints with Django Ninja, as its documentation shows them: https://django-ninja.dev."""
 
+from base64 import urlsafe_b64encode
 from datetime import datetime
 
 from django.db import IntegrityError
@@ -43,6 +44,7 @@ class ItemPage(Schema):
     total: int
     limit: int
     offset: int
+    next: str | None
 
 
 @api.get("/bench/json", response=Status)
@@ -53,8 +55,18 @@ def get_json(request: HttpRequest) -> dict[str, object]:
 @api.get("/v1/items", response=ItemPage)
 def list_items(request: HttpRequest, page: Query[PageRequest]) -> dict[str, object]:
     found = Item.objects.all()
-    results = list(found[page.offset : page.offset + page.limit])
-    return {"results": results, "total": found.count(), "limit": page.limit, "offset": page.offset}
+    rows = list(found[page.offset : page.offset + page.limit + 1])
+    results, cursor = rows[: page.limit], None
+    if len(rows) > page.limit:
+        last = results[-1].pk
+        cursor = urlsafe_b64encode(b'["id",%d,%d]' % (last, last)).decode().rstrip("=")
+    return {
+        "results": results,
+        "total": found.count(),
+        "limit": page.limit,
+        "offset": page.offset,
+        "next": cursor,
+    }
 
 
 @api.get("/v1/items/{int:item_id}", response=ItemRead)

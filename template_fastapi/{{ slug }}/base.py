@@ -8,17 +8,17 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 
-class SqliteDateTime(TypeDecorator[datetime]):
-    """Store UTC in SQLite, which has no time zones."""
+class UtcDateTime(TypeDecorator[datetime]):
+    """Times in UTC: PostgreSQL's have the time zone of the connection, and SQLite's have none."""
 
-    impl = DateTime
+    impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
         return value and value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
-        return value and value.replace(tzinfo=UTC)
+        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
 class Base(DeclarativeBase):
@@ -35,7 +35,7 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {  # noqa: RUF012
-        datetime: DateTime(timezone=True).with_variant(SqliteDateTime(), "sqlite")
+        datetime: DateTime(timezone=True).with_variant(UtcDateTime(), "postgresql", "sqlite")
     }
 
 

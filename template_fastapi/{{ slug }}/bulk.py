@@ -1,6 +1,7 @@
 """Creates of many rows in one request, with a result for each."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,14 +35,21 @@ class Results[T](BaseModel):
 
 
 async def create_each[T, R](
-    session: AsyncSession, entries: Sequence[T], create: Callable[[T], Awaitable[R]]
+    session: AsyncSession,
+    entries: Sequence[T],
+    create: Callable[[T], Awaitable[R]],
+    key: Callable[[T], Any],
 ) -> Results[R]:
-    """Create a row for each entry; those that fail change nothing."""
-    results: list[Result[R]] = []
-    for entry in entries:
+    """Create a row for each entry; those that fail change nothing.
+
+    `key` returns the entry's unique value. Rows are created in its order: in different orders, two
+    requests with the same values would wait for each other.
+    """
+    results: dict[int, Result[R]] = {}
+    for index in sorted(range(len(entries)), key=lambda index: key(entries[index])):
         try:
             async with session.begin_nested():
-                results.append(Result(status=201, created=await create(entry)))
+                results[index] = Result(status=201, created=await create(entries[index]))
         except ServiceError as error:
-            results.append(Result(status=error.status, detail=str(error)))
-    return Results(results=results)
+            results[index] = Result(status=error.status, detail=str(error))
+    return Results(results=[results[index] for index in range(len(entries))])

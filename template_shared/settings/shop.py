@@ -11,6 +11,7 @@ ADMIN_GROUPS["editor"] += [
 ]
 ADMIN_GROUPS["support"] += [
     "shop.cancel_order",
+    "shop.erase_order",
     "shop.review_paymentevent",
     "shop.view_order",
     "shop.view_orderline",

@@ -36,9 +36,9 @@ def framework(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def once_per_framework(framework: str) -> None:
-    """For tests of the database, which cost time and do not depend on the server."""
-    if "server" in SUBJECTS[framework]:
-        pytest.skip("the framework's other server shows it")
+    """For tests of the database, which cost time and do not depend on the server or the API."""
+    if {"server", "api"} & SUBJECTS[framework].keys():
+        pytest.skip("the framework's first subject shows it")
 
 
 @pytest.fixture(scope="session")

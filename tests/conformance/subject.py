@@ -28,6 +28,7 @@ PRODUCTION = {
 SUBJECTS = {
     "django": {"framework": "django"},
     "django_granian": {"framework": "django", "server": "granian"},
+    "django_drf": {"framework": "django", "api": "drf"},
     "fastapi": {"framework": "fastapi"},
 }
 
@@ -49,6 +50,13 @@ ADDED = {
             'api.add_router("/v1/items", items)\n': 'api.add_router("/probe", probe)\n',
         },
     ),
+    "django_drf": (
+        "api.py",
+        {
+            "from .items.api import ItemViewSet\n": "from .probe import api as probe\n",
+            "urlpatterns = [*router.urls]\n": "urlpatterns += [probe.urls]\n",
+        },
+    ),
     "fastapi": (
         "main.py",
         {
@@ -62,6 +70,8 @@ ADDED = {
 def add_the_probe(project: Path, framework: str) -> None:
     """Adds the suite's endpoints to the owner's files."""
     package = next(project.glob("*/core/about.py")).parents[1]
+    if framework == "django" and "rest_framework" in (package / "api.py").read_text():
+        framework = "django_drf"
     shutil.copytree(HERE / "probe" / framework, package, dirs_exist_ok=True)
     file, added = ADDED[framework]
     for line, another in added.items():

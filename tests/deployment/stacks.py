@@ -130,10 +130,12 @@ def configure(project: Path, framework: str, image: str) -> Stack:
     http, https = free_ports(2)
     network = f"10.{200 + http // 256 % 50}.{http % 256}"
     stack = Stack(project, framework, image, f"groundplan-{framework}-{http}", {"http": http, "https": https}, network)
+    example = (stack.directory / ".env.example").read_text()
+    has_server = "/srv/data" not in (stack.directory / "common.yaml").read_text()  # otherwise SQLite
     variables = {
         "IMAGE": image,
         "ALLOWED_HOSTS": "127.0.0.1",
-        "DATABASE_PASSWORD": secrets.token_hex(32),
+        **({"DATABASE_PASSWORD": secrets.token_hex(32)} if has_server else {}),
         **({"SECRET_KEY": secrets.token_hex(32)} if framework == "django" else {}),
         **MAIL,
         "HTTP": f"127.0.0.1:{http}",
@@ -141,8 +143,7 @@ def configure(project: Path, framework: str, image: str) -> Stack:
         "NETWORK": network,
         "COMPOSE_PROJECT_NAME": stack.name,
     }
-    example = (stack.directory / ".env.example").read_text()
-    for name in ("IMAGE", "ALLOWED_HOSTS", "DATABASE_PASSWORD"):
+    for name in ("IMAGE", "ALLOWED_HOSTS", *(["DATABASE_PASSWORD"] if has_server else [])):
         assert f"\n{name}=\n" in example
     file = stack.directory / ".env"
     file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))

@@ -662,6 +662,33 @@ def test_logins_are_few(limited: Nginx) -> None:
     assert log_in(10, "/accounts/login/", "198.51.100.3") == {200: 6, 429: 4}
 
 
+@pytest.mark.option("shop")
+@pytest.mark.xdist_group("nginx-django")
+def test_orders_are_few(template: Path, upstream: Upstream, tmp_path: Path) -> None:
+    answers = {"framework": "django", "login": "allauth", "admin": "django", "example": "shop"}
+    project = render(template, tmp_path / "shop", **answers)
+    with nginx.running(project, tmp_path / "nginx", [upstream.address], trusted=TRUSTED, limited=True) as running:
+        for count, path, method, expected in (
+            (50, "/shop/checkout/", "GET", {200: 50}),
+            (10, "/shop/checkout/?x=1", "POST", {200: 6, 429: 4}),
+            (50, "/shop/basket/oak-chair/", "POST", {200: 50}),
+            (50, "/shop/webhook/", "POST", {200: 50}),
+            (1, "/account/login/", "POST", {429: 1}),
+        ):
+            assert ask_at_once(running.url, count, path, method, X_Forwarded_For="198.51.100.1") == expected
+        assert ask_at_once(running.url, 1, "/shop/checkout/", "POST", X_Forwarded_For="198.51.100.2") == {200: 1}
+
+
+@pytest.mark.parametrize(("login", "path"), [("allauth", "password/reset"), ("django", "password_reset")])
+def test_password_resets_are_few(template: Path, upstream: Upstream, tmp_path: Path, login: str, path: str) -> None:
+    project = render(template, tmp_path / "service", framework="django", login=login)
+    with nginx.running(project, tmp_path / "nginx", [upstream.address], trusted=TRUSTED, limited=True) as running:
+        for each in (path, "login"):
+            client = f"198.51.100.{len(each)}"
+            found = ask_at_once(running.url, 10, f"/account/{each}/", "POST", X_Forwarded_For=client)
+            assert found == {200: 6, 429: 4}
+
+
 def test_a_client_has_so_many_connections(limited: Nginx, upstream: Upstream) -> None:
     def hang() -> socket.socket:
         connection = stack.enter_context(socket.create_connection(address, 10))

@@ -3,11 +3,11 @@
 from sqlalchemy import BigInteger, DateTime, Integer
 from sqlmodel import SQLModel
 
-from .base import Base, SqliteDateTime
+from .base import Base, UtcDateTime
 
 # For `sa_type`: the type of primary and foreign keys, and that of times.
 BIG_ID = BigInteger().with_variant(Integer, "sqlite")
-MOMENT = DateTime(timezone=True).with_variant(SqliteDateTime(), "sqlite")
+MOMENT = DateTime(timezone=True).with_variant(UtcDateTime(), "postgresql", "sqlite")
 
 
 class Table(SQLModel, registry=Base.registry):

@@ -79,8 +79,9 @@ async def database_error(_: Request, error: Any) -> Response:
         return ProblemResponse(problem(400))
     if isinstance(error, UnicodeEncodeError) or not database.is_unavailable(error):
         raise error  # a bug
-    logger.error("database unavailable", exc_info=error)
-    return ProblemResponse(problem(503))
+    cause = type(getattr(error, "orig", error)).__name__  # such as DeadlockDetected
+    logger.error("database query failed", cause=cause, exc_info=error)
+    return ProblemResponse(problem(503), {"Retry-After": "10"})  # as nginx does
 
 
 async def client_disconnect(_: Request, __: ClientDisconnect) -> Response:

@@ -20,9 +20,15 @@ async def list_items(session: AsyncSession, wanted: ItemList) -> Rows[Item]:
     return await fetch_page(session, statement, wanted, *wanted.columns, descending=descending)
 
 
-async def get_item(session: AsyncSession, item_id: int, *, lock: bool = False) -> Item:
-    """Find an item; with `lock`, other requests wait before they change or delete it."""
-    item = await session.get(Item, item_id, with_for_update=lock)
+async def get_item(
+    session: AsyncSession, item_id: int, *, lock: bool = False, deletes: bool = False
+) -> Item:
+    """Find an item; with `lock`, other requests wait before they change or delete it.
+
+    Unless the caller `deletes` it, they can add rows that refer to it meanwhile.
+    """
+    mode = {"key_share": not deletes} if lock else None
+    item = await session.get(Item, item_id, with_for_update=mode)
     if item is None:
         raise NotFoundError("Item not found.")
     return item
@@ -47,6 +53,6 @@ async def update_item(session: AsyncSession, item_id: int, changes: ItemUpdate) 
 
 async def delete_item(session: AsyncSession, item_id: int) -> None:
     """Delete an item, unless other rows refer to it."""
-    item = await get_item(session, item_id, lock=True)
+    item = await get_item(session, item_id, lock=True, deletes=True)
     async with constraints(session, referenced="This item is still in use."):
         await session.delete(item)

@@ -11,7 +11,8 @@ JSON = "application/json"
 
 @pytest.fixture
 def client(client: Client) -> Client:
-    client.force_login(get_user_model().objects.create_user("ada@example.com"))
+    user = get_user_model().objects.create_user("ada@example.com", is_superuser=True)
+    client.force_login(user)
     return client
 
 

@@ -22,11 +22,14 @@ def test_a_page_of_another_origin_may_read(client: Client) -> None:
 
 
 def test_an_error_tracker_is_ready() -> None:
-    assert sentry_sdk.get_client().options["environment"] == "development"
+    options = sentry_sdk.get_client().options
+    assert options["environment"] == "development"
+    assert (options["include_local_variables"], options["max_request_body_size"]) == (False, "never")
 
 
 def test_texts_are_translated(staff: Client) -> None:
     page = staff.post("/items/add/", {}, headers={"Accept-Language": "de"})
     assert "Dieses Feld ist zwingend erforderlich." in page.text
+    assert '<html lang="de">' in page.text
     if Path("my_service/locale/de/LC_MESSAGES/django.mo").exists():
         assert "<h1>Gegenstände</h1>" in staff.get("/items/", headers={"Accept-Language": "de"}).text

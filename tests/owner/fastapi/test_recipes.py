@@ -3,9 +3,15 @@
 import pytest
 import sentry_sdk
 from httpx2 import AsyncClient
+from sentry_sdk.envelope import Envelope
+from sentry_sdk.transport import Transport
+from sqlalchemy.exc import TimeoutError  # noqa: A004
 
+from my_service.accounts import passwords
 from my_service.environment import environment
 from my_service.main import app
+
+GIVEN = ["include_local_variables", "max_request_body_size"]  # by the recipe
 
 
 def test_a_setting_has_its_value() -> None:
@@ -14,7 +20,30 @@ def test_a_setting_has_its_value() -> None:
 
 def test_an_error_tracker_is_ready() -> None:
     assert app.title
-    assert sentry_sdk.get_client().options["environment"] == "development"
+    options = sentry_sdk.get_client().options
+    assert options["environment"] == "development"
+    assert (options["include_local_variables"], options["max_request_body_size"]) == (False, "never")
+
+
+async def test_the_tracker_gets_no_password(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a login during an outage of the database, which is logged as an error."""
+    sent: list[bytes] = []
+
+    class Kept(Transport):
+        def capture_envelope(self, envelope: Envelope) -> None:
+            sent.append(envelope.serialize())
+
+    def fail(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(passwords, "verify", fail)
+    options = {name: value for name, value in sentry_sdk.get_client().options.items() if name in GIVEN}
+    with sentry_sdk.isolation_scope() as scope:
+        scope.set_client(sentry_sdk.Client(dsn="https://key@tracker.example/1", transport=Kept, **options))
+        form = {"grant_type": "password", "username": "ada@example.com", "password": "hunter2"}
+        assert (await client.post("/api/token", data=form)).status_code == 503
+    assert b"TimeoutError" in sent[0]
+    assert b"hunter2" not in b"".join(sent)
 
 
 async def test_a_deletion_is_mailed(client: AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:

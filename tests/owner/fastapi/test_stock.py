@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx2
 import pytest
@@ -19,6 +19,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test has a circuit of its own, and does not pause between attempts."""
     monkeypatch.setattr(stock, "breakers", AsyncCircuitBreakerFactory(5, 30))
+    monkeypatch.setattr(stock, "calls", asyncio.Semaphore(20))
     with stamina.set_testing(True, attempts=3):
         yield
 
@@ -98,8 +99,9 @@ async def silent_server() -> AsyncIterator[tuple[httpx2.AsyncClient, asyncio.Que
     events: asyncio.Queue[str] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        await events.put("called")
+        with suppress(asyncio.IncompleteReadError):  # the client left before its request was sent
+            await reader.readuntil(b"\r\n\r\n")
+            await events.put("called")
         await reader.read()  # until the client closes the connection
         await events.put("closed")
         writer.close()
@@ -129,14 +131,36 @@ async def test_no_call_outlives_its_caller() -> None:
         assert await events.get() == "closed"
 
 
-async def test_calls_at_once_are_limited() -> None:
-    """The connections of the client are the limit: others wait for one."""
+async def test_too_many_calls_and_cancelled_ones_open_no_circuit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service is healthy: only its callers are too many, or leave."""
+    monkeypatch.setattr(stock, "WAIT", 0.1)
+    monkeypatch.setattr(stock, "DEADLINE", None)
+    monkeypatch.setattr(stock, "ATTEMPT", None)
     async with silent_server() as (client, events), asyncio.timeout(20):
-        callers = [asyncio.create_task(client.get("/", timeout=httpx2.Timeout(None, pool=0.1))) for _ in range(21)]
-        finished, waiting = await asyncio.wait(callers, return_when=asyncio.FIRST_COMPLETED)
-        [refused] = finished
-        assert isinstance(refused.exception(), httpx2.PoolTimeout)
-        assert len(waiting) == 20
+        client.timeout = httpx2.Timeout(None)
+        callers = [asyncio.create_task(stock.level(client, 1)) for _ in range(30)]
+        for _ in range(20):
+            assert await events.get() == "called"
+        waiting = callers
+        while len(waiting) > 20:
+            finished, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            assert {type(refused.exception()) for refused in finished} == {stock.UnavailableError}
         for caller in waiting:
             caller.cancel()
         await asyncio.wait(waiting)
+    async with Peer(GOOD).client as client:
+        assert await stock.level(client, 1) == 7
+
+
+async def test_a_response_that_never_ends_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stock, "ATTEMPT", 0.01)
+    async with silent_server() as (client, _), asyncio.timeout(20):
+        client.timeout = httpx2.Timeout(None)
+        for _ in range(5):
+            with pytest.raises(stock.UnavailableError):
+                await stock.level(client, 1)
+    peer = Peer(GOOD)
+    async with peer.client as client:
+        with pytest.raises(stock.UnavailableError):
+            await stock.level(client, 1)
+    assert peer.requests == []

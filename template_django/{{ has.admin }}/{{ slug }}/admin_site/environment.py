@@ -1,4 +1,4 @@
-"""The variables ADMIN_PATH and ADMIN_NETWORKS."""
+"""The variables ADMIN_PATH, ADMIN_NETWORKS and ADMIN_IDLE_MINUTES."""
 
 from typing import Annotated
 
@@ -11,7 +11,11 @@ def _split(value: object) -> object:
 
 
 class AdminSettings(BaseModel):
-    """The admin's path, and the networks that may use it; if empty, all may."""
+    """The admin's path, the networks that may use it, and when the sessions of idle staff end.
+
+    Without networks, all may use it. With 0 minutes, staff may be idle.
+    """
 
     admin_path: str = Field(default="admin/", pattern=r"^([A-Za-z0-9_-]+/)+$")
     admin_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)] = ()
+    admin_idle_minutes: int = Field(default=60, ge=0, le=1440)

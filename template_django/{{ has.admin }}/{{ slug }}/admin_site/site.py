@@ -48,6 +48,7 @@ class AdminSite(admin.AdminSite):
         @wraps(view)
         def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             refuse_other_networks(request)
+            limit_idle_time(request)
             return inner(request, *args, **kwargs)
 
         return protected
@@ -60,6 +61,13 @@ def refuse_other_networks(request: HttpRequest) -> None:
         client = ip_address(get_adapter(request).get_client_ip(request))
         if not any(client in network for network in networks):
             raise Http404
+
+
+def limit_idle_time(request: HttpRequest) -> None:
+    """Let the session of staff end after a time without a page of the admin."""
+    minutes = getattr(settings, "ADMIN_IDLE_MINUTES", 0)  # older projects do not have it
+    if minutes and settings.ADMIN_SECOND_FACTOR and request.user.is_staff:
+        request.session.set_expiry(minutes * 60)
 
 
 def second_factor_required(view: View) -> View:

@@ -41,7 +41,7 @@ def mount(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Return a function that moves the API below another prefix."""
 
     def mount(prefix: str) -> None:
-        included = include([path("", probe.api.urls)])
+        included = include([path("", probe.api_urls)])
         monkeypatch.setattr(probe, "urlpatterns", [path(prefix, included)])
         clear_url_caches()
 

@@ -2,9 +2,10 @@
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -24,8 +25,19 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ArticleForm(forms.ModelForm[Article]):
+    def clean(self) -> None:
+        """Refuse an editor's change of an article that a reviewer has just passed."""
+        super().clean()
+        if self.instance.pk and "published_at" not in self.fields:
+            article = Article.objects.select_for_update().filter(pk=self.instance.pk).first()
+            if article and article.published_at:
+                raise forms.ValidationError("A reviewer has just passed this article.")
+
+
 @admin.register(Article)
 class ArticleAdmin(admin.ModelAdmin[Article]):
+    form = ArticleForm
     list_display = ("title", "status", "published_at", "updated_at")
     list_filter = (StatusFilter, "updated_at")
     search_fields = ("title", "summary", "text")
@@ -49,6 +61,17 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
         """Only reviewers change what is published or has a schedule."""
         is_draft = article is None or article.status == Status.DRAFT
         return is_draft or self.has_publish_permission(request)
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], *args: Any, **kwargs: Any) -> Any:
+        """Let the form remember the time that it has shown."""
+        if db_field.name == "published_at":
+            kwargs["show_hidden_initial"] = True
+        return super().formfield_for_dbfield(db_field, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
+        """Save what was changed in the form: it may be published since the page was opened."""
+        names = {field.name for field in obj._meta.concrete_fields}.intersection(form.changed_data)
+        obj.save(update_fields=[*names, "updated_at"] if change else None)
 
     @admin.action(description="Publish selected articles now", permissions=["publish"])
     def publish(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:

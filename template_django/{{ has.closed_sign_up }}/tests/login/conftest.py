@@ -1,9 +1,10 @@
-"""The tests of the sign-up: this service has closed it, and the tests of its example test that."""
+"""The usual settings of the login: the example of this service has its own, and tests them."""
 
 import pytest
 from pytest_django import Settings
 
 
 @pytest.fixture(autouse=True)
-def open_sign_up(settings: Settings) -> None:
+def usual_settings(settings: Settings) -> None:
+    settings.LOGIN_REDIRECT_URL = "account"
     settings.ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"

@@ -42,7 +42,8 @@ class ProductAdmin(admin.ModelAdmin[Product]):
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Save what was changed in the form: orders may have changed the stock meanwhile."""
-        obj.save(update_fields=[*form.changed_data, "updated_at"] if change else None)
+        names = {field.name for field in obj._meta.concrete_fields}.intersection(form.changed_data)
+        obj.save(update_fields=[*names, "updated_at"] if change else None)
 
 
 class ReadOnlyMixin:
@@ -76,7 +77,7 @@ class OrderAdmin(ReadOnlyMixin, admin.ModelAdmin[Order]):
     date_hierarchy = "created_at"
     readonly_fields = ("reference", "created_at", "updated_at")
     inlines = (LineInline, EventInline)
-    actions = ("cancel",)
+    actions = ("cancel", "erase")
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("shop.cancel_order")
@@ -87,6 +88,16 @@ class OrderAdmin(ReadOnlyMixin, admin.ModelAdmin[Order]):
         for order in orders:
             self.log_change(request, order, "Cancelled.")
         messages.success(request, f"Orders cancelled: {len(orders)}.")
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("shop.erase_order")
+
+    @admin.action(description="Erase names and addresses of selected orders", permissions=["erase"])
+    def erase(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        orders = [order for order in queryset if services.erase(order)]
+        for order in orders:
+            self.log_change(request, order, "Personal data erased.")
+        messages.success(request, f"Orders without personal data now: {len(orders)}.")
 
 
 @admin.register(PaymentEvent)

@@ -68,7 +68,10 @@ class Order(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        permissions = (("cancel_order", "Can cancel order"),)
+        permissions = (
+            ("cancel_order", "Can cancel order"),
+            ("erase_order", "Can erase personal data of order"),
+        )
 
     def __str__(self) -> str:
         return f"Order {self.pk}"

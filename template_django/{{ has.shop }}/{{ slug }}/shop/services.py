@@ -1,6 +1,7 @@
 """Business logic of the shop, independent of HTTP."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import structlog
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
+from django.utils import timezone
 
 from ..core.problems import ConflictError
 from .models import Order, OrderLine, Outcome, PaymentEvent, Product, Status
@@ -64,6 +66,21 @@ def cancel(order_id: int) -> bool:
     return True
 
 
+def cancel_unpaid(age: timedelta) -> int:
+    """Cancel the orders that have waited longer for their payment. Return how many."""
+    waiting = Order.objects.filter(status=Status.PENDING, created_at__lt=timezone.now() - age)
+    return sum(cancel(key) for key in waiting.values_list("pk", flat=True))
+
+
+def erase(order: Order) -> bool:
+    """Erase the personal data of an order that no longer waits for its payment."""
+    if order.status == Status.PENDING or not order.email:
+        return False
+    order.name = order.email = order.address = ""
+    order.save(update_fields=["name", "email", "address", "updated_at"])
+    return True
+
+
 @transaction.atomic
 def process(event: Event, link: Callable[[str], str]) -> None:
     """Process an event once: its row is saved in the same transaction as its effect.
@@ -114,6 +131,7 @@ def _refund(order: Order, payment: Payment) -> Outcome:
         return Outcome.IGNORED
     if order.payment_id not in ("", payment.payment_intent):  # of a second payment
         return Outcome.IGNORED
+    cancel(order.pk)  # returns the products, unless the order was paid
     return _set(order, Status.REFUNDED, payment)
 
 

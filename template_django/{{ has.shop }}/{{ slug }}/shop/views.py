@@ -120,7 +120,10 @@ class Checkout(FormView[CheckoutForm]):
     def refuse(self, form: CheckoutForm, reason: str) -> HttpResponse:
         form.add_error(None, reason)
         self.lines = self.basket.lines()  # with prices as they are now
-        return self.form_invalid(form)
+        return super().form_invalid(form)
+
+    def form_invalid(self, form: CheckoutForm) -> HttpResponse:
+        return super().form_invalid(form) if self.lines else redirect("shop:basket")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         context |= {"lines": self.lines, "total": total(self.lines), "reference": uuid4()}

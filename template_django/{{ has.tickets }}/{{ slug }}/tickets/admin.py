@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -70,10 +69,7 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
         form = ImportForm(request.POST or None, request.FILES or None)
         if form.is_valid():
             try:
-                with (
-                    transaction.atomic(),
-                    constraints(duplicate="Tickets have changed meanwhile. Import the file again."),
-                ):
+                with constraints(duplicate="Tickets have changed. Import the file again."):
                     number = self.save_all(request, form)
                 messages.success(request, f"Tickets added or changed: {number}.")
                 return redirect("admin:tickets_ticket_changelist")

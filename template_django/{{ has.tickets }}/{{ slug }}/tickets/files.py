@@ -32,13 +32,18 @@ def export(tickets: Iterable[Ticket]) -> str:
     writer.writerow(FIELDS)
     for ticket in tickets:
         cells = (str(getattr(ticket, field)) for field in FIELDS)
-        writer.writerow(f"'{cell}" if cell.startswith(FORMULAS) else cell for cell in cells)
+        writer.writerow(f"'{cell}" if needs_quote(cell) else cell for cell in cells)
     return file.getvalue()
 
 
+def needs_quote(cell: str) -> bool:
+    """Return whether a cell looks like a formula, or like one with quotes."""
+    return cell.lstrip("'").startswith(FORMULAS)
+
+
 def unquoted(cell: str) -> str:
-    """Undo what `export` does to a cell that looks like a formula."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULAS) else cell
+    """Undo what `export` does to a cell that needs the quote."""
+    return cell[1:] if cell.startswith("'") and needs_quote(cell) else cell
 
 
 class ImportForm(forms.Form):
@@ -59,6 +64,8 @@ class ImportForm(forms.Form):
             rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         except (UnicodeDecodeError, csv.Error):
             raise forms.ValidationError("This is not a CSV file in UTF-8.") from None
+        if "\0" in text:
+            raise forms.ValidationError("This is not a CSV file of text.")
         if len(rows) > MAX_ROWS:
             raise forms.ValidationError(f"The file has more than {MAX_ROWS} tickets.")
         if not rows or any({*row} != {*FIELDS} or None in row.values() for row in rows):

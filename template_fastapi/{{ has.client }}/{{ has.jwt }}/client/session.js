@@ -13,10 +13,12 @@ export async function logIn(username, password) {
   dispatchEvent(new Event("session"));
 }
 
-export async function logOut() {
-  const token = localStorage.getItem(KEY);
-  forget();
-  if (token) await send("token/revoke", { method: "POST", form: { token } });
+export function logOut() {
+  return navigator.locks.request(KEY, async () => { // a refresh would store another token
+    const token = localStorage.getItem(KEY);
+    forget();
+    if (token) await send("token/revoke", { method: "POST", form: { token } });
+  });
 }
 
 /** Send a request, with the access token if the user is logged in. */

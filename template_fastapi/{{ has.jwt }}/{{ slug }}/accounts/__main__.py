@@ -21,6 +21,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="accounts", description="Manage accounts.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("clean", help="delete expired sessions, codes and attempts")
+    everybody = commands.add_parser("grant-all", help="grant scopes to all accounts")
+    everybody.add_argument("scopes", nargs="+")
     for name, text in (
         ("create", "create an account; asks for its password"),
         ("grant", "grant scopes to an account"),
@@ -47,9 +49,12 @@ async def run(session: AsyncSession, given: argparse.Namespace) -> None:
     if given.command == "clean":
         await service.clean(session)
         return
-    email = TypeAdapter(Email).validate_python(given.email)
     if unknown := set(getattr(given, "scopes", ())) - SCOPES.keys():
         raise ServiceError(f"scopes.py does not list {', '.join(sorted(unknown))}.")
+    if given.command == "grant-all":
+        await service.grant_to_all(session, given.scopes)
+        return
+    email = TypeAdapter(Email).validate_python(given.email)
     if given.command == "create":
         password = TypeAdapter(Password).validate_python(ask_password())
         await service.create(session, email, password, given.scopes)

@@ -1,9 +1,10 @@
-"""Limits on guessing, which the database counts for all workers."""
+"""Limits on guessing, which the database counts for all workers. A right password does not count."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from math import ceil
 
-from sqlalchemy import case, delete
+from sqlalchemy import case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,15 +35,16 @@ async def count(session: AsyncSession, action: str, email: str, client: str) -> 
         (pair_key(action, email, client), PER_CLIENT_AND_ADDRESS),
         (address_key(action, email), PER_ADDRESS),
     ):
-        attempts = await add(session, key)
+        attempts, started_at = await add(session, key)
         await session.commit()
         if attempts > most:
-            wait = {"Retry-After": str(int(WINDOW.total_seconds()))}
+            left = started_at + WINDOW - now()
+            wait = {"Retry-After": str(max(ceil(left.total_seconds()), 1))}
             raise TooManyAttemptsError("Too many attempts. Try again later.", wait)
 
 
-async def add(session: AsyncSession, key: str) -> int:
-    """Add one, atomically, and return the number of attempts in this window."""
+async def add(session: AsyncSession, key: str) -> tuple[int, datetime]:
+    """Add one, atomically, and return the number of attempts in this window and its start."""
     is_sqlite, moment = session.get_bind().dialect.name == "sqlite", now()
     is_over = Attempt.started_at < moment - WINDOW
     renewed = {
@@ -52,11 +54,20 @@ async def add(session: AsyncSession, key: str) -> int:
     values = {"key": key, "count": 1, "started_at": moment}
     insert = (sqlite if is_sqlite else postgresql).insert(Attempt).values(values)
     statement = insert.on_conflict_do_update(index_elements=[Attempt.key], set_=renewed)
-    return int(await session.scalar(statement.returning(Attempt.count)) or 0)
+    returned = await session.execute(statement.returning(Attempt.count, Attempt.started_at))
+    attempts, started_at = returned.one()
+    return attempts, started_at
+
+
+async def give_back(session: AsyncSession, action: str, email: str, client: str) -> None:
+    """Undo `count` after a right password: many users of one network may log in."""
+    await forget(session, action, email, client)
+    mine = (Attempt.key == client_key(action, client)) & (Attempt.count > 0)
+    await session.execute(update(Attempt).where(mine).values(count=Attempt.count - 1))
 
 
 async def forget(session: AsyncSession, action: str, email: str, client: str) -> None:
-    """Forget the attempts with an address, after a right password, and some that no longer count."""
+    """Forget the attempts with an address, and some that no longer count."""
     keys, oldest = (pair_key(action, email, client), address_key(action, email)), now() - WINDOW
     await session.execute(delete(Attempt).where(Attempt.key.in_(keys)))
     await expiry.remove(session, Attempt.key, Attempt.started_at < oldest)

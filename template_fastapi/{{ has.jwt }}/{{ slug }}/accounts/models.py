@@ -24,7 +24,7 @@ class Account(Base):
 
 
 class AccountSession(Base):
-    """A login on one device. It lives as long as its refresh tokens are used once each."""
+    """A login on one device. It ends if a refresh token is used that was replaced long ago."""
 
     __tablename__ = "account_sessions"
 
@@ -32,7 +32,7 @@ class AccountSession(Base):
     account_id: Mapped[int] = mapped_column(
         ForeignKey("accounts.id", ondelete="CASCADE"), index=True
     )
-    scopes: Mapped[str] = mapped_column(String(1000))
+    scopes: Mapped[str] = mapped_column(String(1000))  # or "*": those that the account has
     user_agent: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime] = mapped_column(default=now)

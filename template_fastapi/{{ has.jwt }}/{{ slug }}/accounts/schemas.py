@@ -95,7 +95,7 @@ class TokenForm(BaseModel):
     username: Annotated[Text, Field(max_length=254, examples=["ada@example.com"])] = ""
     password: Annotated[Text, Field(max_length=128, examples=["correct horse battery"])] = ""
     scope: Annotated[Text, Field(max_length=1000, examples=["items:write"])] = ""
-    refresh_token: str = Field(default="", examples=["1.kZ3vQ0cZ2l3m9Qe1"])
+    refresh_token: str = Field(default="", examples=["kZ3vQ0cZ2l3m9Qe1kZ3vQ0cZ2l3m9Qe1"])
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -110,7 +110,7 @@ class RevocationForm(BaseModel):
     """A revocation request of OAuth 2."""
 
     # Any text: revoking an invalid token is no error.
-    token: Annotated[str, Field(min_length=1, examples=["1.kZ3vQ0cZ2l3m9Qe1"])]
+    token: Annotated[str, Field(min_length=1, examples=["kZ3vQ0cZ2l3m9Qe1kZ3vQ0cZ2l3m9Qe1"])]
 
 
 class TokenRead(BaseModel):
@@ -118,8 +118,8 @@ class TokenRead(BaseModel):
 
     access_token: str = Field(examples=["eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"])
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
-    expires_in: int = Field(examples=[900])
-    refresh_token: str = Field(examples=["1.kZ3vQ0cZ2l3m9Qe1"])
+    expires_in: int = Field(examples=[600])
+    refresh_token: str = Field(examples=["kZ3vQ0cZ2l3m9Qe1kZ3vQ0cZ2l3m9Qe1"])
     scope: str = Field(examples=["items:write"])
 
 

@@ -1,7 +1,7 @@
 """Accounts, logins and sessions, independent of HTTP.
 
 Transactions lock an account first, then its sessions, then their tokens: in another order, two of
-them could wait for each other.
+them could wait for each other. `key_share` lets other tables' rows refer to a locked account meanwhile.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 import structlog
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..core.about import NAME
@@ -23,6 +23,8 @@ from .models import Account, AccountSession, Attempt, Code, RefreshToken, now
 
 CODE_LIFETIME = timedelta(hours=1)
 SESSION_LIFETIME = timedelta(days=30)
+REUSE = timedelta(seconds=20)  # a response to a refresh may be lost: its token works once more
+ALL = "*"  # instead of scopes: a session with those that its account has
 MAILS = {
     path.stem: Template(path.read_text(encoding="utf-8"))
     for path in (Path(__file__).parent / "mails").glob("*.txt")
@@ -128,7 +130,8 @@ async def set_password(session: AsyncSession, code: str, password: str, client: 
 
 async def find(session: AsyncSession, email: str) -> Account | None:
     """Find the account of an address, and lock it until the transaction ends."""
-    return await session.scalar(select(Account).where(Account.email == email).with_for_update())
+    statement = select(Account).where(Account.email == email)
+    return await session.scalar(statement.with_for_update(key_share=True))
 
 
 async def create(
@@ -180,11 +183,14 @@ async def verify(session: AsyncSession, which: ColumnElement[bool], password: st
     return Proof(account.id, account.password_hash)
 
 
-async def lock(session: AsyncSession, proof: Proof) -> Account:
-    """Lock an account, unless its password has changed since the check, or it is disabled."""
+async def lock(session: AsyncSession, proof: Proof, *, deletes: bool = False) -> Account:
+    """Lock an account, unless its password has changed since the check, or it is disabled.
+
+    Unless it `deletes`, other transactions can add rows that refer to the account meanwhile.
+    """
     unchanged = (Account.id == proof.account_id) & (Account.password_hash == proof.password_hash)
-    statement = select(Account).where(unchanged, Account.is_active).with_for_update()
-    if account := await session.scalar(statement):
+    statement = select(Account).where(unchanged, Account.is_active)
+    if account := await session.scalar(statement.with_for_update(key_share=not deletes)):
         return account
     raise WrongPasswordError("The password is wrong.")
 
@@ -195,7 +201,7 @@ async def confirm(session: AsyncSession, account_id: int, password: str, client:
     email = await session.scalar(select(Account.email).where(mine)) or ""
     await limits.count(session, "login", email, client)
     proof = await verify(session, mine, password)
-    await limits.forget(session, "login", email, client)
+    await limits.give_back(session, "login", email, client)
     await session.commit()
     return proof
 
@@ -222,7 +228,7 @@ async def change_email(session: AsyncSession, proof: Proof, email: str) -> Mail 
 
 async def confirm_email(session: AsyncSession, account_id: int, code: str) -> Mail:
     """Give an account the address that a code confirms. Return an email to the former one."""
-    account = await session.get_one(Account, account_id, with_for_update=True)
+    account = await session.get_one(Account, account_id, with_for_update={"key_share": True})
     email, former = tokens.verify_email(code, account.id, state_of(account)), account.email
     if email is None:
         raise InvalidError(WRONG_CODE)
@@ -239,7 +245,7 @@ def state_of(account: Account) -> str:
 
 async def delete_account(session: AsyncSession, proof: Proof) -> Mail:
     """Delete an account with its sessions."""
-    account = await lock(session, proof)
+    account = await lock(session, proof, deletes=True)
     await session.execute(delete(Code).where(Code.email == account.email))
     async with constraints(session, referenced="Other data belongs to this account."):
         await session.delete(account)
@@ -254,8 +260,6 @@ async def log_in(
 ) -> Grant:
     """Start a session, if the password is right."""
     account = await authenticate(session, email, password, client=client)
-    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
-    await expiry.remove(session, AccountSession.id, expired)
     return await start(session, account, scope=scope, user_agent=user_agent)
 
 
@@ -270,19 +274,21 @@ async def authenticate(session: AsyncSession, email: str, password: str, *, clie
     except WrongPasswordError as error:
         raise GrantError("The email address or the password is wrong.") from error
     account.password_hash = rehashed
-    await limits.forget(session, "login", email, client)
+    await limits.give_back(session, "login", email, client)
+    expired = (AccountSession.account_id == account.id) & (AccountSession.expires_at < now())
+    await expiry.remove(session, AccountSession.id, expired)
     return account
 
 
 async def start(
     session: AsyncSession, account: Account, *, scope: str = "", user_agent: str = ""
 ) -> Grant:
-    """Start a session with the given scopes, or all of the account's; it never has others."""
+    """Start a session with the given scopes of the account, or all that it has at each refresh."""
     wanted = scope.split()
-    scopes = [each for each in account.scopes.split() if each in wanted or not wanted]
+    scopes = [each for each in account.scopes.split() if each in wanted]
     started = AccountSession(
         account_id=account.id,
-        scopes=" ".join(scopes),
+        scopes=" ".join(scopes) if wanted else ALL,
         user_agent=user_agent[:200],
         expires_at=now() + SESSION_LIFETIME,
     )
@@ -292,15 +298,25 @@ async def start(
 
 
 async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
-    """Replace a refresh token. Using one twice ends its session: it may have been stolen."""
+    """Replace a refresh token. Using a replaced one ends its session: it may have been stolen.
+
+    The one that was used last works again for a moment, in case the client did not get the response.
+    """
     digest, moment = tokens.digest(refresh_token), now()
-    mine = select(AccountSession).join(RefreshToken).where(RefreshToken.digest == digest)
-    current = await session.scalar(mine.with_for_update(of=AccountSession))
+    found = select(AccountSession).join(RefreshToken).where(RefreshToken.digest == digest)
+    current = await session.scalar(found.with_for_update(of=AccountSession))
     if current is None:
         raise GrantError("The refresh token is wrong, or its session has ended.")
-    unused = (RefreshToken.digest == digest) & RefreshToken.used_at.is_(None)
-    statement = update(RefreshToken).where(unused).values(used_at=moment)
-    if await session.scalar(statement.returning(RefreshToken.digest)) is None:
+    mine = RefreshToken.session_id == current.id
+    exchanged = select(RefreshToken.used_at).where(RefreshToken.digest == digest)
+    used_at = await session.scalar(exchanged)
+    if used_at is None:
+        # Also those that a repetition got: only the last exchange can be repeated.
+        unused = update(RefreshToken).where(mine, RefreshToken.used_at.is_(None))
+        await session.execute(unused.values(used_at=moment))
+    elif used_at < moment - REUSE or used_at != await session.scalar(
+        select(func.max(RefreshToken.used_at)).where(mine)
+    ):
         await session.delete(current)
         await session.commit()  # the session stays ended although the request fails
         logger.warning(
@@ -319,7 +335,8 @@ async def grant(session: AsyncSession, current: AccountSession, account: Account
     token, digest = tokens.random_token()
     session.add(RefreshToken(digest=digest, session_id=current.id))
     await session.flush()
-    scopes = sorted(set(current.scopes.split()) & set(account.scopes.split()))
+    held = set(account.scopes.split())
+    scopes = sorted(held if current.scopes == ALL else held & set(current.scopes.split()))
     return Grant(tokens.sign(account.id, current.id, scopes), token, scopes)
 
 
@@ -343,7 +360,8 @@ async def end_session(session: AsyncSession, account_id: int, session_id: int) -
 
 async def end_sessions(session: AsyncSession, account_id: int, *, keep: int | None = None) -> None:
     """End all sessions of an account, except one to keep."""
-    await session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    locked = select(Account.id).where(Account.id == account_id)
+    await session.execute(locked.with_for_update(key_share=True))
     statement = delete(AccountSession).where(AccountSession.account_id == account_id)
     if keep is not None:
         statement = statement.where(AccountSession.id != keep)
@@ -358,6 +376,20 @@ async def log_out(session: AsyncSession, refresh_token: str) -> None:
 
 
 # Maintenance
+
+
+async def grant_to_all(session: AsyncSession, scopes: Iterable[str]) -> None:
+    """Grant scopes to all accounts, a few in each transaction. Sessions follow at their refresh."""
+    last = 0
+    while True:
+        some = select(Account).where(Account.id > last).order_by(Account.id).limit(expiry.AT_ONCE)
+        accounts = (await session.scalars(some.with_for_update(key_share=True))).all()
+        if not accounts:
+            return
+        for account in accounts:
+            account.scopes = " ".join(sorted({*account.scopes.split(), *scopes}))
+        last = accounts[-1].id
+        await session.commit()
 
 
 async def clean(session: AsyncSession) -> None:

@@ -16,6 +16,12 @@ def identity(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityProvider]:
 
 
 @pytest.fixture
+def reader(identity: IdentityProvider) -> str:
+    """Return the `Authorization` of a caller who may not write."""
+    return f"Bearer {identity.token()}"
+
+
+@pytest.fixture
 async def client(client: AsyncClient, identity: IdentityProvider) -> AsyncClient:
     """Return a client with an access token."""
     client.headers["Authorization"] = f"Bearer {identity.token('items:write')}"

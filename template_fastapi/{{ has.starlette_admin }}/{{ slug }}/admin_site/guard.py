@@ -79,6 +79,7 @@ def refuse(request: Request) -> None:
             address = ip_address(client_of(request))
         except ValueError:  # the name of a socket
             raise HTTPException(404) from None
+        address = getattr(address, "ipv4_mapped", None) or address  # of a server that listens on ::
         if not any(address in network for network in environment.admin_networks):
             raise HTTPException(404)
     # Browsers drop some control characters from URLs, which could turn a path into another site.

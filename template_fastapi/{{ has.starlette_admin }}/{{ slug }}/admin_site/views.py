@@ -155,8 +155,9 @@ class ModelView(BaseModelView):
         row_id = IDS.validate_python(pk)
         try:
             async with session.begin_nested():
-                statement = select(self.model).where(self.model.id == row_id).with_for_update()
-                newest = statement.execution_options(populate_existing=True)
+                statement = select(self.model).where(self.model.id == row_id)
+                locked = statement.with_for_update(key_share=True)  # rows may refer to it meanwhile
+                newest = locked.execution_options(populate_existing=True)
                 row = (await session.scalars(newest)).one_or_none()
                 if schema and (row is None or version_of(schema, row) != seen):
                     raise ConflictError(NEWER)

@@ -1,11 +1,12 @@
 """API operations that require a login: without one, they return 401."""
 
-from django.contrib.auth import get_user
 from django.http import HttpRequest
 from ninja import Router, Schema
 from ninja.security import django_auth
 
-router = Router(tags=["account"], auth=django_auth)
+from ..tokens.authentication import TokenAuth
+
+router = Router(tags=["account"], auth=[TokenAuth(), django_auth])
 
 
 class Me(Schema):
@@ -19,4 +20,4 @@ class Me(Schema):
 @router.get("", response=Me)
 def show_me(request: HttpRequest) -> object:
     """Show who is logged in."""
-    return get_user(request)
+    return request.user

@@ -48,7 +48,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-id",),
-                "permissions": (("cancel_order", "Can cancel order"),),
+                "permissions": (
+                    ("cancel_order", "Can cancel order"),
+                    ("erase_order", "Can erase personal data of order"),
+                ),
             },
         ),
         migrations.CreateModel(

@@ -1,0 +1,14 @@
+"""Compute the report again; people read the former one until it is complete."""
+
+from typing import Any
+
+from django.core.management import BaseCommand
+
+from ...models import Day
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def handle(self, **_: Any) -> None:
+        Day.objects.refresh()
