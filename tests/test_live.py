@@ -29,7 +29,9 @@ pytestmark = [
 LOG_IN = """
 from django.contrib.auth import get_user_model
 from django.test import Client
-user, _ = get_user_model().objects.get_or_create(**{get_user_model().USERNAME_FIELD: "user@example.com"})
+user, _ = get_user_model().objects.get_or_create(
+    **{get_user_model().USERNAME_FIELD: "user@example.com"}, is_superuser=True  # may change items
+)
 client = Client()
 client.force_login(user)
 print(client.cookies["sessionid"].value)
