@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests import nginx
+from tests.owner import remove_the_example
 from tests.postgres import Server
 from tests.processes import answers, free_ports
 from tests.projects import Project, ask, served, set_up
@@ -165,3 +166,11 @@ def test_a_server_that_stops_says_so_and_pages_come_back(site: Site, pages: list
     expect(pages[1].locator("[data-live]")).to_have_attribute("data-state", "closed")
     with site.serving(1):
         follow(pages)
+
+
+def test_the_example_can_be_replaced(site: Site, tmp_path: Path) -> None:
+    copy = site.project.copy(tmp_path / "service")
+    remove_the_example(copy, "django")
+    copy.poe("lint")
+    copy.poe("types")
+    copy.run("pytest", "-q", "tests/core/test_live.py", "tests/core/test_conventions.py")
