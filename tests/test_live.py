@@ -174,3 +174,8 @@ def test_the_example_can_be_replaced(site: Site, tmp_path: Path) -> None:
     copy.poe("lint")
     copy.poe("types")
     copy.run("pytest", "-q", "tests/core/test_live.py", "tests/core/test_conventions.py")
+
+
+def test_the_projects_own_tests_of_the_server_pass(site: Site) -> None:
+    """On Redis; they are slow, so the rows leave them out."""
+    site.project.run("pytest", "-q", "tests/core/test_live.py", "tests/core/test_live_server.py", **site.variables)
