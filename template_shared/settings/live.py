@@ -16,7 +16,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
                 }
             ],
             "prefix": __package__,
-            "capacity": 100,  # messages that wait for a connection; then the oldest are dropped
+            "capacity": 100,  # messages that wait, for a process or a connection; others are dropped
             "expiry": 60,  # seconds
             "group_expiry": 300,  # seconds; open connections renew their membership
         },
