@@ -47,6 +47,7 @@ def configure(
     listen: str = "http",
     trusted: str = "",
     hosts: str = "*",
+    live: str = "",
     limited: bool = False,
     ports: dict[str, int] = PORTS,
 ) -> Path:
@@ -59,6 +60,7 @@ def configure(
     variables = {
         "INSTANCE_A": servers[0],
         "INSTANCE_B": servers[-1],
+        "LIVE": live or servers[-1],
         "TRUSTED_PROXIES": trusted,
         "ALLOWED_HOSTS": hosts,
         "LISTEN_ADDRESS": "",
@@ -98,6 +100,7 @@ def running(
     listen: str = "http",
     trusted: str = "",
     hosts: str = "*",
+    live: str = "",
     limited: bool = False,
 ) -> Iterator[Nginx]:
     """nginx in front of one or two `servers` (host:port) until the block ends.
@@ -106,7 +109,7 @@ def running(
     """
     assert PROGRAM, "nginx is not installed"
     ports = dict(zip(PORTS, processes.free_ports(len(PORTS)), strict=True))
-    options = {"listen": listen, "trusted": trusted, "hosts": hosts}
+    options = {"listen": listen, "trusted": trusted, "hosts": hosts, "live": live}
     main = configure(project, directory, servers, **options, limited=limited, ports=ports)
     # Its processes may read what the test may: a temporary directory is nobody else's.
     user = "user root; " if os.geteuid() == 0 else ""

@@ -88,7 +88,39 @@ def remove_the_example(project: Project, framework: str) -> None:
         replace(package / "api.py", registered(package), "")
         if (package / "pages.py").exists():
             replace(package / "pages.py", f'    path("items/", include("{package.name}.items.urls")),\n', "")
-            project.poe("format")
+        if (package / "item_updates").exists():
+            replace_live_updates(project)
+        project.poe("format")
+
+
+ORDERS = '''"""Live updates of orders."""
+
+from typing import Any
+
+from django.urls import path
+
+from .live.consumers import LiveConsumer
+
+
+class OrderListConsumer(LiveConsumer):
+    group = "orders"
+
+
+websocket_urlpatterns: list[Any] = [
+    path("live/orders/", OrderListConsumer.as_asgi()),  # type: ignore[arg-type]
+]
+'''
+
+
+def replace_live_updates(project: Project) -> None:
+    """What docs/live.md says about removing the example."""
+    package = project.package
+    shutil.rmtree(package / "item_updates")
+    shutil.rmtree(project.path / "tests" / "item_updates")
+    (package / "orders.py").write_text(ORDERS)
+    replace(package / "settings.py", f'    "{package.name}.item_updates",\n', "")
+    replace(package / "urls.py", f'    path("live/", include("{package.name}.item_updates.urls")),\n', "")
+    replace(package / "asgi.py", "from .item_updates.urls import", "from .orders import")
 
 
 def add_a_setting(project: Project) -> None:

@@ -1,0 +1,1 @@
+"""An example: the list of items follows changes. It is yours: docs/live.md."""

@@ -1,0 +1,1 @@
+"""WebSockets that tell pages when to reload a part: docs/live.md."""

@@ -1,0 +1,45 @@
+// Reloads parts of a page when the service says that something has changed: docs/live.md.
+
+document.querySelectorAll("[data-live]").forEach((element) => {
+  const SPREAD = 500; // milliseconds within which the open pages ask
+  const LONGEST = 60_000; // milliseconds between two attempts to connect
+  const REFUSED = 1008; // for example, nobody is logged in
+
+  const url = new URL(element.dataset.live, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  let attempts = 0;
+  let isStale = false;
+  let timer = null;
+
+  // A page that nobody sees waits until somebody does.
+  const reload = () => {
+    isStale = true;
+    timer ??= setTimeout(() => {
+      timer = null;
+      if (document.hidden) return;
+      isStale = false;
+      htmx.trigger(element, "live");
+    }, Math.random() * SPREAD);
+  };
+
+  const connect = () => {
+    const socket = new WebSocket(url);
+    socket.onmessage = () => {
+      attempts = 0;
+      element.dataset.state = "open";
+      reload();
+    };
+    socket.onclose = (event) => {
+      element.dataset.state = "closed";
+      if (event.code === REFUSED) return;
+      attempts += 1;
+      setTimeout(connect, Math.random() * Math.min(LONGEST, 1000 * 2 ** attempts));
+    };
+  };
+
+  document.addEventListener("visibilitychange", () => isStale && reload());
+  for (const failure of ["htmx:responseError", "htmx:sendError"]) {
+    element.addEventListener(failure, () => setTimeout(reload, 10_000));
+  }
+  connect();
+});
