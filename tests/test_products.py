@@ -104,12 +104,12 @@ def test_an_example_can_be_chosen_later(
     coverage = (f"--cov=desk/{example}", "--cov-branch", "--cov-fail-under=100")
     project.run("pytest", "-q", f"tests/{example}", *coverage)
 
-    for option in ("--belongs-to", "--like"):
-        refused = project.poe("resource", "comments", option, example, code=1)
-        assert f"{example}: " in refused
-        assert "Nothing was changed." in refused
-    project.poe("resource", "subitems", "--belongs-to", "items")
-    project.run("pytest", "-q", "tests/subitems")
+    refused = project.poe("resource", "comments", "--like", example, code=1)
+    assert f"{example}: " in refused
+    assert "Nothing was changed." in refused
+    project.poe("resource", "comments", "--belongs-to", example)
+    project.poe("resource", "answers", "--belongs-to", "comments")
+    project.run("pytest", "-q", "tests/comments", "tests/answers")
 
 
 @pytest.mark.slow
@@ -134,10 +134,12 @@ def test_the_recipes_add_oscar_and_stripe(template: Path, tmp_path: Path) -> Non
     """As docs/oscar.md and docs/shop.md say."""
     project = set_up_alone(render(template, tmp_path / "service", slug="service", **CMS | {"product": "ecommerce"}))
     follow(project, page="shop.md")
+    project.poe("resource", "ratings", "--belongs-to", "products")
     follow(project, page="oscar.md")
     (project.package / "store/__init__.py").touch()
     project.poe("format", code=0)
     project.poe("lint")
     project.poe("types")
+    tests = ["tests/test_store.py", "tests/core/test_admin.py", "tests/shop", "tests/ratings"]
     # Applying Oscar's 134 migrations takes longer than everything else.
-    project.run("pytest", "-q", "--no-migrations", "tests/test_store.py", "tests/core/test_admin.py", "tests/shop")
+    project.run("pytest", "-q", "--no-migrations", *tests)
