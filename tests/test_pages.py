@@ -462,7 +462,7 @@ def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp
 
         open_page(page, service, "/admin/tickets/ticket/import/")
         fits_every_screen(page, tmp_path / "import")
-        for rows, message in {"T-1,,,open": "Row 2, title", "T-1,Order lamps,,open": "added or changed: 1"}.items():
+        for rows, message in {"T-1,,,open": "Line 2, title", "T-1,Order lamps,,open": "added or changed: 1"}.items():
             file = f"reference,title,description,status\n{rows}\n".encode()
             page.get_by_label("CSV file").set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": file})
             page.get_by_role("button", name="Import").click()
