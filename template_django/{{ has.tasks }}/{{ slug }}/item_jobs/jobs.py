@@ -32,7 +32,7 @@ def import_deliveries(rows: list[tuple[int, str, str]]) -> str:
     # Few queries for many rows, which are locked in order, so that two imports cannot deadlock.
     names = sorted({name for _, name, _ in accepted})
     Item.objects.bulk_create((Item(name=name) for name in names), ignore_conflicts=True)
-    locked = Item.objects.select_for_update().filter(name__in=names).order_by("pk")
+    locked = Item.objects.select_for_update(no_key=True).filter(name__in=names).order_by("pk")
     items = {item.name: item for item in locked}
     for line, name, delivered in accepted:
         if items[name].quantity + delivered > FULL:
