@@ -53,7 +53,7 @@ def _removed(place: str, what: Schema) -> Iterator[str]:
 
 
 def _security(place: str, old: Schema, new: Schema) -> Iterator[str]:
-    """Each way to log in, or none, must still suffice."""
+    """Credentials that were enough, including none, must still be enough."""
     for before in old.get("security") or [{}]:
         ways = [
             all(set(scopes) <= set(before.get(name, [])) for name, scopes in after.items())
@@ -80,7 +80,7 @@ def _parameters(place: str, request: "Comparison", old: Schema, new: Schema) -> 
 
 
 def _not_null(schema: Schema) -> Schema:
-    """Return what a parameter can be: no address or header contains null."""
+    """Return a parameter's schema without null, which no URL or header can contain."""
     others = [each for each in schema.get("anyOf", []) if each.get("type") != "null"]
     return schema | {"anyOf": others} if others else schema
 

@@ -1,4 +1,4 @@
-"""Creates of many rows in one request, with a result for each."""
+"""Creating many rows in one request, with a result for each."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ class Batch[T](Input):
 class Result[T](BaseModel):
     """The result of an entry."""
 
-    status: int = Field(description="As of a request of its own.", examples=[201])
+    status: int = Field(description="The status of a separate request.", examples=[201])
     created: T | None = None
     detail: str | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, 13): a client reads only what is new, and overwrites nothing unseen.
+"""Conditional requests (RFC 9110, section 13), which avoid unnecessary reads and lost updates.
 
 The ETag is a digest of the resource as it is sent, so it needs no column.
 """
@@ -14,7 +14,7 @@ from .core.problems import ServiceError
 
 IfMatch = Annotated[
     str | None,
-    Header(description="The ETag that the client read: 412 if the resource has another."),
+    Header(description="The ETag that the client read: 412 if it has changed since."),
 ]
 IfNoneMatch = Annotated[
     str | None,
@@ -35,7 +35,7 @@ class PreconditionFailedError(ServiceError):
 
 
 class PreconditionRequiredError(ServiceError):
-    """The request would change the resource without knowing what is in it."""
+    """The request does not say which version of the resource it changes."""
 
     status = 428
 
@@ -57,7 +57,7 @@ def tagged(
 
 
 def check(if_match: str, resource: BaseModel) -> None:
-    """Raise an error unless the header names the resource as it is."""
+    """Raise an error unless the header matches the resource's current ETag."""
     if not _names(if_match, _digest(resource.model_dump_json())):
         raise PreconditionFailedError("This has changed since you read it. Read it again.")
 

@@ -42,7 +42,7 @@ class StoredResponse(Base):
 
 
 class Idempotency:
-    """Runs what a request does once for each key."""
+    """Runs a request's operation once for each key."""
 
     def __init__(self, request: Request, session: Session, idempotency_key: Key = None) -> None:
         self.request, self.session, self.key = request, session, idempotency_key
@@ -62,7 +62,7 @@ class Idempotency:
         await self.session.execute(delete(StoredResponse).where(StoredResponse.id == own, expired))
         if first := await self.session.get(StoredResponse, own):
             if first.request != content:
-                raise InvalidError("Another request had this Idempotency-Key.")
+                raise InvalidError("This Idempotency-Key was used for a different request.")
             headers = first.headers | {"Idempotent-Replayed": "true"}
             return Response(first.body, first.status, headers)
         response = await create()
@@ -90,7 +90,7 @@ class Idempotency:
         if (await self.session.connection()).dialect.name == "postgresql":
             number = int.from_bytes(bytes.fromhex(own[:16]), signed=True)
             if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(number))):
-                detail = "The first request with this Idempotency-Key has not ended."
+                detail = "The first request with this Idempotency-Key is still running."
                 raise ConflictError(detail, {"Retry-After": "1"})
 
 

@@ -1,7 +1,7 @@
 """Lists in pages: by number with `?limit=20&offset=40`, or one after the other with `?cursor=`.
 
 A cursor holds the values by which its page's last row is ordered. So rows that are added or deleted
-meanwhile neither repeat nor hide others, and a page far behind costs as much as the first one.
+meanwhile cause neither duplicates nor gaps, and a late page costs no more than the first one.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -26,7 +26,7 @@ class PageRequest(BaseModel):
 
     limit: int = Field(default=20, ge=1, le=100)
     offset: int = Field(default=0, ge=0, le=2**31 - 1)
-    cursor: str = Field(default="", max_length=4000, description="`next` of the page before.")
+    cursor: str = Field(default="", max_length=4000, description="`next` from the previous page.")
 
 
 class Page[T](BaseModel):
@@ -34,7 +34,7 @@ class Page[T](BaseModel):
 
     results: list[T]
     total: int | None = Field(
-        description="The length of the list; not counted after a cursor.", examples=[120]
+        description="The total number of results; null if a cursor was sent.", examples=[120]
     )
     limit: int = Field(examples=[20])
     offset: int = Field(examples=[0])
@@ -92,7 +92,7 @@ def _read(cursor: str, name: str, order: Sequence[Column]) -> tuple[Any, ...]:
             raise ValueError("the list is in another order")
         return tuple(_value(*each) for each in zip(values, order, strict=True))
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidError("This list has no such cursor.") from error
+        raise InvalidError("The cursor is not valid for this list.") from error
 
 
 def _value(value: object, column: Column) -> Any:

@@ -26,7 +26,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IN_PRODUCTION
 # Attempts to log in are limited for each account and each client, whose address is the last one
 # in X-Forwarded-For: https://docs.allauth.org/en/latest/account/rate_limits.html
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if IN_PRODUCTION else 0
-CACHES = {  # counts them for all workers
+CACHES = {  # the cache counts attempts across all workers
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",

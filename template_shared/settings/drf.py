@@ -16,11 +16,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    "SCHEMA_PATH_PREFIX": "/api/(v[0-9]+)?",  # operation ids are without it
+    "SCHEMA_PATH_PREFIX": "/api/(v[0-9]+)?",  # left out of operation ids
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         f"{__package__}.openapi.add_problems",
     ],
-    "SWAGGER_UI_DIST": "SIDECAR",  # no other server
+    "SWAGGER_UI_DIST": "SIDECAR",  # served locally, not from a CDN
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -1,7 +1,7 @@
 """Lists in pages: by number with `?limit=20&offset=40`, or one after the other with `?cursor=`.
 
 A cursor holds the values by which its page's last row is ordered. So rows that are added or deleted
-meanwhile neither repeat nor hide others, and a page far behind costs as much as the first one.
+meanwhile cause neither duplicates nor gaps, and a late page costs no more than the first one.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -45,7 +45,7 @@ def _after(cursor: str, sort: str, field: str, model: type[Model]) -> Q:
         names = (field, model._meta.pk.name)
         value, pk = (_value(*each, model) for each in zip(values, names, strict=True))
     except (TypeError, ValueError, OverflowError, ValidationError) as error:
-        raise InvalidError("This list has no such cursor.") from error
+        raise InvalidError("The cursor is not valid for this list.") from error
     after = "lt" if sort.startswith("-") else "gt"
     later = Q(**{f"{field}__{after}": value}) | Q(**{field: value, f"pk__{after}": pk})
     return Q(**{f"{field}__{after}e": value}) & later  # the first part can use an index

@@ -70,7 +70,7 @@ class PageQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(default=20, min_value=1, max_value=100)
     offset = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
     cursor = serializers.CharField(
-        default="", allow_blank=True, max_length=1000, help_text="`next` of the page before."
+        default="", allow_blank=True, max_length=1000, help_text="`next` from the previous page."
     )
 
     @classmethod
@@ -86,7 +86,7 @@ class PageSerializer(serializers.Serializer[Any]):
     """A part of a list."""
 
     total = serializers.IntegerField(
-        allow_null=True, help_text="The length of the list; not counted after a cursor."
+        allow_null=True, help_text="The total number of results; null if a cursor was sent."
     )
     limit = serializers.IntegerField()
     offset = serializers.IntegerField()

@@ -37,10 +37,10 @@ class User(AbstractUser):
     email = models.EmailField("email address", unique=True)
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: ClassVar[list[str]] = []  # what else `createsuperuser` asks for
+    REQUIRED_FIELDS: ClassVar[list[str]] = []  # further fields that `createsuperuser` asks for
 
     objects = UserManager()  # type: ignore[assignment,misc]
 
     class Meta(AbstractUser.Meta):
-        # Also for users that were saved without the manager or a form, which write lower case.
+        # Also covers users saved without the manager or a form, which convert to lower case.
         constraints = (models.UniqueConstraint(Lower("email"), name="one_user_for_each_email"),)

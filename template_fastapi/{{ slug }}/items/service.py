@@ -14,7 +14,7 @@ DUPLICATE = "An item with this name already exists."
 
 
 async def list_items(session: AsyncSession, wanted: ItemList) -> Rows[Item]:
-    """Return a page of the items that are asked for."""
+    """Return the requested page of items."""
     statement = wanted.filtered(select(Item))
     descending = wanted.sort.startswith("-")
     return await fetch_page(session, statement, wanted, *wanted.columns, descending=descending)

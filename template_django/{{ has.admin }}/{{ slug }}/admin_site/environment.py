@@ -13,7 +13,7 @@ def _split(value: object) -> object:
 class AdminSettings(BaseModel):
     """The admin's path, the networks that may use it, and when the sessions of idle staff end.
 
-    Without networks, all may use it. With 0 minutes, staff may be idle.
+    Without networks, all clients may use it. 0 minutes disables the idle limit.
     """
 
     admin_path: str = Field(default="admin/", pattern=r"^([A-Za-z0-9_-]+/)+$")

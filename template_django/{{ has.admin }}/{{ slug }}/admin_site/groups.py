@@ -23,7 +23,7 @@ def known_permissions() -> Iterator[str]:
 
 @register()
 def check_permissions(**_: object) -> list[CheckMessage]:
-    """Name the permissions in ADMIN_GROUPS that no model has."""
+    """Report the permissions in ADMIN_GROUPS that no model has."""
     wanted = {each for permissions in settings.ADMIN_GROUPS.values() for each in permissions}
     return [
         Error(f"ADMIN_GROUPS: no model has the permission {each}.", id="admin_site.E001")

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class AdminSite(admin.AdminSite):
-    """Django's admin for certain networks, with a second factor and logged changes."""
+    """Django's admin, limited to certain networks, with a second factor and logged changes."""
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Redirect to the login of the site, which limits attempts and asks for second factors."""
@@ -64,7 +64,7 @@ def refuse_other_networks(request: HttpRequest) -> None:
 
 
 def limit_idle_time(request: HttpRequest) -> None:
-    """Let the session of staff end after a time without a page of the admin."""
+    """End a staff session after some time without a request to the admin."""
     minutes = getattr(settings, "ADMIN_IDLE_MINUTES", 0)  # older projects do not have it
     if minutes and settings.ADMIN_SECOND_FACTOR and request.user.is_staff:
         request.session.set_expiry(minutes * 60)

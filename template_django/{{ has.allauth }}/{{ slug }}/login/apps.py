@@ -16,10 +16,10 @@ def sync_address(
     update_fields: Collection[str] | None,
     **_: object,
 ) -> None:
-    """Let allauth know the address of a user that was saved without it, as by the admin.
+    """Tell allauth the address of a user that was saved without it, for example in the admin.
 
     A superuser, which `createsuperuser` adds, needs no emailed code. If the address of a user has
-    changed, the former one no longer logs in or resets the password, and the new one needs a code.
+    changed, the old one no longer logs in or resets the password, and the new one needs a code.
     """
     if raw or not instance.email or (update_fields and "email" not in update_fields):
         return  # `loaddata` also loads the addresses

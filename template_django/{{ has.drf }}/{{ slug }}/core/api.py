@@ -63,7 +63,7 @@ def _of_the_framework(error: exceptions.APIException) -> HttpResponse:
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait))
     is_anonymous = isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed)
-    # Without a scheme, the framework has changed 401 to 403; but a session is also a login.
+    # Without a scheme, REST framework turns 401 into 403; but a session is also a login.
     status = 401 if is_anonymous else error.status_code
     has_sentence = isinstance(error, exceptions.NotAuthenticated | exceptions.UnsupportedMediaType)
     detail = "" if has_sentence or not isinstance(error.detail, str) else error.detail

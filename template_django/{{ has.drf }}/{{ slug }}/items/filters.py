@@ -21,11 +21,11 @@ class ItemQuery(PageQuery):
     )
     min_quantity = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
     sort = serializers.ChoiceField(
-        choices=SORTS, default="id", help_text="`-` sorts the greatest first."
+        choices=SORTS, default="id", help_text="A leading `-` sorts in descending order."
     )
 
     def page(self, queryset: QuerySet[Item]) -> dict[str, Any]:
-        """Select only what is asked for."""
+        """Return the requested page."""
         wanted = dict(self.validated_data)
         if search := wanted.pop("search"):
             queryset = queryset.filter(name__icontains=search)

@@ -1,4 +1,4 @@
-"""Stations in the admin. Measurements are too many for its lists, which count them."""
+"""Stations in the admin. There are too many measurements for its lists, which count all rows."""
 
 from django.contrib import admin
 

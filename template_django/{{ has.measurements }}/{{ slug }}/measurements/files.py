@@ -63,7 +63,7 @@ def measurement(number: int, row: dict[str, str], stations: dict[str, int]) -> M
             raise ValueError(f"there is no station {row['station']!r}")
         taken_at = parse_datetime(row["taken_at"])
         if not taken_at or not is_aware(taken_at):
-            raise ValueError(f"{row['taken_at']!r} is no time such as 2026-01-31T12:00:00Z")
+            raise ValueError(f"{row['taken_at']!r} is not a time such as 2026-01-31T12:00:00Z")
         if not math.isfinite(value := float(row["value"])):
             raise ValueError(f"{row['value']} is not finite")
         taken_at = taken_at.astimezone(UTC)

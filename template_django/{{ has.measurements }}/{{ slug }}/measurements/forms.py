@@ -28,7 +28,7 @@ class FilterForm(forms.Form):
     def clean_until(self) -> date | None:
         until: date | None = self.cleaned_data["until"]
         if until == date.max:
-            raise forms.ValidationError("This day is too late.")
+            raise forms.ValidationError("Choose an earlier day.")
         return until
 
     def measurements(self) -> MeasurementQuerySet:

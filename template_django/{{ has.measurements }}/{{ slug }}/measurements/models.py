@@ -65,7 +65,7 @@ class Measurement(models.Model):
 
 class DayQuerySet(models.QuerySet["Day"]):
     def refresh(self) -> None:
-        """Compute the report again. Readers see the former one until it is complete."""
+        """Recompute the report. Readers see the previous one until it is complete."""
         if connection.vendor == "postgresql":  # elsewhere, each reader computes it
             with connection.cursor() as cursor:
                 cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY measurements_day")

@@ -17,10 +17,10 @@ class ItemQuery(PageRequest):
 
     search: Text = Field(default="", max_length=100, description="A part of the name.")
     min_quantity: int = Field(default=0, ge=0, le=2**31 - 1)
-    sort: Sort = Field(default="id", description="`-` sorts the greatest first.")
+    sort: Sort = Field(default="id", description="A leading `-` sorts in descending order.")
 
     def page(self, queryset: QuerySet[Item]) -> dict[str, Any]:
-        """Select only what is asked for."""
+        """Return the requested page."""
         if self.search:
             queryset = queryset.filter(name__icontains=self.search)
         if self.min_quantity:

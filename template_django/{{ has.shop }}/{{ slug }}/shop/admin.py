@@ -36,7 +36,7 @@ class ProductAdmin(admin.ModelAdmin[Product]):
     readonly_fields = ("created_at", "updated_at")
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], *args: Any, **kwargs: Any) -> Any:
-        """Let the form remember the stock that it has shown."""
+        """Add the displayed stock to the form as a hidden initial value."""
         if db_field.name == "stock":
             kwargs["show_hidden_initial"] = True
         return super().formfield_for_dbfield(db_field, *args, **kwargs)
@@ -98,7 +98,7 @@ class OrderAdmin(ReadOnlyMixin, admin.ModelAdmin[Order]):
         orders = [order for order in queryset if services.erase(order)]
         for order in orders:
             self.log_change(request, order, "Personal data erased.")
-        messages.success(request, f"Orders without personal data now: {len(orders)}.")
+        messages.success(request, f"Orders whose personal data was erased: {len(orders)}.")
 
 
 @admin.register(PaymentEvent)

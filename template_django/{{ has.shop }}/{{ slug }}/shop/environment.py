@@ -13,7 +13,7 @@ def _split(value: object) -> object:
 
 
 class ShopSettings(BaseModel):
-    """The payment provider's signing secret, or two of them while it changes."""
+    """The payment provider's signing secret, or two during rotation."""
 
     payment_webhook_secret: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(OF_DEVELOPMENT,), repr=False
@@ -29,6 +29,6 @@ class ShopSettings(BaseModel):
         if is_weak or is_known:
             raise ValueError(
                 "must be the signing secret of your payment provider's webhook, with at least "
-                "32 characters; while it changes, the new and the old one, separated by a comma"
+                "32 characters; during rotation, the new and the old one, separated by a comma"
             )
         return secrets

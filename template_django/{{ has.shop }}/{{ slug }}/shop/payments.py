@@ -21,7 +21,7 @@ TOLERANCE = 5 * 60  # seconds between a signature and its arrival
 
 
 class RefusedError(Exception):
-    """An event that the provider has not just sent."""
+    """An event that the provider did not sign, or signed too long ago."""
 
 
 class Event(BaseModel, hide_input_in_errors=True):
@@ -33,7 +33,7 @@ class Event(BaseModel, hide_input_in_errors=True):
 
 
 class Payment(BaseModel, hide_input_in_errors=True):
-    """The fields that the shop reads of an object: of a Checkout Session, or of a Charge."""
+    """The fields that the shop reads from a Checkout Session or a Charge."""
 
     payment_intent: str | None = Field(default=None, max_length=255)  # the same in both
     metadata: dict[str, str] | None = None
@@ -67,7 +67,7 @@ def sign(body: bytes, timestamp: int, secret: str) -> str:
 def verified(body: bytes, header: str) -> Event:
     """Return an event whose header proves that the provider has just sent it, or raise an error.
 
-    A header is `t=TIMESTAMP,v1=SIGNATURE`, with several signatures while a secret changes.
+    A header is `t=TIMESTAMP,v1=SIGNATURE`, with several signatures during rotation.
     """
     parts = [part.strip().partition("=")[::2] for part in header.split(",")]
     timestamp = dict(parts).get("t", "")

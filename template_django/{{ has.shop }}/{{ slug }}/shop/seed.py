@@ -5,8 +5,8 @@ from decimal import Decimal
 from .models import Product
 
 EXAMPLES = {
-    "Desk lamp": ("49.00", 12, "It shines on the desk, not in your eyes."),
-    "Oak chair": ("180.00", 4, "Solid oak, oiled. It carries 130 kg."),
+    "Desk lamp": ("49.00", 12, "Lights the desk, not your eyes."),
+    "Oak chair": ("180.00", 4, "Solid oak, oiled. Holds up to 130 kg."),
     "Wool blanket": ("95.50", 0, "130 × 180 cm, from one farm."),
 }
 

@@ -24,7 +24,7 @@ def place_order(order: Order, quantities: dict[int, int], expected: Decimal) -> 
 
     Return whether it is new: a second click on the button sends the same reference again.
     """
-    # Other orders wait for the rows, which all lock in the same order.
+    # All orders lock rows in the same order, so they wait for each other and cannot deadlock.
     products = Product.objects.published().select_for_update(no_key=True)
     locked = products.order_by("pk").in_bulk(quantities)
     if Order.objects.filter(reference=order.reference).exists():

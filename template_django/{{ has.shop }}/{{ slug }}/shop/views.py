@@ -117,7 +117,7 @@ class Checkout(FormView[CheckoutForm]):
         except Exception:  # of any kind: otherwise its products would stay reserved
             log.exception("payment not created", order=order.pk)
             services.cancel(order.pk)
-            return self.refuse(form, "Payments are not possible now. Nothing was ordered.")
+            return self.refuse(form, "Payment is not possible at the moment. No order was placed.")
         order.save(update_fields=["payment_url"])
         self.basket.clear()
         self.request.session[ORDER] = str(order.reference)  # the basket shows it

@@ -28,8 +28,8 @@ from .models import Job, Part
 
 SLICE = 15  # seconds after which a run lets other jobs go on; shorter than a worker's grace period
 ATTEMPTS = 5  # of the same part
-BACKOFF = 10  # seconds before the second attempt; then twice as many each time
-STALE = timedelta(minutes=3)  # after which a job gets another message, if no worker is seen on it
+BACKOFF = 10  # seconds before the second attempt, doubled each time
+STALE = timedelta(minutes=3)  # after which a job gets another message, if no worker seems to run it
 KEPT = timedelta(days=30)  # for finished jobs
 
 log = structlog.get_logger(__name__)

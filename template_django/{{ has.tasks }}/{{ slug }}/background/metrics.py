@@ -31,7 +31,7 @@ class JobCollector(Collector):
             connection.close()
         age = (now - unfinished["oldest"]).total_seconds() if unfinished["oldest"] else 0
         yield GaugeMetricFamily("jobs_due", "Jobs that wait or run.", unfinished["number"])
-        yield GaugeMetricFamily("jobs_oldest_seconds", "Since when a due job has waited.", age)
+        yield GaugeMetricFamily("jobs_oldest_seconds", "The longest wait of a due job.", age)
         yield GaugeMetricFamily("jobs_failed", "Jobs that failed within an hour.", failed)
 
 

@@ -1,4 +1,4 @@
-"""Jobs and their parts. The tables are the truth; messages in the queue only say where to look."""
+"""Jobs and their parts. The tables are authoritative; messages in the queue only refer to them."""
 
 import uuid
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Limits on guessing, which the database counts for all workers. A right password does not count."""
+"""Limits on guesses, counted in the database for all workers. Correct passwords do not count."""
 
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -14,9 +14,9 @@ from .models import Attempt, now
 from .tokens import digest
 
 WINDOW = timedelta(minutes=15)
-PER_CLIENT = 100  # attempts of one client, also with many addresses
-PER_CLIENT_AND_ADDRESS = 10  # attempts of one client with one email address
-PER_ADDRESS = 100  # attempts with one email address, also of many clients
+PER_CLIENT = 100  # attempts by one client, across all email addresses
+PER_CLIENT_AND_ADDRESS = 10  # attempts by one client for one email address
+PER_ADDRESS = 100  # attempts for one email address, across all clients
 
 
 class TooManyAttemptsError(ServiceError):
@@ -28,7 +28,7 @@ class TooManyAttemptsError(ServiceError):
 async def count(session: AsyncSession, action: str, email: str, client: str) -> None:
     """Count an attempt, even if the request fails later, and refuse it above a limit.
 
-    A refused attempt counts no further: a single client cannot reach the limit of an address.
+    Refused attempts do not count, so a single client cannot exhaust the limit of an address.
     """
     for key, most in (
         (client_key(action, client), PER_CLIENT),
@@ -60,7 +60,7 @@ async def add(session: AsyncSession, key: str) -> tuple[int, datetime]:
 
 
 async def give_back(session: AsyncSession, action: str, email: str, client: str) -> None:
-    """Undo `count` after a right password: many users of one network may log in."""
+    """Undo `count` after a correct password: many users on one network may log in."""
     await forget(session, action, email, client)
     mine = (Attempt.key == client_key(action, client)) & (Attempt.count > 0)
     await session.execute(update(Attempt).where(mine).values(count=Attempt.count - 1))

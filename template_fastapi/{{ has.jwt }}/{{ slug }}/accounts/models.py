@@ -63,7 +63,7 @@ class Code(Base):
 
 
 class Attempt(Base):
-    """How often something was tried since a moment."""
+    """The number of attempts in a time window."""
 
     __tablename__ = "account_attempts"
 

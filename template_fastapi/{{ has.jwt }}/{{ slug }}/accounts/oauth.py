@@ -1,4 +1,4 @@
-"""Errors as OAuth 2 wants them: https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
+"""Errors in the format of OAuth 2: https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

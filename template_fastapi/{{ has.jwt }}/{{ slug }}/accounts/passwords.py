@@ -37,5 +37,5 @@ def _verify(password_hash: str, password: str) -> bool:
 
 
 def is_outdated(password_hash: str) -> bool:
-    """Return whether the hash has other parameters than today's."""
+    """Return whether the hash uses outdated parameters."""
     return hasher.check_needs_rehash(password_hash)

@@ -23,7 +23,7 @@ from .models import Account, AccountSession, Attempt, Code, RefreshToken, now
 
 CODE_LIFETIME = timedelta(hours=1)
 SESSION_LIFETIME = timedelta(days=30)
-REUSE = timedelta(seconds=20)  # a response to a refresh may be lost: its token works once more
+REUSE = timedelta(seconds=20)  # the response may be lost, so a token can be reused briefly
 ALL = "*"  # instead of scopes: a session with those that its account has
 MAILS = {
     path.stem: Template(path.read_text(encoding="utf-8"))
@@ -39,12 +39,12 @@ class GrantError(ServiceError):
 
 
 class WrongPasswordError(InvalidError):
-    """The password is not that of the account, or no longer."""
+    """The password is wrong, or has been changed."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The hash with which a password was right. Meanwhile, the account may have another one."""
+    """The hash that a password matched. The account may have a different one by now."""
 
     account_id: int
     password_hash: str
@@ -87,7 +87,7 @@ async def register(session: AsyncSession, email: str) -> Mail:
 async def reset_password(session: AsyncSession, email: str) -> Mail | None:
     """Write to an address whose owner has forgotten the password, if it has an account."""
     known = await session.scalar(select(Account.id).where(Account.email == email))
-    code = await make_code(session, email, creates_account=False)  # always, which takes as long
+    code = await make_code(session, email, creates_account=False)  # always, to take equally long
     return write("reset", email, code) if known else None
 
 
@@ -155,7 +155,7 @@ async def add(
 async def replace_password(
     session: AsyncSession, account: Account, password_hash: str, *, keep: int | None = None
 ) -> Mail:
-    """Set another password. Codes for the former one and all sessions end, except one to keep."""
+    """Change the password. All codes and sessions end, except one session to keep."""
     account.password_hash = password_hash
     await end_sessions(session, account.id, keep=keep)
     await session.execute(delete(Code).where(Code.email == account.email))
@@ -217,7 +217,7 @@ async def change_password(
 async def change_email(session: AsyncSession, proof: Proof, email: str) -> Mail | None:
     """Write to a new address of an account; the code in the mail confirms it.
 
-    An address that has an account gets no mail, which the caller cannot notice.
+    An address that already has an account gets no mail, and the caller cannot tell.
     """
     account = await lock(session, proof)
     if await session.scalar(select(Account.id).where(Account.email == email)):
@@ -227,7 +227,7 @@ async def change_email(session: AsyncSession, proof: Proof, email: str) -> Mail 
 
 
 async def confirm_email(session: AsyncSession, account_id: int, code: str) -> Mail:
-    """Give an account the address that a code confirms. Return an email to the former one."""
+    """Set the address that a code confirms. Return an email to the old one."""
     account = await session.get_one(Account, account_id, with_for_update={"key_share": True})
     email, former = tokens.verify_email(code, account.id, state_of(account)), account.email
     if email is None:
@@ -258,13 +258,13 @@ async def delete_account(session: AsyncSession, proof: Proof) -> Mail:
 async def log_in(
     session: AsyncSession, email: str, password: str, *, scope: str, client: str, user_agent: str
 ) -> Grant:
-    """Start a session, if the password is right."""
+    """Start a session, if the password is correct."""
     account = await authenticate(session, email, password, client=client)
     return await start(session, account, scope=scope, user_agent=user_agent)
 
 
 async def authenticate(session: AsyncSession, email: str, password: str, *, client: str) -> Account:
-    """Find and lock the account of an address, if the password is right. Guesses are limited."""
+    """Find and lock the account of an address, if the password is correct. Guesses are limited."""
     await limits.count(session, "login", email, client)
     try:
         proof = await verify(session, Account.email == email, password)
@@ -311,7 +311,7 @@ async def refresh(session: AsyncSession, refresh_token: str) -> Grant:
     exchanged = select(RefreshToken.used_at).where(RefreshToken.digest == digest)
     used_at = await session.scalar(exchanged)
     if used_at is None:
-        # Also those that a repetition got: only the last exchange can be repeated.
+        # Includes tokens issued to a repetition: only the last exchange can be repeated.
         unused = update(RefreshToken).where(mine, RefreshToken.used_at.is_(None))
         await session.execute(unused.values(used_at=moment))
     elif used_at < moment - REUSE or used_at != await session.scalar(

@@ -14,7 +14,7 @@ LIFETIME = timedelta(minutes=10)
 ALGORITHM = "HS256"
 ISSUER = __name__.partition(".")[0]
 AUDIENCE = f"{ISSUER}-api"
-EMAIL_AUDIENCE = f"{ISSUER}-email"  # so that no access token passes as a code, nor a code as one
+EMAIL_AUDIENCE = f"{ISSUER}-email"  # so that a token is never accepted as a code, or vice versa
 CLAIMS = ["iss", "aud", "sub", "sid", "scope", "iat", "exp", "jti"]
 
 

@@ -1,4 +1,4 @@
-"""The caller, as the database knows it."""
+"""The caller, as read from the database."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ async def find_user(request: Request, token: str) -> User | None:
         .where(Account.id == claims.account_id, Account.is_active)
         .where(AccountSession.id == claims.session_id, AccountSession.expires_at > now())
     )
-    # A session of its own, which ends here: no request waits for a second connection.
+    # A separate session, which ends here, so that no request holds two connections.
     async with AsyncSession(request.state.read_engine) as session:
         row = (await session.execute(statement)).first()
     if row is None:

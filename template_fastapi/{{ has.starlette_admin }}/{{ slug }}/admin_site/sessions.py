@@ -15,9 +15,9 @@ from ..accounts.tokens import ALGORITHM, ISSUER
 from ..environment import environment
 
 SCOPE = "admin"
-KIND = "admin-session"  # in place of scopes, so that no API session passes for one of the admin
+KIND = "admin-session"  # in place of scopes, so that an API session is never accepted here
 LIFETIME = timedelta(hours=8)
-AUDIENCE = f"{ISSUER}-admin"  # so that no access token passes for a cookie, or the reverse
+AUDIENCE = f"{ISSUER}-admin"  # so that a token is never accepted as a cookie, or vice versa
 # Browsers accept this prefix only if the cookie is secure, and not from a subdomain.
 COOKIE = "__Host-admin" if environment.environment == "production" else "admin"
 

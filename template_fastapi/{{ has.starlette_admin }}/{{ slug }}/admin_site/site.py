@@ -68,7 +68,7 @@ def mount(app: FastAPI, views: Iterable[type[BaseModelView]]) -> None:
 
 
 async def leave_to_service(_: Request, error: Exception) -> Response:
-    """Raise an error again: the service's handlers answer, instead of Starlette's plain text."""
+    """Re-raise an error, so that the service's handlers respond, not Starlette's."""
     raise error
 
 

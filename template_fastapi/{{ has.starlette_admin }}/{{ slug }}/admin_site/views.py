@@ -55,7 +55,7 @@ class ModelView(BaseModelView):
             self.fields = [*self.fields, version]
         super().__init__()
 
-    # Yours: how the service changes rows.
+    # Override these: they call the service to change rows.
 
     async def add(self, session: AsyncSession, values: Any) -> Any:
         """Add a row with the values of `create_schema`."""

@@ -1,4 +1,4 @@
-"""Tokens, with which programs use the API as a user. docs/api.md explains them."""
+"""Tokens that let programs use the API as a user. docs/api.md explains them."""
 
 from django.apps import AppConfig
 

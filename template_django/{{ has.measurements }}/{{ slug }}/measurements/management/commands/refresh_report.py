@@ -1,4 +1,4 @@
-"""Compute the report again; people read the former one until it is complete."""
+"""Recompute the report; readers see the previous one until it is complete."""
 
 from typing import Any
 

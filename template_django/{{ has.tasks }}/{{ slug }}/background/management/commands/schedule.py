@@ -1,6 +1,6 @@
 """Call the functions in JOB_SCHEDULE regularly, and serve metrics about jobs.
 
-Each function is also called at the start, so it must not matter how often it is called.
+Each function is also called at startup, so it must be safe to call at any time.
 """
 
 import signal

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         create = actions.add_parser("create", help="create a token, and print it once")
-        create.add_argument("email", help="the user, whose permissions it has")
+        create.add_argument("email", help="the user whose permissions the token has")
         create.add_argument("name", help="the program that uses it")
         create.add_argument("--days", type=int, default=90, help="until it expires (default: 90)")
         actions.add_parser("list", help="list all tokens")
@@ -46,5 +46,5 @@ class Command(BaseCommand):
             token, text = create_token(user, name, days)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stderr.write(f"Token {token.pk} is shown only now:")
+        self.stderr.write(f"Token {token.pk} (shown only once):")
         self.stdout.write(text)
