@@ -356,11 +356,14 @@ def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: S
         page.go_back()
         expect(page.get_by_text("1 to 20 of 45")).to_be_visible()
 
+        expect(page.get_by_role("link", name="Add an item")).to_have_count(0)
         open_page(page, service, "/items/add/")
         fits_every_screen(page, tmp_path / "login", "page-has-heading-one")  # Django's admin has only a title
         page.get_by_label("Email address").fill("ada@example.com")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
+        page.get_by_role("navigation", name="Breadcrumbs").get_by_role("link", name="Items").click()
+        page.get_by_role("link", name="Add an item").click()
         page.get_by_label("Name").fill("Shelf 07")
         page.get_by_role("button", name="Save").click()
         expect(page.locator(".errorlist")).to_have_text("Item with this Name already exists.")
@@ -462,7 +465,7 @@ def test_the_admin_can_be_used(page: Page, template: Path, postgres: Server, tmp
 
         open_page(page, service, "/admin/tickets/ticket/import/")
         fits_every_screen(page, tmp_path / "import")
-        for rows, message in {"T-1,,,open": "Row 2, title", "T-1,Order lamps,,open": "added or changed: 1"}.items():
+        for rows, message in {"T-1,,,open": "Line 2, title", "T-1,Order lamps,,open": "added or changed: 1"}.items():
             file = f"reference,title,description,status\n{rows}\n".encode()
             page.get_by_label("CSV file").set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": file})
             page.get_by_role("button", name="Import").click()

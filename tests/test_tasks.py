@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.postgres import Server
 from tests.processes import free_port
@@ -197,3 +198,17 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
             wait_until(lambda: subject.job(job)[0] == "done")
         assert "jobs_due 0.0\n" in scrape()
     assert "job is sent again" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_pipelines_run_the_tests_with_redis(template: Path, tmp_path: Path, ci: str) -> None:
+    project = render(template, tmp_path / "service", framework="django", tasks="celery", ci=ci)
+    if ci == "github":
+        job = yaml.safe_load((project / ".github/workflows/check.yml").read_text())["jobs"]["postgresql"]
+        assert job["env"]["REDIS_URL"] == "redis://127.0.0.1:6379/0"
+        assert job["services"]["redis"]["ports"] == ["127.0.0.1:6379:6379"]
+        assert "env" not in job["services"]["redis"]  # GitHub refuses an empty one
+    else:
+        job = yaml.safe_load((project / ".gitlab-ci.yml").read_text())["postgresql"]
+        assert job["variables"]["REDIS_URL"] == "redis://redis:6379/0"
+        assert "redis" in [service["alias"] for service in job["services"]]

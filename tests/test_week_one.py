@@ -173,7 +173,7 @@ REFUSED = {
     "models": "models: my_service/items/models.py uses this name for something else",
     "routers": "Router: my_service/items/api.py uses this name for something else",
     "clients": "uses this name for something else",
-    "orders --belongs-to customers": "customers: my_service/customers/schemas.py has no class",
+    "orders --belongs-to customers": "customers: no model in my_service/*/models.py has this name",
     "orders --like customers": "customers: my_service/customers/schemas.py has no class",
 }
 

@@ -4,6 +4,8 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = "account"
 
+ACCOUNT_ADAPTER = f"{__package__}.login.adapter.LoginAdapter"
+SIGN_UP_OPEN = {{ "False  # administrators add users" if has.closed_sign_up else "True" }}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

@@ -1,6 +1,5 @@
 # Articles: docs/articles.md
 
-ACCOUNT_ADAPTER = f"{__package__}.articles.adapter.StaffAdapter"  # closes the sign-up
 ADMIN_GROUPS["editor"] += [
     "articles.add_article",
     "articles.change_article",

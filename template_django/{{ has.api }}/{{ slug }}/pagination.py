@@ -55,6 +55,6 @@ def _value(value: object, name: str, model: type[Model]) -> Any:
     field: Any = model._meta.get_field(name)
     parsed = field.to_python(value)
     if parsed is None or "\x00" in str(parsed):
-        raise ValueError("PostgreSQL cannot store NUL characters, and the field is not nullable")
+        raise ValueError("no value of the field is empty or contains a NUL character")
     field.run_validators(parsed)  # a number may be too large for its column
     return parsed.astimezone(UTC) if isinstance(parsed, datetime) else parsed

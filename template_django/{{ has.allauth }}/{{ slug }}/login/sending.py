@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 import structlog
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 type View = Callable[..., HttpResponseBase]
 
@@ -25,5 +27,24 @@ def sending(view: View) -> View:
         except OSError as error:  # its message can contain the address
             log.error("email not sent", error=type(error).__name__)
             return render(request, "login/not_sent.html", status=503)
+
+    return wrapped
+
+
+def once(view: View) -> View:
+    """Lead the second click on "Sign Up" to where the code of the first one is entered.
+
+    Allauth refuses a second email to an address within ten seconds. If the browser did not wait
+    for the session of the first click, it comes to the login, which sends another code.
+    """
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        if response.status_code != HTTPStatus.TOO_MANY_REQUESTS or request.method != "POST":
+            return response
+        request.session.modified = False  # otherwise it would replace the one with the code
+        messages.info(request, "Check your email. Wait a while before you try again.")
+        return redirect("account_email_verification_sent")
 
     return wrapped

@@ -30,7 +30,8 @@ class ArticleForm(forms.ModelForm[Article]):
         """Refuse an editor's change of an article that a reviewer has just passed."""
         super().clean()
         if self.instance.pk and "published_at" not in self.fields:
-            article = Article.objects.select_for_update().filter(pk=self.instance.pk).first()
+            locked = Article.objects.select_for_update(no_key=True)
+            article = locked.filter(pk=self.instance.pk).first()
             if article and article.published_at:
                 raise forms.ValidationError("A reviewer has just passed this article.")
 

@@ -7,4 +7,4 @@ from pytest_django import Settings
 @pytest.fixture(autouse=True)
 def usual_settings(settings: Settings) -> None:
     settings.LOGIN_REDIRECT_URL = "account"
-    settings.ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
+    settings.SIGN_UP_OPEN = True

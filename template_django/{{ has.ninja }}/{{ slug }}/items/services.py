@@ -8,9 +8,12 @@ from .models import Item
 from .schemas import ItemCreate, ItemUpdate
 
 
-def get_item(item_id: int, *, lock: bool = False) -> Item:
-    """Find an item; with `lock`, other requests wait before they change or delete it."""
-    found = Item.objects.select_for_update() if lock else Item.objects
+def get_item(item_id: int, *, lock: bool = False, deletes: bool = False) -> Item:
+    """Find an item; with `lock`, other requests wait before they change or delete it.
+
+    Unless the caller `deletes` it, they can add rows that refer to it meanwhile.
+    """
+    found = Item.objects.select_for_update(no_key=not deletes) if lock else Item.objects
     try:
         return found.get(pk=item_id)
     except Item.DoesNotExist:
@@ -35,7 +38,7 @@ def update_item(item_id: int, changes: ItemUpdate) -> Item:
 def delete_item(item_id: int) -> None:
     """Delete an item, unless other rows refer to it."""
     with constraints(referenced="This item is still in use."):
-        get_item(item_id, lock=True).delete()
+        get_item(item_id, lock=True, deletes=True).delete()
 
 
 def _saved(item: Item) -> Item:

@@ -16,7 +16,8 @@ class ProductForm(forms.ModelForm[Product]):
         """Refuse a new stock if orders have changed it since the page was opened."""
         stock: int = self.cleaned_data["stock"]
         if self.instance.pk and "stock" in self.changed_data:
-            product = Product.objects.select_for_update().filter(pk=self.instance.pk).first()
+            locked = Product.objects.select_for_update(no_key=True)
+            product = locked.filter(pk=self.instance.pk).first()
             shown = self.data.get(self.add_initial_prefix("stock"))
             if product and str(product.stock) != shown:
                 raise forms.ValidationError(

@@ -15,7 +15,7 @@ class QuantityForm(forms.Form):
 class CheckoutForm(forms.ModelForm[Order]):
     """The name and addresses for an order, and the total that the customer has seen."""
 
-    expected = forms.DecimalField(widget=forms.HiddenInput, max_digits=12, decimal_places=2)
+    expected = forms.DecimalField(widget=forms.HiddenInput, max_digits=13, decimal_places=2)
     reference = forms.UUIDField(widget=forms.HiddenInput, required=False)
 
     class Meta:

@@ -59,7 +59,7 @@ class Order(models.Model):
     status = models.CharField(
         max_length=10, choices=Status.choices, default=Status.PENDING, db_index=True
     )
-    total = models.DecimalField(max_digits=12, decimal_places=2)
+    total = models.DecimalField(max_digits=13, decimal_places=2)
     currency = models.CharField(max_length=3)
     payment_id = models.CharField(max_length=255, blank=True, default="")  # the PaymentIntent
     payment_url = models.URLField(max_length=2000, blank=True, default="")

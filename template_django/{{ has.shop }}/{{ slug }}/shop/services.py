@@ -25,7 +25,8 @@ def place_order(order: Order, quantities: dict[int, int], expected: Decimal) -> 
     Return whether it is new: a second click on the button sends the same reference again.
     """
     # All orders lock rows in the same order, so they wait for each other and cannot deadlock.
-    locked = Product.objects.published().select_for_update().order_by("pk").in_bulk(quantities)
+    products = Product.objects.published().select_for_update(no_key=True)
+    locked = products.order_by("pk").in_bulk(quantities)
     if Order.objects.filter(reference=order.reference).exists():
         return False
     for key, quantity in quantities.items():
@@ -53,13 +54,13 @@ def place_order(order: Order, quantities: dict[int, int], expected: Decimal) -> 
 @transaction.atomic
 def cancel(order_id: int) -> bool:
     """Cancel an order that waits for its payment, and return its products to the stock."""
-    order = Order.objects.select_for_update().get(pk=order_id)
+    order = Order.objects.select_for_update(no_key=True).get(pk=order_id)
     if order.status != Status.PENDING:
         return False
     order.status = Status.CANCELLED
     order.save(update_fields=["status", "updated_at"])
     quantities = dict(order.lines.values_list("product_id", "quantity"))
-    products = Product.objects.select_for_update().order_by("pk").in_bulk(quantities)
+    products = Product.objects.select_for_update(no_key=True).order_by("pk").in_bulk(quantities)
     for key, product in products.items():
         product.stock += quantities[key]
     Product.objects.bulk_update(products.values(), ["stock"])
@@ -96,7 +97,7 @@ def process(event: Event, link: Callable[[str], str]) -> None:
     payment = Payment.model_validate(event.data.get("object"))
     if payment.order is None:  # for something else that the same provider account sells
         return
-    order = Order.objects.select_for_update().filter(reference=payment.order).first()
+    order = Order.objects.select_for_update(no_key=True).filter(reference=payment.order).first()
     row.order = order
     row.outcome = EFFECTS[event.type](order, payment) if order else Outcome.REVIEW
     row.save(update_fields=["order", "outcome"])

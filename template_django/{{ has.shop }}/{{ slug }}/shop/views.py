@@ -20,9 +20,10 @@ from ..core.problems import ServiceError
 from . import payments, services
 from .basket import MAX_PRODUCTS, MAX_QUANTITY, Basket, total
 from .forms import CheckoutForm, QuantityForm
-from .models import Order, Product
+from .models import Order, Product, Status
 
 log = structlog.get_logger(__name__)
+ORDER = "order"  # in the session
 MAX_BYTES = 256 * 1024  # of an event
 
 
@@ -58,7 +59,11 @@ class ProductDetail(DetailView[Product]):
 @require_safe
 def show_basket(request: HttpRequest) -> HttpResponse:
     lines = Basket(request.session).lines()
-    context = {"lines": lines, "total": total(lines), "currency": settings.SHOP_CURRENCY}
+    context: dict[str, Any] = {"lines": lines, "total": total(lines)}
+    context |= {"currency": settings.SHOP_CURRENCY, "max_quantity": MAX_QUANTITY}
+    if ORDER in request.session:  # until it is paid
+        orders = Order.objects.filter(status=Status.PENDING)
+        context["pending"] = orders.filter(reference=request.session[ORDER]).first()
     return render(request, "shop/basket.html", context)
 
 
@@ -115,6 +120,7 @@ class Checkout(FormView[CheckoutForm]):
             return self.refuse(form, "Payment is not possible at the moment. No order was placed.")
         order.save(update_fields=["payment_url"])
         self.basket.clear()
+        self.request.session[ORDER] = str(order.reference)  # the basket shows it
         return redirect(order.payment_url)
 
     def refuse(self, form: CheckoutForm, reason: str) -> HttpResponse:

@@ -61,30 +61,31 @@ class ImportForm(forms.Form):
             raise forms.ValidationError("The file has more than 1 MiB.")
         try:
             text = file.read().decode("utf-8-sig")
-            rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+            reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+            rows = [(reader.line_num, row) for row in reader]
         except (UnicodeDecodeError, csv.Error):
             raise forms.ValidationError("This is not a CSV file in UTF-8.") from None
         if "\0" in text:
             raise forms.ValidationError("This is not a CSV file of text.")
         if len(rows) > MAX_ROWS:
             raise forms.ValidationError(f"The file has more than {MAX_ROWS} tickets.")
-        if not rows or any({*row} != {*FIELDS} or None in row.values() for row in rows):
+        if not rows or any({*row} != {*FIELDS} or None in row.values() for _, row in rows):
             raise forms.ValidationError(f"Each row must have the columns {', '.join(FIELDS)}.")
         self.tickets = self.forms_of(rows)
         return file
 
-    def forms_of(self, rows: list[dict[str, str]]) -> list[TicketForm]:
-        """Return a valid form for each row, or raise the errors."""
-        rows = [{name: unquoted(cell).strip() for name, cell in row.items()} for row in rows]
-        existing = Ticket.objects.in_bulk(
-            [row["reference"] for row in rows], field_name="reference"
-        )
+    def forms_of(self, rows: list[tuple[int, dict[str, str]]]) -> list[TicketForm]:
+        """Return a valid form for each row, which comes with its line, or raise the errors."""
+        for _, row in rows:
+            row.update({name: unquoted(cell).strip() for name, cell in row.items()})
+        references = [row["reference"] for _, row in rows]
+        existing = Ticket.objects.in_bulk(references, field_name="reference")
         found, errors = [], []
-        for number, row in enumerate(rows, start=2):
+        for line, row in rows:
             found.append(TicketForm(row, instance=existing.get(row["reference"])))
             for field, messages in found[-1].errors.items():
-                errors += [f"Row {number}, {field}: {message}" for message in messages]
-        if len({row["reference"] for row in rows}) < len(rows):
+                errors += [f"Line {line}, {field}: {message}" for message in messages]
+        if len({*references}) < len(rows):
             errors.append("Two rows have the same reference.")
         if errors:
             raise forms.ValidationError(errors[:20])

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("total", models.DecimalField(decimal_places=2, max_digits=12)),
+                ("total", models.DecimalField(decimal_places=2, max_digits=13)),
                 ("currency", models.CharField(max_length=3)),
                 ("payment_id", models.CharField(blank=True, default="", max_length=255)),
                 ("payment_url", models.URLField(blank=True, default="", max_length=2000)),
