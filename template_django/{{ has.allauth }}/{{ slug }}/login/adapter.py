@@ -1,4 +1,4 @@
-"""What differs from allauth: https://docs.allauth.org/en/latest/account/advanced.html."""
+"""The adapter of allauth: https://docs.allauth.org/en/latest/account/advanced.html."""
 
 from typing import Any
 
