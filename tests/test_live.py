@@ -40,8 +40,10 @@ print(client.cookies["sessionid"].value)
 # Opens a WebSocket, perhaps sends something, and says how it ends.
 ENDS = """([url, text]) => new Promise((resolve) => {
     const socket = new WebSocket(url);
-    socket.onmessage = () => { window.isOpen = true; if (text) socket.send(text); };
-    socket.onclose = (event) => resolve([event.code, event.reason]);
+    window.opened = new Promise((opened) => {
+        socket.onmessage = () => { opened(true); if (text) socket.send(text); };
+        socket.onclose = (event) => { opened(false); resolve([event.code, event.reason]); };
+    });
 })"""
 
 
@@ -159,7 +161,7 @@ def test_connections_end_with_a_reason(site: Site, pages: list[Page]) -> None:
 def test_a_server_that_stops_says_so_and_pages_come_back(site: Site, pages: list[Page]) -> None:
     own = site.live[1].replace("http", "ws") + "/live/items/"
     pages[1].evaluate(f"void (window.end = ({ENDS})(['{own}', '']))")  # do not wait
-    pages[1].wait_for_function("window.isOpen")
+    assert pages[1].evaluate("window.opened")
     site.processes[1].send_signal(signal.SIGTERM)
     assert pages[1].evaluate("window.end") == [1012, ""]
     site.processes[1].wait(20)

@@ -48,7 +48,7 @@ def test_pages_follow_changes_through_nginx_before_and_after_a_deployment(stack:
 
         url = stack.url.replace("http", "ws") + "/live/items/"
         page.evaluate(f"void (window.end = ({ENDS})(['{url}', '']))")  # do not wait
-        page.wait_for_function("window.isOpen")
+        assert page.evaluate("window.opened")
         stack.script("deploy.sh", "v2")
         assert page.evaluate("window.end") == [1012, ""]
         follow([page])
