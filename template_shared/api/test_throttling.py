@@ -1,13 +1,13 @@
 
 @pytest.mark.parametrize("rate", ["", "1/s", "600/min", "9999/hour", "100/day"])
 def test_a_rate_has_a_period(rate: str) -> None:
-    assert ThrottlingSettings(api_rate=rate).api_rate == rate
+    assert ApiSettings(api_rate=rate).api_rate == rate
 
 
 @pytest.mark.parametrize("rate", ["600", "0/s", "600/m", "1/week", "-1/s", "99999/day", "1/s "])
 def test_other_rates_are_refused(rate: str) -> None:
     with pytest.raises(ValidationError, match="must have the form 600/min"):
-        ThrottlingSettings(api_rate=rate)
+        ApiSettings(api_rate=rate)
 
 
 @pytest.fixture(autouse=True)

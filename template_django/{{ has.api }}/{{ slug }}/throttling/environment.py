@@ -7,7 +7,7 @@ from pydantic import BaseModel, field_validator
 FORM = re.compile(r"[1-9][0-9]{0,3}/(s|min|hour|day)")
 
 
-class ThrottlingSettings(BaseModel):
+class ApiSettings(BaseModel):
     """Without a rate, the API has no limit for each caller."""
 
     api_rate: str = ""
