@@ -65,8 +65,9 @@ def test_every_question_refuses_what_cannot_be_combined(question: str) -> None:
 def test_every_settings_file_belongs_to_an_option() -> None:
     """It is appended to settings.py."""
     for file in (ROOT / "template_shared" / "settings").glob("*"):
-        assert file.suffix == ".py"
-        assert file.stem in {*NAMES, *COMBINATIONS}, unknown(f"{file}", {file.stem}, {*NAMES, *COMBINATIONS})
+        name, _, suffix = file.name.partition(".")
+        assert suffix in ("py", "py.jinja")
+        assert name in {*NAMES, *COMBINATIONS}, unknown(f"{file}", {name}, {*NAMES, *COMBINATIONS})
 
 
 @each_option

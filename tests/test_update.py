@@ -633,8 +633,8 @@ def test_a_login_and_an_admin_can_be_chosen_later(clone: Path, tmp_path: Path) -
     block = block[block.index("SMTP = {") : block.index("# Security\n")]
     replace(settings, block, "MAILERS = mailers(environment.mail_url)\nDEFAULT_FROM_EMAIL = environment.mail_from\n\n")
     replace(settings, "import environment\n", "import environment\nfrom .mail import mailers\n")
-    for name in ("allauth", "admin"):
-        settings.write_text(settings.read_text() + (ROOT / "template_shared" / "settings" / f"{name}.py").read_text())
+    login, ours = ((ROOT / "template_shared/settings" / name).read_text() for name in ("allauth.py.jinja", "admin.py"))
+    settings.write_text(settings.read_text() + re.sub(r"\{\{.*\}\}", "True", login) + ours)
     replace(package / "urls.py", '"admin/"', "settings.ADMIN_PATH")
     replace(package / "urls.py", "from django.contrib", "from django.conf import settings\nfrom django.contrib")
     replace(package / "urls.py", "path\n", "include, path\n")

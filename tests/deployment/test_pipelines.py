@@ -201,7 +201,7 @@ def test_each_job_has_the_permissions_that_it_needs_and_no_others(rendered: Rend
     reads = {"contents": "read"}
     signs = {"packages": "write", "attestations": "write", "id-token": "write"}
     assert given == {
-        **{f"check.yml/{job}": reads for job in ("check", "postgresql", "audit", "image")},
+        **{f"check.yml/{job}": reads for job in ("check", "postgresql", "audit", "api", "image")},
         "release.yml/check": reads,
         "release.yml/image": reads | signs,
         "release.yml/staging": {"actions": "write"},
