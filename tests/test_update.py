@@ -584,6 +584,7 @@ def test_an_api_can_be_chosen_later_and_removed(clone: Path, tmp_path: Path) -> 
     assert added == {
         *("desk/api.py", "desk/schemas.py", "desk/pagination.py"),
         *(f"desk/items/{name}.py" for name in ("api", "filters", "schemas", "services")),
+        *(f"desk/throttling/{name}.py" for name in ("__init__", "environment", "throttles")),
     }
 
     settings, urls = package / "settings.py", package / "urls.py"
