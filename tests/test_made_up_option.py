@@ -137,7 +137,7 @@ def test_yes_brings_a_secret_and_files(extended: Path, tmp_path: Path) -> None:
 """
         in settings
     )
-    assert settings.endswith("]\n\n# Search\n\nSEARCH_LANGUAGE = LANGUAGE_CODE\n")
+    assert settings.endswith("\n\n# Search\n\nSEARCH_LANGUAGE = LANGUAGE_CODE\n")
     assert "from django.urls import URLPattern, URLResolver, include, path\n" in urls
     assert '    path("search/", include("desk.search.urls")),\n' in urls
     assert "- [Search](docs/search.md): how to search.\n" in (project / "README.md").read_text()
