@@ -117,3 +117,11 @@ def test_the_limit_of_a_caller_refuses_nobody_without_redis(service: Service, re
     assert int(answers[2].headers["Retry-After"]) > 0
     with redis.stopped():
         assert ask(url).status == 200
+
+
+def test_the_projects_own_tests_pass_with_redis(service: Service, redis: Redis) -> None:
+    """Those that are skipped without a server; in databases that the service does not use."""
+    url = f"{redis.url.removesuffix('0')}2"
+    files = ("core/test_cache.py", "core/test_redis.py", "core/test_throttling.py", "item_stock")
+    printed = service.project.run("pytest", "-q", "-rs", *(f"tests/{name}" for name in files), REDIS_URL=url)
+    assert "REDIS_URL" not in printed
