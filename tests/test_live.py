@@ -15,7 +15,7 @@ from tests import nginx
 from tests.owner import remove_the_example
 from tests.postgres import Server
 from tests.processes import answers, free_ports
-from tests.projects import Project, ask, served, set_up
+from tests.projects import QUICK, Project, ask, served, set_up
 from tests.redis import Server as Redis
 from tests.test_pages import CHROMIUM, launch
 from tests.tools import render
@@ -82,7 +82,8 @@ def browser() -> Iterator[Browser]:
 def site(template: Path, postgres: Server, redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("live")
     answered = {"pages": True, "login": "django", "admin": "none", "media": "none", "target": ["compose"]}
-    project = set_up(render(template, directory / "service", framework="django", live="websocket", **answered))
+    answered |= {"live": "websocket", "tasks": "celery"}
+    project = set_up(render(template, directory / "service", framework="django", **answered))
     variables: dict[str, Any] = {"DATABASE_URL": postgres.create("live"), "REDIS_URL": redis.url, "DEBUG": "false"}
     project.run("python", "manage.py", "migrate", **variables)
     with ExitStack() as stack:
@@ -173,9 +174,7 @@ def test_a_server_that_stops_says_so_and_pages_come_back(site: Site, pages: list
 def test_the_example_can_be_replaced(site: Site, tmp_path: Path) -> None:
     copy = site.project.copy(tmp_path / "service")
     remove_the_example(copy, "django")
-    copy.poe("lint")
-    copy.poe("types")
-    copy.run("pytest", "-q", "tests/core/test_live.py", "tests/core/test_conventions.py")
+    copy.poe("check", PYTEST_ADDOPTS=QUICK)
 
 
 def test_the_projects_own_tests_of_the_server_pass(site: Site) -> None:

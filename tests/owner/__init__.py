@@ -88,11 +88,12 @@ def remove_the_example(project: Project, framework: str) -> None:
         replace(package / "api.py", registered(package), "")
         if (package / "pages.py").exists():
             replace(package / "pages.py", f'    path("items/", include("{package.name}.items.urls")),\n', "")
-        if (package / "item_stock").exists():
-            shutil.rmtree(package / "item_stock")
-            shutil.rmtree(project.path / "tests" / "item_stock")
-            replace(package / "settings.py", f'    "{package.name}.item_stock",\n', "")
-            replace(package / "urls.py", f'    path("stock/", include("{package.name}.item_stock.urls")),\n', "")
+        for app, prefix in (("item_jobs", "jobs"), ("item_stock", "stock")):
+            if (package / app).exists():
+                shutil.rmtree(package / app)
+                shutil.rmtree(project.path / "tests" / app)
+                replace(package / "settings.py", f'    "{package.name}.{app}",\n', "")
+                replace(package / "urls.py", f'    path("{prefix}/", include("{package.name}.{app}.urls")),\n', "")
         if (package / "item_updates").exists():
             replace_live_updates(project)
         project.poe("format")
