@@ -37,6 +37,7 @@ def assert_problem(answer: Answer, status: int) -> None:
         (415, "POST", "/api/v1/items", b"name=x", {"Content-Type": "application/x-www-form-urlencoded"}),
         (422, "POST", "/api/v1/items", {"name": "", "colour": REFUSED, "quantity": REFUSED}, {}),
         (422, "GET", f"/api/v1/items?limit={REFUSED}", None, {}),
+        (422, "GET", f"/api/v1/items?serach={REFUSED}", None, {}),
         (422, "GET", f"/api/v1/items/{REFUSED}", None, {}),
         (500, "GET", "/api/probe/fail", None, {}),
         (401, "GET", "/api/probe/status?code=401", None, {}),
@@ -67,3 +68,8 @@ def test_refused_fields_are_named(service: Subject) -> None:
     errors = service.ask("/api/v1/items", "POST", {"name": "", "colour": "red"}).json["errors"]
     assert {error["field"] for error in errors} == {"body.name", "body.colour"}
     assert all(set(error) == {"field", "message"} and error["message"] for error in errors)
+
+
+def test_refused_parameters_are_named(service: Subject) -> None:
+    errors = service.ask("/api/v1/items?limit=many&serach=lamp").json["errors"]
+    assert {error["field"] for error in errors} == {"query.limit", "query.serach"}

@@ -65,7 +65,7 @@ class Reference(Integer):
 
 
 class PageQuery(serializers.Serializer[Any]):
-    """The requested part of a list."""
+    """The requested part of a list, with all parameters of the operation."""
 
     limit = serializers.IntegerField(default=20, min_value=1, max_value=100)
     offset = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
@@ -75,10 +75,12 @@ class PageQuery(serializers.Serializer[Any]):
 
     @classmethod
     def of(cls, request: Request) -> Self:
-        """Read the query of a request."""
+        """Read the query of a request. Unknown parameters are errors: a misspelt filter would return all."""
         query = cls(data=request.query_params.dict())
-        if not query.is_valid():
-            raise QueryError(query.errors)
+        names = sorted(request.query_params.keys() - query.fields.keys())
+        unknown = {name: ["This parameter is unknown."] for name in names}
+        if not query.is_valid() or unknown:
+            raise QueryError(query.errors | unknown)
         return query
 
 

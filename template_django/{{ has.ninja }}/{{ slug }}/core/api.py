@@ -89,16 +89,16 @@ class API(NinjaAPI):
         """Name fields as clients know them: `body.name`, without the parameter's name."""
         errors = []
         for context in error_contexts:
-            found = super().validation_error_from_error_contexts([context]).errors
-            if issubclass(context.model, BodyModel) and len(context.model.model_fields) == 1:
-                found = [error | {"loc": (error["loc"][0], *error["loc"][2:])} for error in found]
-            errors += found
+            body, fields = issubclass(context.model, BodyModel), context.model.model_fields
+            for error in super().validation_error_from_error_contexts([context]).errors:
+                if len(fields) == 1 if body else error["type"] == "extra_forbidden":
+                    error["loc"] = (error["loc"][0], *error["loc"][2:])
+                errors.append(error)
         return ValidationError(errors)
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """Return a short id for generated clients: `items_list_items`."""
-        package = operation.view_func.__module__.split(".")[-2:][0]
-        return f"{package}_{operation.view_func.__name__}"
+        return f"{operation.view_func.__module__.split('.')[-2:][0]}_{operation.view_func.__name__}"
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         """Add problem details to every operation."""
