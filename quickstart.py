@@ -264,7 +264,7 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     print("\nNext:")
     commands = [
         (f"cd {shlex.quote(str(project))}", ""),
-        *([(f"{poe} manage createsuperuser", "create the first administrator")] if has_admin else []),
+        *([(f"{poe} manage createsuperuser", "create the first administrator")] if has_admin and is_django else []),
         (run_it, "serve it, until Ctrl+C"),
         *([] if is_django else [(f"{poe} check", "run its tests and checks")]),
     ]
@@ -278,7 +278,8 @@ def explain(project: Path, answers: Mapping[str, Any], where: str, url: str, uv:
     for path, about in [*pages, *([("/admin/", "admin")] if has_admin else [])]:
         print(f"  {url + path:31}  {about}")
     if answers.get("auth") == "jwt":
-        print(f"\nTo change data, log in as {ACCOUNT[0]} with the password {ACCOUNT[1]}.")
+        aim = "change data or use the admin" if has_admin else "change data"
+        print(f"\nTo {aim}, log in as {ACCOUNT[0]} with the password {ACCOUNT[1]}.")
 
 
 def create(destination: Path, options: list[str]) -> int:

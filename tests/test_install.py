@@ -271,6 +271,21 @@ def test_quickstart_names_a_project_that_was_written_when_it_was_stopped(
     assert f"Written to {tmp_path}; delete it to answer again.\nTo continue, run: " in err
 
 
+@pytest.mark.parametrize(("framework", "told"), [("django", True), ("fastapi", False)])
+def test_quickstart_names_the_first_administrator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], framework: str, told: bool
+) -> None:
+    """The account for development of a FastAPI project is an administrator."""
+    auth, admin = ("jwt", "starlette_admin") if framework == "fastapi" else ("none", "django")
+    answers = {"framework": framework, "auth": auth, "admin": admin}
+    arguments = (tmp_path, answers, "committed to git", "http://127.0.0.1:8000", "uv", Path(".venv/bin/poe"))
+    quickstart_module.explain(*arguments)
+    printed = capsys.readouterr().out
+    assert "http://127.0.0.1:8000/admin/ " in printed
+    assert ("poe manage createsuperuser" in printed) is told
+    assert ("To change data or use the admin, log in as dev@example.com" in printed) is not told
+
+
 @pytest.mark.parametrize(("option", "told"), [("--verbose", True), ("--prset=cms", False)])
 def test_quickstart_names_no_preset_before_an_option_that_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str, told: bool
