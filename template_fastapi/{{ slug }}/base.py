@@ -1,9 +1,10 @@
 """The base class and the column types of all models."""
 
+import enum
 from datetime import UTC, datetime
 from typing import Annotated
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData
+from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -35,7 +36,9 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {  # noqa: RUF012
-        datetime: DateTime(timezone=True).with_variant(UtcDateTime(), "postgresql", "sqlite")
+        datetime: DateTime(timezone=True).with_variant(UtcDateTime(), "postgresql", "sqlite"),
+        # The names of its members, as texts: a new one needs no migration.
+        enum.Enum: Enum(enum.Enum, native_enum=False, length=50),
     }
 
 

@@ -94,8 +94,7 @@ async def unhandled_exception(request: Request, _: Exception) -> ASGIApp:
     ids = {"request_id": getattr(request.state, "request_id", "") or request_id_from(None)}
     ids |= getattr(request.state, "log_context", {})
     structlog.contextvars.bind_contextvars(**ids)
-    # Uvicorn closes the connection: the client must not send another request on it.
-    headers = {REQUEST_ID_HEADER: ids["request_id"], "Connection": "close"}
+    headers = {REQUEST_ID_HEADER: ids["request_id"], "Connection": "close"}  # as Uvicorn does
     response = ProblemResponse(problem(500), headers)
     for each in request.app.user_middleware:  # Starlette sends this response outside of it
         if each.cls is CORSMiddleware:
