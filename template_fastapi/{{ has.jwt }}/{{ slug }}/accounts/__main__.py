@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import getpass
 import sys
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..core.database import create_engine
-from ..core.problems import ServiceError
+from ..core.problems import ServiceError, field_errors
 from ..environment import environment
 from ..scopes import SCOPES
 from . import service
@@ -44,6 +45,15 @@ def ask_password() -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
+def checked(name: str, kind: Any, value: str) -> str:
+    """Return a value as the API would accept it."""
+    try:
+        return str(TypeAdapter(kind).validate_python(value))
+    except ValidationError as error:
+        reasons = [each["message"] for each in field_errors(error.errors())]
+        raise ServiceError(f"{name}: {', '.join(reasons)}") from error
+
+
 async def run(session: AsyncSession, given: argparse.Namespace) -> None:
     """Carry out a command."""
     if given.command == "clean":
@@ -54,9 +64,9 @@ async def run(session: AsyncSession, given: argparse.Namespace) -> None:
     if given.command == "grant-all":
         await service.grant_to_all(session, given.scopes)
         return
-    email = TypeAdapter(Email).validate_python(given.email)
+    email = checked("email", Email, given.email)
     if given.command == "create":
-        password = TypeAdapter(Password).validate_python(ask_password())
+        password = checked("password", Password, ask_password())
         await service.create(session, email, password, given.scopes)
         return
     account = await service.find(session, email)
@@ -83,8 +93,6 @@ async def main(arguments: list[str] | None = None) -> None:
             await session.commit()
     except ServiceError as error:
         sys.exit(str(error))
-    except ValidationError as error:
-        sys.exit("\n".join(str(each["msg"]) for each in error.errors()))
     finally:
         await engine.dispose()
 

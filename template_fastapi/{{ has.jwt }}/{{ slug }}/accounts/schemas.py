@@ -1,9 +1,11 @@
 """Request and response bodies."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,15 +21,22 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(ADDRESS, value):
+        raise ValueError("must be an email address, such as ada@example.com")
+    return value
+
+
 # Only an email can show whether an address exists.
 Email = Annotated[
     str,
-    StringConstraints(
-        max_length=254,
-        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
-    ),
-    Field(examples=["ada@example.com"]),
+    StringConstraints(max_length=254),
+    Field(examples=["ada@example.com"], json_schema_extra={"pattern": f"^{ADDRESS}$"}),
     BeforeValidator(_lower),
+    AfterValidator(_address),
 ]
 Password = Annotated[
     Text,
