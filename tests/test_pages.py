@@ -3,7 +3,6 @@
 import base64
 import hmac
 import json
-import quopri
 import re
 import shutil
 import socketserver
@@ -874,9 +873,8 @@ def accepting_mails() -> Iterator[str]:
 
 
 def mailed(log: Path, pattern: str) -> str:
-    """What an email contains, of which the service has just printed the last one, with its long lines broken."""
-    text = quopri.decodestring(log.read_bytes()).decode()
-    return str(re.findall(pattern, text, re.MULTILINE)[-1])
+    """What an email contains, of which the service has just printed the last one."""
+    return str(re.findall(pattern, log.read_text(encoding="utf-8"), re.MULTILINE)[-1])
 
 
 def one_time_code(secret: str, later: int = 0) -> str:
