@@ -13,6 +13,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.admin import UserSessionAdmin
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.contrib.auth import logout
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -22,13 +23,29 @@ for model in (Authenticator, EmailAddress, UserSession):
 
 @admin.register(UserSession)
 class SessionAdmin(UserSessionAdmin):  # type: ignore[misc]
-    """Sessions, which the package's own page searches by user name."""
+    """Sessions, which staff can end. The package's own page searches them by user name."""
 
     search_fields = ("user__email", "ip")
     exclude = ("data",)
 
     def lookup_allowed(self, *_: object) -> bool:
         return False  # staff use the search
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: UserSession) -> None:
+        """Log the user out; deleting only the row would leave the session open."""
+        if obj.is_current():
+            logout(request)
+        obj.end()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
+        for session in queryset:
+            self.delete_model(request, session)
 
 
 @admin.register(Authenticator)

@@ -112,11 +112,12 @@ def logged(view: View) -> View:
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user.pk  # the page may end the session
         response = view(request, *args, **kwargs)
         if request.method == "POST":
             log.info(
                 "admin change",
-                user=request.user.pk,
+                user=user,
                 page=page_of(request),
                 object=kwargs.get("object_id", kwargs.get("id")),
                 action=request.POST.get("action"),
