@@ -35,4 +35,9 @@ def test_a_resource_without_an_api_has_pages(template: Path, tmp_path: Path) -> 
     commit_all(project.path, "Start", init=True)
     project.poe("resource", "orders", "--belongs-to", "items")
     assert "orders_refer_to_items" in (project.path / "tests" / "orders" / "test_pages.py").read_text()
+    # Copies of what has a foreign key itself.
+    project.poe("resource", "order_lines", "--like", "orders", "--belongs-to", "orders")
+    project.poe("resource", "parts", "--like", "order_lines", "--belongs-to", "order_lines")
+    refused = project.poe("resource", "gifts", "--like", "orders", "--belongs-to", "items", code=1)
+    assert "items: the copy has a field item already\nNothing was changed." in refused
     project.poe("check", PYTEST_ADDOPTS=QUICK)

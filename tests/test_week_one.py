@@ -174,6 +174,7 @@ REFUSED = {
     "routers": "Router: my_service/items/api.py uses this name for something else",
     "clients": "uses this name for something else",
     "orders --belongs-to customers": "customers: no model in my_service/*/models.py has this name",
+    "orders --belongs-to users": "users: forms would list them all; add the key by hand",
     "orders --like customers": "customers: my_service/customers/schemas.py does not exist",
     "orders --like core": "core: my_service/core/schemas.py does not exist",
 }
