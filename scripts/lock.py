@@ -23,7 +23,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from groundplan import interpreters
-from tests.matrix import model
+from tests.matrix import described, model
 from tests.tools import FRAMEWORKS, OPTIONS, ROOT, copy_working_tree, render_anew
 
 UV = str(Path(sys.executable).with_name("uv"))
@@ -141,8 +141,9 @@ def render(framework: str, project: Path) -> None:
 def require_all(framework: str, project: Path) -> None:
     """Let a project require the packages of all options that its framework has."""
     brought = [OPTIONS["always"]]
-    for question, answers in OPTIONS["options"].items():
-        brought += [fact for answer, fact in answers.items() if model().can_have(framework, question, answer)]
+    for _, question, answer, only, fact in described(OPTIONS["options"]):
+        if only in (None, framework) and model().can_have(framework, question, answer):
+            brought.append(fact)
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text()
     for group, kind in GROUPS.items():

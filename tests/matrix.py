@@ -59,13 +59,26 @@ def values(question: dict[str, Any]) -> list[Any]:
     return single
 
 
+def described(facts: dict[str, Any]) -> Iterator[tuple[str, str, Any, str | None, dict[str, Any]]]:
+    """The name, question, answer, framework and facts of each option in extensions/options.yml.
+
+    The framework is `None` where the facts are the same for both; options.jinja has the same rules.
+    """
+    for question, answers in facts.items():
+        for answer, fact in answers.items():
+            for framework, own in fact.items() if "fastapi" in fact else [(None, fact)]:
+                yield (
+                    own.get("name", question if isinstance(answer, bool) else answer),
+                    question,
+                    answer,
+                    framework,
+                    own,
+                )
+
+
 def named(facts: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """The name, question and answer of each option in extensions/options.yml; options.jinja has the same rule."""
-    return [
-        (str(fact.get("name", question if isinstance(answer, bool) else answer)), question, answer)
-        for question, answers in facts.items()
-        for answer, fact in answers.items()
-    ]
+    """The name, question and answer of each option."""
+    return [(str(name), question, answer) for name, question, answer, *_ in described(facts)]
 
 
 class Model:
@@ -103,26 +116,29 @@ class Model:
 
     def _exclusions(self, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Options that cannot be combined are not, and none is without those that it requires."""
-        places = {name: (question, value) for name, question, value in named(facts)}
-        for question, answers in facts.items():
-            for value, fact in answers.items():
-                # tests/test_options.py refuses other names.
-                for other, excluded in (places[name] for name in fact.get("excludes", ()) if name in places):
-                    yield {
-                        "operator": "fn",
-                        "requires": [question, other],
-                        "evaluate": lambda row, one=(question, value), two=(other, excluded): (
-                            not (selects(row, *one) and selects(row, *two))
-                        ),
-                    }
-                for other, required in (places[name] for name in fact.get("requires", ()) if name in places):
-                    yield {
-                        "operator": "fn",
-                        "requires": [question, other],
-                        "evaluate": lambda row, one=(question, value), two=(other, required): (
-                            selects(row, *two) or not selects(row, *one)
-                        ),
-                    }
+        places = {name: (question, value, framework) for name, question, value, framework, _ in described(facts)}
+        for _, question, value, framework, fact in described(facts):
+            one = (question, value, framework)
+            # tests/test_options.py refuses other names.
+            for two in (places[name] for name in fact.get("excludes", ()) if name in places):
+                yield {
+                    "operator": "fn",
+                    "requires": self._read(one, two),
+                    "evaluate": lambda row, one=one, two=two: not (has(row, *one) and has(row, *two)),
+                }
+            for two in (places[name] for name in fact.get("requires", ()) if name in places):
+                yield {
+                    "operator": "fn",
+                    "requires": self._read(one, two),
+                    "evaluate": lambda row, one=one, two=two: has(row, *two) or not has(row, *one),
+                }
+
+    @staticmethod
+    def _read(*options: tuple[str, Any, str | None]) -> list[str]:
+        """The questions that decide whether a row has some options."""
+        return [
+            *dict.fromkeys(read for name, _, framework in options for read in (name, framework and "framework") if read)
+        ]
 
     def allows(self, row: Row) -> bool:
         """Whether the answers, which need not be all, break no constraint."""
@@ -194,6 +210,11 @@ def selects(row: Row, question: str, value: Any) -> bool:
     """Whether a row has an answer, be it one of several."""
     answer = row.get(question)
     return value in answer if isinstance(answer, tuple | list) else bool(answer == value)
+
+
+def has(row: Row, question: str, value: Any, framework: str | None) -> bool:
+    """Whether a row has an option, which may be of one framework."""
+    return selects(row, question, value) and framework in (None, row.get("framework"))
 
 
 @functools.cache

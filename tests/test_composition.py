@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.matrix import model
+from tests.matrix import described, model
 from tests.owner import replace
-from tests.test_options import NAMED
 from tests.test_template import rendered
 from tests.tools import FRAMEWORKS, OPTIONS, ROOT, commit_all, made_once, render_anew, run, shared
 
@@ -124,9 +123,9 @@ def test_facts_and_files_agree(framework: str) -> None:
     root = ROOT / f"template_{framework}"
     names = {rendered(path.relative_to(root)) for path in root.rglob("*.*.*") if path.is_file()}
     facts = [
-        OPTIONS["options"][question][answer]
-        for _, question, answer in NAMED
-        if model().can_have(framework, question, answer)
+        fact
+        for _, question, answer, only, fact in described(OPTIONS["options"])
+        if only in (None, framework) and model().can_have(framework, question, answer)
     ]
     assert {
         name for name in names if re.fullmatch(r"(deploy/compose/)?compose\.\w+\.yaml|poe_tasks\.\w+\.toml", name)

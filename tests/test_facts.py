@@ -10,9 +10,18 @@ from typing import Annotated, Any
 import pytest
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
 
-from tests.matrix import Row, model, selects, title
+from tests.matrix import Row, described, has, model, title
 from tests.owner import replace
 from tests.projects import Project, set_up
 from tests.tools import FRAMEWORKS, LANDED, OPTIONS, ROOT, commit_all, questions_in, render, render_anew, run
@@ -117,10 +126,23 @@ class Option(Facts):
     requires: dict[Name, Text] = {}
 
 
+class ByFramework(Strict):
+    django: Option
+    fastapi: Option
+
+
+def form_of(fact: Any) -> str:
+    """Whether the facts about an answer depend on the framework."""
+    return "by framework" if isinstance(fact, dict) and {"django", "fastapi"} & fact.keys() else "same"
+
+
+Answer = Annotated[Annotated[ByFramework, Tag("by framework")] | Annotated[Option, Tag("same")], Discriminator(form_of)]
+
+
 class File(Strict):
     versions: dict[Name, Text]
     always: Facts
-    options: dict[Name, dict[Name | bool, Option]]
+    options: dict[Name, dict[Name | bool, Answer]]
     combinations: dict[Name, list[list[Text]]]
     defaults: dict[Name, list[Default]]
     before: dict[Name, Name | bool | list[Name] | dict[Name, Name]]  # also by framework
@@ -131,11 +153,14 @@ def problems(facts: dict[str, Any]) -> list[str]:
     try:
         file = File.model_validate(facts)
     except ValidationError as error:
-        return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        return [
+            f"{'.'.join(str(part) for part in each['loc'] if part != 'same')}: {each['msg']}" for each in error.errors()
+        ]
     named = {
-        option.name or (question if isinstance(answer, bool) else answer): (f"options.{question}.{answer}", option)
+        option.name or (question if isinstance(answer, bool) else answer): (place, option)
         for question, answers in file.options.items()
-        for answer, option in answers.items()
+        for answer, fact in answers.items()
+        for place, option in placed(f"options.{question}.{answer}", fact)
     }
     found = [*of_kind("always", file.always)]
     for name, (place, option) in named.items():
@@ -171,6 +196,13 @@ def problems(facts: dict[str, Any]) -> list[str]:
         unknown = {part.removeprefix("not ") for parts in lists for part in parts} - named.keys()
         found += [f"combinations.{combination}: no option has the name {part}" for part in sorted(unknown)]
     return found
+
+
+def placed(place: str, fact: Option | ByFramework) -> list[tuple[str, Option]]:
+    """The options of an answer, with their places."""
+    if isinstance(fact, Option):
+        return [(place, fact)]
+    return [(f"{place}.django", fact.django), (f"{place}.fastapi", fact.fastapi)]
 
 
 def question_of(place: str) -> str:
@@ -292,12 +324,7 @@ def test_what_older_projects_get_is_named_by_question_and_answer() -> None:
 
 def required(row: Row) -> set[str]:
     """The variables that production requires of a project, as its documentation says."""
-    selected = [
-        fact
-        for question, answers in OPTIONS["options"].items()
-        for answer, fact in answers.items()
-        if question in row and selects(row, question, answer)
-    ]
+    selected = [fact for _, *option, fact in described(OPTIONS["options"]) if has(row, *option)]
     return {
         name
         for fact in (OPTIONS["always"], *selected)

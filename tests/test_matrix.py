@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.rows import QUESTIONS, simulated
 from groundplan.template import fetched, resolve
-from tests.matrix import Model, Row, model, named, selects, title
+from tests.matrix import Model, Row, described, has, model, title
 from tests.test_names import JINJA
 from tests.tools import FRAMEWORKS, OPTIONS, QUESTIONNAIRE, ROOT, run
 
@@ -99,8 +99,8 @@ def test_the_model_excludes_what_the_validators_refuse() -> None:
 
 def required_questions(row: Row) -> set[str]:
     """The questions of options that the row's options require."""
-    places = {name: question for name, question, _ in named(OPTIONS["options"])}
-    facts = (OPTIONS["options"].get(question, {}).get(answer, {}) for question, answer in row.items() if answer != [])
+    places = {name: question for name, question, *_ in described(OPTIONS["options"])}
+    facts = (fact for _, *option, fact in described(OPTIONS["options"]) if has(row, *option))
     return {places[name] for fact in facts for name in fact.get("requires", ())}
 
 
@@ -120,10 +120,10 @@ def test_the_first_rows_are_the_default_answers(template: Path) -> None:
 @pytest.mark.parametrize("row", model().rows(), ids=title)
 def test_python_and_jinja_give_options_the_same_names(row: Row) -> None:
     """`has` in copier.yml."""
-    has = json.loads(JINJA.from_string(QUESTIONNAIRE["has"]["default"]).render(_copier_answers=row))
-    names = {name: (question, answer) for name, question, answer in named(OPTIONS["options"])}
-    assert has.keys() == names.keys() | OPTIONS["combinations"].keys()
-    assert {name for name in names if has[name]} == {name for name in names if selects(row, *names[name])}
+    rendered = json.loads(JINJA.from_string(QUESTIONNAIRE["has"]["default"]).render(_copier_answers=row))
+    names = {name: option for name, *option, _ in described(OPTIONS["options"])}
+    assert rendered.keys() == names.keys() | OPTIONS["combinations"].keys()
+    assert {name for name in names if rendered[name]} == {name for name in names if has(row, *names[name])}
 
 
 def test_it_is_the_same_each_time() -> None:

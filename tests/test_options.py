@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.matrix import choices, model, named, options
+from tests.matrix import choices, described, model, named, options
 from tests.test_template import rendered
 from tests.tools import FRAMEWORKS, OPTIONS, QUESTIONNAIRE, ROOT
 
 NAMED = named(OPTIONS["options"])
+OPTION_FACTS = {name: fact for name, _, _, _, fact in described(OPTIONS["options"])}
 NAMES = [name for name, *_ in NAMED]
 COMBINATIONS = OPTIONS["combinations"]
 NOTHING = {"none", "neither", False}  # answers that bring nothing
@@ -72,7 +73,7 @@ def test_every_settings_file_belongs_to_an_option() -> None:
 
 @each_option
 def test_facts_lead_somewhere(name: str, question: str, answer: Any) -> None:
-    fact = OPTIONS["options"][question][answer]
+    fact = OPTION_FACTS[name]
     assert folders(name) or set(fact) & {"packages", "tools", "apps"}, step(
         3,
         f"{name} brings no packages, apps or folder {{{{ has.{name} }}}} in template_django or template_fastapi",
@@ -131,9 +132,9 @@ def test_every_marked_test_is_of_an_option(name: str) -> None:
 def test_the_lock_pins_what_every_option_asks_for(framework: str) -> None:
     lock = (ROOT / f"template_{framework}" / "uv.lock.jinja").read_text()
     facts = {"every project": OPTIONS["always"]} | {
-        name: OPTIONS["options"][question][answer]
-        for name, question, answer in NAMED
-        if model().can_have(framework, question, answer)
+        name: fact
+        for name, question, answer, only, fact in described(OPTIONS["options"])
+        if only in (None, framework) and model().can_have(framework, question, answer)
     }
     for name, fact in facts.items():
         packages = {package.partition("[")[0] for package in (*fact.get("packages", ()), *fact.get("tools", ()))}
