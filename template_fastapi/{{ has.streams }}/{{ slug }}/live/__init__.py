@@ -1,0 +1,1 @@
+"""Messages to connections that stay open: docs/live.md."""
