@@ -160,8 +160,9 @@ def test_panels_do_not_overlap(project: Path) -> None:
 
 
 @pytest.mark.option("live")
-def test_the_dashboard_shows_live_updates(template: Path, tmp_path: Path) -> None:
-    project = render(template, tmp_path / "service", framework="django", live="websocket")
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_dashboard_shows_live_updates(template: Path, tmp_path: Path, framework: str) -> None:
+    project = render(template, tmp_path / "service", framework=framework, live="websocket")
     test_the_dashboard_can_be_imported(project)
     test_panels_do_not_overlap(project)
     shown = set(re.findall(r"live_[a-z_]+", str(expressions(project))))
