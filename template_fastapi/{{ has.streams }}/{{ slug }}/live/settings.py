@@ -1,7 +1,9 @@
-"""Limits of live updates."""
+"""Limits of live updates, and where Redis is."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from ..redis_client.settings import RedisSettings
 
 
-class LiveSettings(BaseModel):
+class LiveSettings(RedisSettings):
     live_connections: int = Field(default=1000, ge=1, le=100_000)  # of each process
