@@ -66,8 +66,10 @@ def is_unavailable(error: Exception) -> bool:
     if code in mysql.READ_ONLY:
         connection.close()  # the next one may reach the server that accepts writes
         return True
-    # SQLite reports errors in SQL as operational ones, and the driver of MySQL most of them.
-    is_about_sql = code == "SQLITE_ERROR" or isinstance(code, int) and code not in mysql.UNAVAILABLE
+    # SQLite reports errors in SQL as operational ones, and MySQL's driver most of them.
+    is_about_sql = (
+        code not in mysql.UNAVAILABLE if isinstance(code, int) else code == "SQLITE_ERROR"
+    )
     return isinstance(error, InterfaceError | OperationalError) and not is_about_sql
 
 

@@ -42,7 +42,9 @@ def parameters(url: str) -> dict[str, Any]:
     try:
         parts = urlsplit(url)
         port = parts.port
-        given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        given = dict(
+            parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        )
         own = {name: int(given.pop(name, limit)) for name, limit in TIMEOUTS.items()}
     except ValueError:
         raise ValueError(FORM) from None

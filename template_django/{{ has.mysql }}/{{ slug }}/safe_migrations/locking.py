@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,13 +63,14 @@ def retry_definitions(execute: Any, sql: str, params: Any, many: bool, context: 
     return _retry(lambda: execute(sql, params, many, context))
 
 
-def _retry(attempt: Any) -> Any:
-    for pause in (*PAUSES, None):  # pragma: no branch - the last pass returns or raises
+def _retry[T](attempt: Callable[[], T]) -> T:
+    for pause in PAUSES:
         try:
             return attempt()
         except OperationalError as error:
-            if pause is None or mysql.code(error.__cause__) not in MAY_PASS:
+            if mysql.code(error.__cause__) not in MAY_PASS:
                 raise
             seconds = round(pause * random.uniform(0.5, 1.5), 2)  # noqa: S311
             log.warning("migration will be retried", reason=str(error), seconds=seconds)
             time.sleep(seconds)
+    return attempt()
