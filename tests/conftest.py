@@ -13,6 +13,7 @@ import pytest
 from _pytest.nodeid import NodeId
 from hypothesis import settings
 
+from tests import mysql as mysql_servers
 from tests import redis as redis_servers
 from tests.postgres import Server, start
 from tests.tools import ROOT, commit_all, copy_working_tree, made_once, shared
@@ -154,6 +155,13 @@ def template() -> Path:
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server of this run's own, on a free port of the loopback address."""
     with start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[mysql_servers.Server]:
+    """A MariaDB server of this run's own, on a free port of the loopback address."""
+    with mysql_servers.start() as server:
         yield server
 
 

@@ -60,6 +60,7 @@ class Server:
         command = [
             *_program("mariadbd"),
             f"--datadir={self.directory / 'data'}",
+            f"--tmpdir={self.directory}",
             f"--socket={self.socket}",
             f"--pid-file={self.directory / 'pid'}",
             f"--port={self.port}",
@@ -100,11 +101,9 @@ def start() -> Iterator[Server]:
         directory = Path(name)
         if user := _user():
             shutil.chown(directory, user)
-        command = [*_program("mariadb-install-db"), f"--datadir={directory / 'data'}"]
+        command = [*_program("mariadb-install-db"), f"--datadir={directory / 'data'}", f"--tmpdir={directory}"]
         command += ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        result = subprocess.run(
-            command, user=user, cwd=directory, capture_output=True, text=True, check=False
-        )
+        result = subprocess.run(command, user=user, cwd=directory, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
         server = Server(directory, free_port())
         server.start()
