@@ -36,7 +36,7 @@ esac
 
 @pytest.fixture(scope="module")
 def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    answers = {"database": "mysql", "login": "none", "media": "none", "target": ["compose"]}
+    answers = {"slug": "service", "database": "mysql", "login": "none", "media": "none", "target": ["compose"]}
     return set_up(render(template, tmp_path_factory.mktemp("mysql") / "service", framework="django", **answers))
 
 
@@ -80,13 +80,14 @@ def scripts(project: Project, mysql: mysql.Server, database: str, tmp_path: Path
     (commands / "docker").chmod(0o755)
     # The container has MySQL's names of these programs; not every package of MariaDB has them.
     for name, own in {"mysql": "mariadb", "mysqldump": "mariadb-dump"}.items():
-        (commands / name).symlink_to(shutil.which(own) or own)
+        (commands / name).write_text(f'#!/bin/sh\nexec {own} --no-defaults --socket="$SOCKET" "$@"\n')
+        (commands / name).chmod(0o755)
     directory = tmp_path / "compose"
     shutil.copytree(project.path / "deploy/compose", directory)
     (directory / "files.sh").write_text("files() { :; }\n")
     (directory / ".env").write_text("VERSION=v1\nDATABASE_PASSWORD=secret\n")
     variables = project.variables | {
-        "MYSQL_UNIX_PORT": str(mysql.socket),
+        "SOCKET": str(mysql.socket),
         "MYSQL_ROOT_PASSWORD": "",
         "PROJECT": str(project.path),
         "SERVER": f"127.0.0.1:{mysql.port}",
