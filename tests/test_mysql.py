@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +130,12 @@ def names(server: mysql.Server) -> set[str]:
 
 def databases(server: mysql.Server) -> set[str]:
     return {name for name in server.query("SHOW DATABASES").split() if name.startswith("service")}
+
+
+def test_the_scripts_are_clean(project: Project) -> None:
+    directory = project.path / "deploy/compose"
+    program = Path(sys.executable).with_name("shellcheck")
+    run(program, "--external-sources", "--source-path=SCRIPTDIR", "--severity=style", *directory.glob("*.sh"))
 
 
 def test_a_backup_brings_back_what_was_there(
