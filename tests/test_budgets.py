@@ -17,7 +17,8 @@ CORE = 1000  # lines of Python per framework
 SHELL = 500  # lines of shell under deploy/ per project
 # The options with the most code.
 ALL_OF_DJANGO = {"login": "allauth", "admin": "django", "media": "s3"}
-MOST = [("django", ALL_OF_DJANGO), ("django", ALL_OF_DJANGO | {"api": "drf"}), ("fastapi", {"auth": "jwt"})]
+ALL_OF_FASTAPI = {"auth": "jwt", "data": "sqlmodel", "admin": "starlette_admin", "live": "websocket"}
+MOST = [("django", ALL_OF_DJANGO), ("django", ALL_OF_DJANGO | {"api": "drf"}), ("fastapi", ALL_OF_FASTAPI)]
 Rendered = Callable[[str, str], Path]  # by framework and ci
 
 # Runs in the project: private attributes in the bodies of its classes that a base of another package has as well.
