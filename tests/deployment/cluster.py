@@ -39,7 +39,7 @@ class Promises:
     @cached_property
     def variables(self) -> set[str]:
         """Those of the service, of its server, and of nginx."""
-        modules = ("*/core/environment.py", "*/safe_uploads/settings.py")
+        modules = ("*/*/environment.py", "*/*/*settings.py")
         text = "".join(path.read_text() for module in modules for path in self.project.glob(module))
         nginx = "".join(path.read_text() for path in self.project.glob("deploy/nginx/templates/*"))
         found = {name.upper() for name in re.findall(r"^    ([a-z_]+): ", text, re.MULTILINE)}

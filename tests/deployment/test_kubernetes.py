@@ -80,6 +80,17 @@ def kustomize(directory: Path) -> str:
     return result.stdout
 
 
+def kustomize_all(project: Path, deploy: Path) -> str:
+    """What production renders to with every component, in a copy of the files for the cluster."""
+    shutil.copytree(project / "deploy", deploy)
+    components = sorted(path.name for path in (deploy / "kubernetes/components").iterdir())
+    file = deploy / "kubernetes/overlays/production/kustomization.yaml"
+    assert all(f"../../components/{name}:" in file.read_text() for name in components)  # the comment names all
+    listed = "".join(f"\n  - ../../components/{name}" for name in components)
+    file.write_text(file.read_text().replace("components: []", f"components:{listed}"))
+    return kustomize(file.parent)
+
+
 @pytest.fixture(scope="session")
 def manifests(projects: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
     """What each overlay renders to, as it is, and `complete` with every component."""
@@ -87,13 +98,7 @@ def manifests(projects: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
     for framework, project in projects.items():
         for overlay in OVERLAYS:
             rendered[framework, overlay] = kustomize(project / "deploy/kubernetes/overlays" / overlay)
-        deploy = shutil.copytree(project / "deploy", tmp_path_factory.mktemp("complete") / "deploy")
-        components = sorted(path.name for path in (deploy / "kubernetes/components").iterdir())
-        file = deploy / "kubernetes/overlays/production/kustomization.yaml"
-        assert all(f"../../components/{name}:" in file.read_text() for name in components)  # the comment names all
-        listed = "".join(f"\n  - ../../components/{name}" for name in components)
-        file.write_text(file.read_text().replace("components: []", f"components:{listed}"))
-        rendered[framework, "complete"] = kustomize(file.parent)
+        rendered[framework, "complete"] = kustomize_all(project, tmp_path_factory.mktemp("complete") / "deploy")
     return rendered
 
 
@@ -192,6 +197,25 @@ def test_scaling_needs_no_adapter(manifests: dict[tuple[str, str], str], framewo
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_everything_agrees(check: cluster.Check, text: str, project: Path) -> None:
     assert list(check(parse(text), Promises(project))) == []
+
+
+@pytest.mark.parametrize(
+    ("framework", "answers", "others"),
+    [
+        ("django", {"tasks": "django_tasks"}, {"scheduler", "worker"}),
+        ("django", {"tasks": "celery", "live": "websocket", "login": "django"}, {"live", "scheduler", "worker"}),
+        ("fastapi", {"auth": "jwt", "live": "websocket"}, set()),
+        ("fastapi", {"auth": "none", "live": "sse"}, set()),
+    ],
+)
+def test_options_add_objects_that_kubernetes_accepts(
+    framework: str, answers: dict[str, Any], others: set[str], template: Path, tmp_path: Path
+) -> None:
+    project = render(template, tmp_path / "service", framework=framework, target=["kubernetes"], **answers)
+    objects = parse(kustomize_all(project, tmp_path / "deploy"))
+    assert refused_by_schema(objects, VERSIONS[-1], tmp_path) == ""
+    assert {pods.owner["metadata"]["name"] for pods in cluster.workloads(objects)} == {"migrate", "web", *others}
+    assert list(cluster.variables(objects, Promises(project))) == []
 
 
 # --- By tools -----------------------------------------------------------------------------------------------------
