@@ -49,7 +49,7 @@ from benchmarks.run import choose_cores, find_programs, processor  # noqa: E402
 from benchmarks.servers import BARE, Server, command, serving  # noqa: E402
 from benchmarks.subjects import Subject  # noqa: E402
 from tests import postgres  # noqa: E402
-from tests.matrix import Row, choices, facts_of, model, named, selects  # noqa: E402
+from tests.matrix import Row, choices, described, facts_of, has, model, selects  # noqa: E402
 from tests.projects import set_up  # noqa: E402
 from tests.tools import FRAMEWORKS, render_anew, tree  # noqa: E402
 
@@ -278,8 +278,11 @@ def served(project: Path) -> dict[str, bytes]:
 
 def chosen(row: Row) -> dict[str, dict[str, Any]]:
     """The facts about the options of a project, by name."""
-    facts = facts_of(ROOT)["options"]
-    return {name: facts[question][answer] for name, question, answer in named(facts) if selects(row, question, answer)}
+    return {
+        name: fact
+        for name, question, answer, framework, fact in described(facts_of(ROOT)["options"])
+        if has(row, question, answer, framework)
+    }
 
 
 def services(row: Row) -> dict[str, str]:

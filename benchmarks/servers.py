@@ -31,7 +31,8 @@ def command(subject: Subject, side: str) -> list[str]:
         tasks = tomllib.loads((subject.path / "poe_tasks.toml").read_text(encoding="utf-8"))["tasks"]
         text = re.sub(r"\$\{PORT[^}]*\}", "{port}", tasks["serve"]["cmd"])
         program, *options = shlex.split(text)
-        return [program if program == "sh" else str(subject.environment / "bin" / program), *options]
+        own = [f"{name}={value}" for name, value in tasks["serve"].get("env", {}).items()]
+        return ["env", *own, program if program == "sh" else str(subject.environment / "bin" / program), *options]
     if subject.framework == "fastapi":
         return bare(subject, "uvicorn", "fastapi_app:app")
     return bare(subject, subject.server or "gunicorn", "django_app:application")
