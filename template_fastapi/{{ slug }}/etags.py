@@ -3,6 +3,7 @@
 The ETag is a digest of the resource as it is sent, so it needs no column.
 """
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ IfNoneMatch = Annotated[
     Header(description="The ETag that the client has: 304 if the resource still has it."),
 ]
 _HEADERS = {"ETag": {"description": "The version of the resource.", "schema": {"type": "string"}}}
+_TAG = re.compile(r'(?:W/)?("[^"]*")')  # it may contain commas
 _LOCATION = {"description": "The path of the new resource.", "schema": {"type": "string"}}
 # The headers of responses, for the schema.
 CREATED: dict[str, Any] = {"headers": _HEADERS | {"Location": _LOCATION}}
@@ -74,4 +76,4 @@ def _digest(content: str) -> str:
 
 def _names(header: str, tag: str) -> bool:
     """Return whether the header has the tag. A proxy that compresses puts W/ before it."""
-    return any(each.strip().removeprefix("W/") in {tag, "*"} for each in header.split(","))
+    return header.strip() == "*" or tag in _TAG.findall(header)

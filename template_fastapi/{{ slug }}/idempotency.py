@@ -56,7 +56,7 @@ class Idempotency:
             return await create()
         now, url = datetime.now(UTC), self.request.url
         own = _digest(repr((str(caller), self.request.method, url.path, self.key)).encode())
-        content = _digest(url.query.encode() + b"\n" + await self.request.body())
+        content = _digest(url.query.encode() + b"\n" + await _content(self.request))
         await self._lock(own)
         expired = StoredResponse.expires_at < now
         await self.session.execute(delete(StoredResponse).where(StoredResponse.id == own, expired))
@@ -95,6 +95,22 @@ class Idempotency:
 
 
 Once = Annotated[Idempotency, Depends()]
+
+
+async def _content(request: Request) -> bytes:
+    """Return the body, or the fields of a form: each repetition may have another boundary."""
+    try:
+        return await request.body()
+    except RuntimeError:  # FastAPI has read it, for parameters such as UploadFile
+        form = await request.form()
+    fields = list[tuple[str, str]]()
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            fields.append((name, value))
+        else:
+            fields.append((f"{name} {value.filename}", _digest(await value.read())))
+            await value.seek(0)
+    return repr(fields).encode()
 
 
 def _digest(content: bytes) -> str:

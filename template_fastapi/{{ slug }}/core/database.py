@@ -106,18 +106,18 @@ def refuse_misuse(cause: Any, *_: object) -> None:
     if info["request"] is not REQUEST.get(None):
         info["request"] = "nobody's"  # nor can its own request commit what the other one has added
         raise RuntimeError("this session belongs to another request")
-    if info["reads"] and (is_flush or cause.is_insert or cause.is_update or cause.is_delete):
-        raise RuntimeError("GET and HEAD have no transaction: use another method to change rows")
+    changes = is_flush or cause.is_insert or cause.is_update or cause.is_delete
+    if info["reads"] and (changes or cause.execution_options.get("stream_results")):
+        raise RuntimeError("GET and HEAD have no transaction, which changes and stream() need")
 
 
 async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
     if connection.scope["type"] == "websocket":  # which would hold a connection for hours
         raise RuntimeError("in a WebSocket, open `AsyncSession(websocket.state.engine)` as needed")
-    reads = connection.scope.get("method") in {"GET", "HEAD"}
-    engine = connection.state.read_engine if reads else connection.state.engine
-    info = {"reads": reads, "request": connection.scope["state"]}
-    REQUEST.set(info["request"])
+    state, reads = connection.scope["state"], connection.scope.get("method") in {"GET", "HEAD"}
+    engine, info = state["read_engine" if reads else "engine"], {"reads": reads, "request": state}
+    REQUEST.set(state)
     async with AsyncSession(engine, sync_session_class=OwnSession, info=info, **OPTIONS) as session:
         yield session
         try:

@@ -1,5 +1,6 @@
 """The adapter of allauth: https://docs.allauth.org/en/latest/account/advanced.html."""
 
+from ipaddress import ip_address
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -11,10 +12,18 @@ from ..core.about import NAME
 
 
 class LoginAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Let a setting close the sign-up, and emails name the service."""
+    """Let a setting close the sign-up, emails name the service, and limits know IPv4 clients."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.SIGN_UP_OPEN)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return an IPv4 address as such, not as a server or proxy on :: writes it.
+
+        Otherwise, all of them would count as one client, because an IPv6 network does.
+        """
+        address = ip_address(super().get_client_ip(request))
+        return str(getattr(address, "ipv4_mapped", None) or address)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         site = RequestSite(self.request)

@@ -88,7 +88,8 @@ def address_key(action: str, email: str) -> str:
 def network_of(client: str) -> str:
     """Return the network of a client. An IPv6 network counts as one: it has many addresses."""
     try:
-        prefix = 64 if ip_address(client).version == 6 else 32
-        return str(ip_network((client, prefix), strict=False))
+        address = ip_address(client)
+        address = getattr(address, "ipv4_mapped", None) or address  # of a server that listens on ::
+        return str(ip_network((str(address), 64 if address.version == 6 else 32), strict=False))
     except ValueError:
         return client  # no IP address, but the name of a socket
