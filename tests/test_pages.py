@@ -85,8 +85,7 @@ def watched(browser: Browser, *expected: str) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1200, "height": 900})
 
     def note_complaint(message: ConsoleMessage) -> None:
-        # Browsers ask every site for an icon; the admin has none.
-        if message.type in {"error", "warning"} and not message.location["url"].endswith("/favicon.ico"):
+        if message.type in {"error", "warning"}:
             note(message.text)
 
     page.on("console", note_complaint)
