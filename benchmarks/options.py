@@ -49,7 +49,7 @@ from benchmarks.run import choose_cores, find_programs, processor  # noqa: E402
 from benchmarks.servers import BARE, Server, command, serving  # noqa: E402
 from benchmarks.subjects import Subject  # noqa: E402
 from tests import postgres  # noqa: E402
-from tests.matrix import Row, choices, described, facts_of, has, model, selects  # noqa: E402
+from tests.matrix import Row, choices, described, facts_of, has, model  # noqa: E402
 from tests.projects import set_up  # noqa: E402
 from tests.tools import FRAMEWORKS, render_anew, tree  # noqa: E402
 
