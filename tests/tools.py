@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import copier
 import pytest
 import yaml
 
 from groundplan.cli import main
+from groundplan.internals import Worker, speed_up
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = ("django", "fastapi")
@@ -155,7 +155,11 @@ def render_anew(template: Path, destination: Path, **answers: Any) -> Path:
     asked = (template / "copier.yml").read_text()
     own = usual.get(answers.get("framework", ""), {})
     answers = {question: answer for question, answer in own.items() if f"\n{question}:\n" in asked} | answers
-    copier.run_copy(str(template), destination, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
+    with Worker(
+        src_path=str(template), dst_path=destination, data=answers, defaults=True, quiet=True, vcs_ref="HEAD"
+    ) as worker:  # as `copier.run_copy`, in two thirds of its time
+        speed_up(worker)
+        worker.run_copy()
     return destination
 
 
