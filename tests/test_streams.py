@@ -1,24 +1,30 @@
-"""Live connections of FastAPI on real servers: two processes follow each other through Redis, and stop."""
+"""Live connections of FastAPI on real servers: two processes follow each other through Redis, and stop.
+
+Pages in a browser do the same.
+"""
 
 import functools
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests import nginx
 from tests.processes import answers, free_ports
-from tests.projects import Project, ask, set_up
+from tests.projects import Project, ask, served, set_up
 from tests.redis import Server as Redis
+from tests.test_pages import CHROMIUM, fits_every_screen, launch, watched
 from tests.tools import render
 
-pytestmark = [pytest.mark.slow, pytest.mark.option("websocket", "sse")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pages"), pytest.mark.option("websocket", "sse")]
+in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="NOBODY LOOKED AT THE ROOM: there is no chromium on PATH")
 
 # Run in the project, with the URLs of two servers, the first one's process, and its port. Each prints what it received.
 WEBSOCKETS = """
@@ -111,9 +117,18 @@ class Service:
     project: Project
     live: str
     variables: dict[str, Any]
+    directory: Path
     urls: list[str]
     proxy: str
     processes: list["Popen[bytes]"]
+
+    def serving(self, number: int) -> AbstractContextManager["Popen[bytes]"]:
+        """Starts one of the processes."""
+        url = self.urls[number]
+        command = [*self.project.poe_command, "--quiet", "serve"]
+        given = self.variables | {"PORT": url.rpartition(":")[2]}
+        ready = functools.partial(answers, f"{url}/health/ready")
+        return self.project.running(command, given, self.directory / f"log-{number}", ready)
 
 
 @pytest.fixture(scope="module", params=PROGRAMS)
@@ -129,14 +144,8 @@ def service(
     project.run("alembic", "upgrade", "head", **variables)
     with ExitStack() as stack:
         urls = [f"http://127.0.0.1:{port}" for port in free_ports(2)]
-        service = Service(project, request.param, variables, urls, "", [])
-        for number, url in enumerate(urls):
-            command = [*project.poe_command, "--quiet", "serve"]
-            given = variables | {"PORT": url.rpartition(":")[2]}
-            ready = f"{url}/health/ready"
-            log = directory / f"log-{number}"
-            running = project.running(command, given, log, functools.partial(answers, ready))
-            service.processes.append(stack.enter_context(running))
+        service = Service(project, request.param, variables, directory, urls, "", [])
+        service.processes = [stack.enter_context(service.serving(number)) for number in range(2)]
         servers = [urls[0].removeprefix("http://")]
         service.proxy = stack.enter_context(nginx.running(project.path, directory / "nginx", servers)).url
         yield service
@@ -159,3 +168,125 @@ def test_processes_follow_each_other_and_clients_resume(service: Service) -> Non
     metrics = ask(f"{service.urls[1]}/metrics").body.decode()
     assert "\nlive_connections_max 1000.0\n" in metrics
     assert 'live_connections_closed_total{reason="left"} 2.0' in metrics
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield launch(playwright)
+
+
+def enter(page: Page, room: str, name: str) -> None:
+    """Opens a room as somebody, who is then present."""
+    page.goto(room)
+    page.get_by_label("Your name").fill(name)
+    page.get_by_role("button", name="Enter").click()
+    connected(page)
+
+
+def connected(page: Page) -> None:
+    expect(page.locator("#inside")).to_have_attribute("data-state", "open", timeout=30_000)
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_role("textbox", name="Message").fill(text)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("")  # it is sent
+
+
+def shows(page: Page, *entries: str) -> None:
+    """Waits until these are the messages of the page, each once and in this order."""
+    expect(page.locator("#messages li")).to_have_text(list(entries), timeout=30_000)
+
+
+@in_a_browser
+def test_pages_follow_each_other_across_a_deployment(service: Service, browser: Browser, tmp_path: Path) -> None:
+    """Through nginx, whose server is replaced, and through another process. Nothing is missed or shown twice."""
+    room = f"/rooms/{service.live}"  # the other parameter's room is in the same Redis
+    proxy, other = (url.replace("127.0.0.1", "localhost") + room for url in (service.proxy, service.urls[1]))
+    refused = ("502", "503", "ERR_", "WebSocket connection")  # while the server is replaced
+    with ExitStack() as stack:
+        if service.processes[0].poll() is None:
+            service.processes[0].send_signal(signal.SIGTERM)
+            service.processes[0].wait(20)
+        old = stack.enter_context(service.serving(0))
+        with watched(browser, *refused) as ada, watched(browser) as grace:
+            enter(ada, proxy, "Ada")
+            enter(grace, other, "Grace")
+            for page in (ada, grace):
+                expect(page.locator("#present li")).to_have_text(["Ada", "Grace"])
+            say(ada, "one")
+            say(grace, "two <b>")
+            said = ["Ada: one", "Grace: two <b>"]
+            for page in (ada, grace):
+                shows(page, *said)
+            fits_every_screen(grace, tmp_path / "room")
+
+            old.send_signal(signal.SIGTERM)
+            expect(ada.locator("#inside")).to_have_attribute("data-state", "closed")
+            old.wait(20)
+            say(grace, "meanwhile")
+            stack.enter_context(service.serving(0))
+            connected(ada)
+            say(ada, "again")
+            said += ["Grace: meanwhile", "Ada: again"]
+            for page in (ada, grace):
+                shows(page, *said)
+            for page in (ada, grace):
+                page.goto("about:blank")
+
+
+@in_a_browser
+@pytest.mark.parametrize("live", PROGRAMS)
+def test_a_member_logs_in_and_stays_when_a_token_ends(
+    live: str, browser: Browser, template: Path, tmp_path: Path
+) -> None:
+    """Without Redis, in development. Once the session has ended, the page asks for the password."""
+    project = set_up(render(template, tmp_path / "service", framework="fastapi", auth="jwt", live=live))
+    variables = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    project.poe("migrate", code=0, **variables)
+    project.poe("seed", code=0, **variables)
+    expected = ("400 (Bad Request)", "401 (Unauthorized)")
+    with served(project, "run", tmp_path / "log", **variables) as url, watched(browser, *expected) as page:
+        url = url.replace("127.0.0.1", "localhost")
+        page.goto(url)
+        page.get_by_role("link", name="Room").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Room lobby")
+        fits_every_screen(page, tmp_path / "login")
+        log_in(page, "wrong")
+        expect(page.get_by_role("alert")).to_have_text("The email address or the password is wrong.")
+        log_in(page, "for-development")
+        connected(page)
+        say(page, "one")
+        expect(page.locator("#messages li")).to_have_count(1)
+
+        # The next requests are as if the token had expired: the page renews it.
+        page.route("**/posts", without_token, times=1)
+        say(page, "two")
+        expect(page.locator("#messages li")).to_have_count(2)
+
+        token = page.request.post(f"{url}/api/token", form=FORM).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        assert page.request.delete(f"{url}/api/accounts/me/sessions", headers=headers).status == 204
+        page.get_by_role("textbox", name="Message").fill("three")
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("alert")).to_have_text("Your session has ended. Log in again.")
+        expect(page.get_by_label("Password")).to_be_visible(timeout=60_000)  # once the connection has ended as well
+        log_in(page, "for-development")
+        connected(page)
+        expect(page.locator("#messages li")).to_have_count(2)
+        page.goto("about:blank")
+
+
+FORM = {"grant_type": "password", "username": "dev@example.com", "password": "for-development"}
+
+
+def log_in(page: Page, password: str) -> None:
+    page.get_by_label("Email").fill(FORM["username"])
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def without_token(route: Route) -> None:
+    headers = {name: value for name, value in route.request.headers.items() if name != "authorization"}
+    route.continue_(headers=headers)

@@ -1,0 +1,20 @@
+// Requests to the API, which has the page's origin.
+
+/** Send a request, with a body as JSON or as a form. Errors are shown to users, so each message gives the reason. */
+export async function send(path, { json, form, headers } = {}) {
+  const type = json ? { "Content-Type": "application/json" } : {};
+  const body = json ? JSON.stringify(json) : form && new URLSearchParams(form);
+  let response;
+  try {
+    response = await fetch(path, { method: body ? "POST" : "GET", body, headers: { ...type, ...headers } });
+  } catch {
+    throw new Error("The service cannot be reached.");
+  }
+  if (response.ok) return response;
+  const { title, detail } = await response.json().catch(() => ({})); // https://www.rfc-editor.org/rfc/rfc9457
+  const text = detail ?? title ?? `The service returned an error (${response.status}).`;
+  throw Object.assign(new Error(text), { status: response.status });
+}
+
+/** The error of a connection that ends because its caller is unknown. A request has the same status. */
+export const refused = () => Object.assign(new Error("Authentication is required."), { status: 401 });
