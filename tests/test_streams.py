@@ -255,7 +255,7 @@ def test_a_member_logs_in_and_stays_when_a_token_ends(
         fits_every_screen(page, tmp_path / "login")
         log_in(page, "wrong")
         expect(page.get_by_role("alert")).to_have_text("The email address or the password is wrong.")
-        log_in(page, "for-development")
+        log_in(page, PASSWORD)
         connected(page)
         say(page, "one")
         expect(page.locator("#messages li")).to_have_count(1)
@@ -265,24 +265,25 @@ def test_a_member_logs_in_and_stays_when_a_token_ends(
         say(page, "two")
         expect(page.locator("#messages li")).to_have_count(2)
 
-        token = page.request.post(f"{url}/api/token", form=FORM).json()["access_token"]
+        form: dict[str, str | float | bool] = {"grant_type": "password", "username": EMAIL, "password": PASSWORD}
+        token = page.request.post(f"{url}/api/token", form=form).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         assert page.request.delete(f"{url}/api/accounts/me/sessions", headers=headers).status == 204
         page.get_by_role("textbox", name="Message").fill("three")
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("alert")).to_have_text("Your session has ended. Log in again.")
         expect(page.get_by_label("Password")).to_be_visible(timeout=60_000)  # once the connection has ended as well
-        log_in(page, "for-development")
+        log_in(page, PASSWORD)
         connected(page)
         expect(page.locator("#messages li")).to_have_count(2)
         page.goto("about:blank")
 
 
-FORM = {"grant_type": "password", "username": "dev@example.com", "password": "for-development"}
+EMAIL, PASSWORD = "dev@example.com", "for-development"  # of `poe seed`
 
 
 def log_in(page: Page, password: str) -> None:
-    page.get_by_label("Email").fill(FORM["username"])
+    page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
 
