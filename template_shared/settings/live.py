@@ -21,7 +21,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
             "group_expiry": 300,  # seconds; open connections renew their membership
         },
     }
-    # Without Redis, one process serves the pages and their connections: `poe live`.
+    # Without Redis, one process serves pages and WebSockets: `poe run`.
     if environment.redis_url
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"},
 }
