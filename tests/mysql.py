@@ -5,16 +5,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.processes import free_port
+from tests.processes import free_port, unprivileged, wait
 
-USER = "nobody"  # in place of root
 PATH = f"{os.environ['PATH']}:/usr/sbin"
 # MySQL 8.4's defaults, where MariaDB has others; but not strict, as some hosts set it, because projects ask for that.
 AS_MYSQL = (
@@ -71,13 +69,9 @@ class Server:
         ]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                command, user=_user(), stdin=-3, stdout=output, stderr=output, cwd=self.directory
+                command, user=unprivileged(), stdin=-3, stdout=output, stderr=output, cwd=self.directory
             )
-        deadline = time.monotonic() + 60
-        while not self._is_ready():
-            assert self.process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
+        wait(self.process, log, self._is_ready)
 
     def _is_ready(self) -> bool:
         with contextlib.suppress(subprocess.CalledProcessError):
@@ -98,7 +92,7 @@ def start() -> Iterator[Server]:
         pytest.skip("needs mariadb-server")
     with tempfile.TemporaryDirectory(prefix="groundplan-mysql-") as name:
         directory = Path(name)
-        if user := _user():
+        if user := unprivileged():
             shutil.chown(directory, user)
         command = [*_program("mariadb-install-db"), f"--datadir={directory / 'data'}", f"--tmpdir={directory}"]
         command += ["--auth-root-authentication-method=normal", "--skip-test-db"]
@@ -110,10 +104,6 @@ def start() -> Iterator[Server]:
             yield server
         finally:
             server.stop()
-
-
-def _user() -> str | None:
-    return USER if os.geteuid() == 0 else None
 
 
 def _program(name: str) -> list[str]:

@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.processes import free_port
-
-USER = "nobody"  # in place of root, as whom PostgreSQL refuses to run
+from tests.processes import free_port, unprivileged
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,8 @@ def start() -> Iterator[Server]:
     """Starts a server on a free port with data of its own, and stops it at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="groundplan-postgres-") as name:
         directory = Path(name)
-        if os.geteuid() == 0:
-            shutil.chown(directory, USER)
+        if user := unprivileged():  # PostgreSQL refuses to run as root
+            shutil.chown(directory, user)
         server = Server(_binaries(directory), directory / "data", free_port())
         _run(server, "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
         server.start()
@@ -153,9 +151,8 @@ def start() -> Iterator[Server]:
 
 
 def _run(server: Server, program: str, *arguments: str) -> None:
-    user = USER if os.geteuid() == 0 else None
     command: list[str | Path] = [server.bin / program, f"--pgdata={server.data}", *arguments]
-    result = subprocess.run(command, user=user, cwd="/", stdout=-3, stderr=-1, text=True, check=False)
+    result = subprocess.run(command, user=unprivileged(), cwd="/", stdout=-3, stderr=-1, text=True, check=False)
     assert result.returncode == 0, f"{command}: {result.stderr}"
 
 

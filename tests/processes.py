@@ -45,13 +45,7 @@ def running(
         options |= {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
         process = subprocess.Popen(command, start_new_session=True, **options)
     try:
-        deadline = time.monotonic() + seconds
-        while not ready():
-            if process.poll() is not None:
-                raise NotReadyError(f"ended with {process.returncode}:\n{log.read_text()}")
-            if time.monotonic() > deadline:
-                raise NotReadyError(f"is not ready after {seconds} seconds:\n{log.read_text()}")
-            time.sleep(0.01)
+        wait(process, log, ready, seconds)
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -64,6 +58,22 @@ def running(
         process.wait()
     how = f"still ran {grace} seconds after the signal" if code is None else f"ended with {code}"
     assert not clean or code in CLEAN, f"{how}:\n{log.read_text()}"
+
+
+def wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], object], seconds: float = 60) -> None:
+    """Waits until a program is ready. Raises NotReadyError if it ends, or `seconds` pass, before it is."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if process.poll() is not None:
+            raise NotReadyError(f"ended with {process.returncode}:\n{log.read_text()}")
+        if time.monotonic() > deadline:
+            raise NotReadyError(f"is not ready after {seconds} seconds:\n{log.read_text()}")
+        time.sleep(0.01)
+
+
+def unprivileged() -> str | None:
+    """The user that servers run as in place of root, if this is root."""
+    return "nobody" if os.geteuid() == 0 else None
 
 
 def answers(url: str) -> bool:

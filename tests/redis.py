@@ -1,22 +1,18 @@
 """A throw-away Redis server from the machine's binary."""
 
 import contextlib
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.processes import free_port
-
-USER = "nobody"  # in place of root
+from tests.processes import free_port, unprivileged, wait
 
 
 @dataclass
@@ -46,14 +42,12 @@ class Server:
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)]
         command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         command += ["--maxmemory-policy", "volatile-lru"]
-        user = USER if os.geteuid() == 0 else None
-        with (self.directory.parent / f"{self.directory.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(command, user=user, stdin=-3, stdout=log, stderr=log, cwd="/")
-        deadline = time.monotonic() + 20
-        while not self._is_ready():
-            assert self.process.poll() is None, "Redis has ended"
-            assert time.monotonic() < deadline, "Redis is not ready"
-            time.sleep(0.02)
+        log = self.directory.with_suffix(".log")
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command, user=unprivileged(), stdin=-3, stdout=output, stderr=output, cwd="/"
+            )
+        wait(self.process, log, self._is_ready, 20)
 
     def _is_ready(self) -> bool:
         with contextlib.suppress(OSError):
@@ -84,9 +78,9 @@ def start() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="groundplan-redis-") as name:
         directory = Path(name, "data")
         directory.mkdir()
-        if os.geteuid() == 0:
+        if user := unprivileged():
             for path in (Path(name), directory):
-                shutil.chown(path, USER)
+                shutil.chown(path, user)
         server = Server(directory, free_port())
         server.start()
         try:

@@ -1,7 +1,6 @@
 """PgBouncer in transaction mode: the service works behind it or says why not; migrations refuse it."""
 
 import contextlib
-import os
 import shutil
 import tempfile
 import uuid
@@ -14,8 +13,8 @@ import pytest
 
 from tests.conformance.conftest import Start
 from tests.conformance.subject import PRODUCTION, Subject
-from tests.postgres import USER, Server
-from tests.processes import free_port, listens, running
+from tests.postgres import Server
+from tests.processes import free_port, listens, running, unprivileged
 from tests.projects import Project
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
@@ -46,7 +45,7 @@ def pooling(server: Server, *, ignored: str = "") -> Iterator[int]:
     with tempfile.TemporaryDirectory(prefix="groundplan-pgbouncer-") as directory:
         file = Path(directory) / "pgbouncer.ini"
         file.write_text(CONFIGURATION.format(server=server.port, port=port, ignored=ignored))
-        user = USER if os.geteuid() == 0 else None  # it refuses to run as root
+        user = unprivileged()  # it refuses to run as root
         if user:
             shutil.chown(directory, user)
         command = [str(PROGRAM), "-q", str(file)]
