@@ -32,7 +32,7 @@ class AdminSite(admin.AdminSite):
     """Django's admin, limited to certain networks, with a second factor and logged changes."""
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Redirect to the login of the site, which limits attempts and asks for second factors."""
+        """Redirect to the site's login page, which limits attempts and asks for second factors."""
         refuse_other_networks(request)
         if self.has_permission(request):
             return redirect("admin:index")

@@ -12,15 +12,15 @@ from ..core.about import NAME
 
 
 class LoginAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Let a setting close the sign-up, emails name the service, and limits know IPv4 clients."""
+    """Close sign-up by a setting, name the service in emails, and tell IPv4 clients apart."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.SIGN_UP_OPEN)
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return an IPv4 address as such, not as a server or proxy on :: writes it.
+        """Return an IPv4 address in its usual form, even if the server listens on ::.
 
-        Otherwise, all of them would count as one client, because an IPv6 network does.
+        Written as IPv6, all IPv4 addresses would be in one network, which counts as one client.
         """
         address = ip_address(super().get_client_ip(request))
         return str(getattr(address, "ipv4_mapped", None) or address)

@@ -32,10 +32,11 @@ def sending(view: View) -> View:
 
 
 def once(view: View) -> View:
-    """Lead the second click on "Sign Up" to where the code of the first one is entered.
+    """Redirect a second click on "Sign Up" to the page that asks for the code.
 
-    Allauth refuses a second email to an address within ten seconds. If the browser did not wait
-    for the session of the first click, it comes to the login, which sends another code.
+    Allauth refuses a second email to an address within ten seconds. If the browser has not yet
+    received the session of the first click, that page redirects to the login, which sends another
+    code.
     """
 
     @wraps(view)

@@ -1,4 +1,4 @@
-"""URLs below /live/: of WebSockets, and what a server without them responds there."""
+"""URLs below /live/: WebSockets, and the response of a server that has none."""
 
 from typing import Any
 

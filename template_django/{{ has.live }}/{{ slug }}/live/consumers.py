@@ -94,7 +94,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 await self.send(text_data="changed")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Pages have nothing to say."""
+        """Refuse messages from pages."""
         await self.end(REFUSED, "unexpected message")
 
     async def end(self, code: int, reason: str) -> None:

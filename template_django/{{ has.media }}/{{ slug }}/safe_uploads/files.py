@@ -41,7 +41,7 @@ class FileValidator:
 
     def __init__(self, endings: Collection[str] = tuple(TYPES), megabytes: int = 5) -> None:
         if unknown := set(endings) - TYPES.keys():
-            raise ValueError(f"unknown endings: {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown extensions: {', '.join(sorted(unknown))}")
         self.endings, self.megabytes = tuple(endings), megabytes
 
     def __call__(self, file: File[bytes]) -> None:

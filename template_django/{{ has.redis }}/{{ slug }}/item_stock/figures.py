@@ -1,4 +1,4 @@
-"""Figures that take long to compute for many items, and change with any of them."""
+"""Figures about all items, which are slow to compute when there are many."""
 
 from django.core.cache import caches
 from django.db import transaction
@@ -7,7 +7,7 @@ from django.db.models import Count, Sum
 from ..items.models import Item
 
 KEY = "item-stock"
-MAX_AGE = 60  # seconds; for changes that reach no signal, and requests that read while it changes
+MAX_AGE = 60  # seconds; for changes that send no signal, and requests that read during a change
 
 
 def stock() -> dict[str, int]:
@@ -17,7 +17,7 @@ def stock() -> dict[str, int]:
 
 
 def forget_stock(**_: object) -> None:
-    """Compute the figures again once this transaction is committed: until then, others see the old ones."""
+    """Delete the figures once this transaction is committed; until then, others read the old rows."""
     transaction.on_commit(lambda: caches["redis"].delete(KEY))
 
 

@@ -1,4 +1,4 @@
-"""The cache: Django's, in Redis. While Redis is down, nothing is found in it: docs/cache.md."""
+"""Django's cache in Redis. While Redis is down, every lookup is a miss: docs/cache.md."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -9,18 +9,19 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
-PAUSE = 2  # seconds without a further attempt, so that not every request waits for Redis
-MAX_AGE = 24 * 60 * 60  # seconds; Redis can evict only entries that end
+PAUSE = 2  # seconds between attempts, so that not every request waits for Redis
+MAX_AGE = 24 * 60 * 60  # seconds; Redis evicts only entries that expire
 log = structlog.get_logger(__name__)
 
 
 class Cache(RedisCache):
     """Django's cache in Redis, without exceptions while Redis is down.
 
-    What it misses meanwhile, such as the end of a session, may be in Redis: afterwards, it begins empty.
+    Redis may keep entries that were deleted meanwhile, such as those of sessions that ended. So the
+    cache is cleared when Redis is back.
     """
 
-    resumes_at = 0.0  # this and the next: of all threads
+    resumes_at = 0.0  # all threads share this and the next
     has_missed = False
 
     def _ask(self, missing: Any, method: Callable[..., Any], *arguments: Any) -> Any:

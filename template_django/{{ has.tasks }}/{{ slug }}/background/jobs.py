@@ -26,7 +26,7 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 from . import queue
 from .models import Job, Part
 
-SLICE = 15  # seconds after which a run lets other jobs go on; shorter than a worker's grace period
+SLICE = 15  # seconds after which a run lets other jobs run; shorter than a worker's grace period
 ATTEMPTS = 5  # of the same part
 BACKOFF = 10  # seconds before the second attempt, doubled each time
 STALE = timedelta(minutes=3)  # after which a job gets another message, if no worker seems to run it
@@ -108,7 +108,7 @@ def _send(job: Job, delay: float = 0) -> None:
 
 
 def _locked(job_id: str) -> Job | None:
-    """Return the job unless it is finished or another worker is on it."""
+    """Return the job unless it is finished or another worker is working on it."""
     jobs = Job.objects.select_for_update(skip_locked=True)
     return jobs.filter(pk=job_id, finished_at=None).first()
 

@@ -28,7 +28,7 @@ class Job(models.Model):
     total = models.PositiveIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
     created_at = models.DateTimeField(auto_now_add=True)
-    due_at = models.DateTimeField(default=timezone.now)  # when work on it may go on
+    due_at = models.DateTimeField(default=timezone.now)  # when it may be continued
     sent_at = models.DateTimeField(default=timezone.now)  # the last message or finished part
     finished_at = models.DateTimeField(null=True, blank=True)
     # The request that started it, for logs and traces.

@@ -22,7 +22,7 @@ class ImportForm(forms.Form):
     def clean_file(self) -> UploadedFile[bytes]:
         file: UploadedFile[bytes] = self.cleaned_data["file"]
         if (file.size or 0) > MAX_BYTES:
-            raise forms.ValidationError("The file has more than 1 MB.")
+            raise forms.ValidationError("The file is larger than 1 MB.")
         try:
             self.parts = list(deliveries(file.read().decode("utf-8-sig")))
         except (UnicodeDecodeError, csv.Error) as error:

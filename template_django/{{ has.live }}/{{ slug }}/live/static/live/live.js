@@ -1,7 +1,7 @@
 // Reloads parts of a page when the service says that something has changed: docs/live.md.
 
 document.querySelectorAll("[data-live]").forEach((element) => {
-  const SPREAD = 500; // milliseconds within which the open pages ask
+  const SPREAD = 500; // milliseconds over which open pages spread their requests
   const LONGEST = 60_000; // milliseconds between two attempts to connect
   const REFUSED = 1008; // for example, nobody is logged in
 
@@ -11,7 +11,7 @@ document.querySelectorAll("[data-live]").forEach((element) => {
   let isStale = false;
   let timer = null;
 
-  // A page that nobody sees waits until somebody does.
+  // A hidden page waits until it is visible.
   const reload = () => {
     isStale = true;
     timer ??= setTimeout(() => {
