@@ -65,6 +65,19 @@ def test_the_suffix_tells_whether_a_file_is_rendered(path: Path) -> None:
         assert (path.suffix == ".jinja") is has_jinja
 
 
+def test_imports_fit_into_a_line_with_the_longest_package_name() -> None:
+    """Otherwise, a new project's own format check fails. Names in parentheses, one a line, fit with any."""
+    imports = [
+        (path, line.replace("{{ slug }}", "a" * 40))
+        for path in FILES
+        if path.name.endswith(".py.jinja")
+        for line in path.read_text().splitlines()
+        if re.match(r"\s*(from|import) \{\{ slug \}\}[\w.]* ", line)
+    ]
+    assert len(imports) > 100
+    assert [(path.relative_to(ROOT), line) for path, line in imports if len(line) > 100] == []
+
+
 def test_every_shared_body_is_included_by_both() -> None:
     """By a file of each root, or indirectly."""
     shared = {path.relative_to(ROOT / "template_shared").as_posix() for path in FILES if path.is_relative_to(ROOTS[2])}
