@@ -117,16 +117,18 @@ def main() -> int:
     try:
         core = choose_cores()
         find_programs()
-        found = measure(options, core)
+        earlier: dict[str, Any] = {}
+        if options.json and options.json.exists() and options.framework:
+            earlier = json.loads(options.json.read_text(encoding="utf-8"))["frameworks"]
+        found: dict[str, Any] = {}
+        for found in measure(options, core):
+            found["frameworks"] = earlier | found["frameworks"]
+            if options.json:
+                options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except FailedError as error:
         print(f"benchmarks/options.py: {error}", file=sys.stderr)
         return 1
-    if options.json and options.json.exists() and options.framework:
-        earlier = json.loads(options.json.read_text(encoding="utf-8"))
-        found["frameworks"] = earlier["frameworks"] | found["frameworks"]
     print(tables(found))
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
@@ -189,8 +191,8 @@ def nearest(framework: str, question: str, value: Any) -> Row:
     return {name: each for name, each in row.items() if each is not None}
 
 
-def measure(options: argparse.Namespace, core: int) -> dict[str, Any]:
-    """Measures the answers; returns the results, as --json writes them."""
+def measure(options: argparse.Namespace, core: int) -> Iterator[dict[str, Any]]:
+    """Measures the answers; yields the results so far after each answer, as --json writes them."""
     os.environ["UV_PYTHON_DOWNLOADS"] = "never"
     found: dict[str, Any] = {}
     with (
@@ -202,27 +204,28 @@ def measure(options: argparse.Namespace, core: int) -> dict[str, Any]:
         for framework in FRAMEWORKS:
             wanted = [each for each in answers(framework) if each.name in (options.only or [each.name])]
             if framework in (options.framework or FRAMEWORKS) and wanted:
-                found[framework] = of_framework(framework, wanted, options.rounds, server, core, scratch)
-    return {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "rounds": options.rounds,
-        "seconds": SECONDS,
-        "machine": {"processor": processor(), "cores": os.cpu_count()},
-        "frameworks": found,
-    }
+                for results in of_framework(framework, wanted, options.rounds, server, core, scratch):
+                    found[framework] = results
+                    yield {
+                        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+                        "rounds": options.rounds,
+                        "seconds": SECONDS,
+                        "machine": {"processor": processor(), "cores": os.cpu_count()},
+                        "frameworks": found,
+                    }
 
 
 def of_framework(
     framework: str, wanted: list[Answer], rounds: int, server: postgres.Server, core: int, scratch: Path
-) -> dict[str, Any]:
-    """The results of a framework: the default's figures, and for each answer its own and the ratios."""
+) -> Iterator[dict[str, Any]]:
+    """The results after each answer: the default's figures, and for each answer its own and the ratios."""
     before = os.getloadavg()[0]
     default_row = usual(framework)
     rendered = render(default_row, scratch / f"{framework}-default")
     served_by_default = served(rendered)  # before it runs: Python's caches are in the same place
+    chosen_by_default = {name: text(value) for name, value in default_row.items() if name in facts_of(ROOT)["options"]}
     results, figures_of_default = [], Figures()
-    with contextlib.ExitStack() as stack:
-        default = stack.enter_context(prepared(rendered, default_row, server, core))
+    with prepared(rendered, default_row, server, core) as default:
         for number, answer in enumerate(wanted):
             say(f"{framework}: {answer.name}, {number + 1} of {len(wanted)}")
             others = {
@@ -233,34 +236,28 @@ def of_framework(
             result: dict[str, Any] = {"answer": answer.name, "with": others}
             project = render(answer.row, scratch / f"{framework}-{answer.name}")
             if served(project) == served_by_default:
-                results.append(result | {"same": True})
-                continue
-            if needed := missing(answer.row):
-                results.append(result | {"needs": needed})
-                continue
-            with prepared(project, answer.row, server, core) as candidate:
-                sides = compare(default, candidate, rounds, core)
-            Database(server, default.variables["DATABASE_URL"], default.subject.table).reset()
-            for name, values in sides[0].items():
-                figures_of_default.setdefault(name, []).extend(values)
-            results.append(
-                result
-                | {
-                    "figures": {name: summary(values) for name, values in sides[1].items()},
-                    "ratios": {
-                        name: summary([a / b for a, b in zip(sides[1][name], sides[0][name], strict=True)])
-                        for name in sides[1]
-                    },
+                result["same"] = True
+            elif needed := missing(answer.row):
+                result["needs"] = needed
+            else:
+                with prepared(project, answer.row, server, core) as candidate:
+                    of_default, of_answer = compare(default, candidate, rounds, core)
+                Database(server, default.variables["DATABASE_URL"], default.subject.table).reset()
+                shutil.rmtree(project)
+                for name, values in of_default.items():
+                    figures_of_default.setdefault(name, []).extend(values)
+                result["figures"] = {name: summary(values) for name, values in of_answer.items()}
+                result["ratios"] = {
+                    name: summary([a / b for a, b in zip(values, of_default[name], strict=True)])
+                    for name, values in of_answer.items()
                 }
-            )
-            shutil.rmtree(project)
-    defaults = {name: text(value) for name, value in default_row.items() if name in facts_of(ROOT)["options"]}
-    return {
-        "load_average": [round(each, 1) for each in (before, os.getloadavg()[1])],
-        "default": {name: value for name, value in defaults.items() if name != "framework"},
-        "figures": {name: summary(values) for name, values in figures_of_default.items()},
-        "answers": results,
-    }
+            results.append(result)
+            yield {
+                "load_average": [round(each, 1) for each in (before, os.getloadavg()[1])],
+                "default": {name: value for name, value in chosen_by_default.items() if name != "framework"},
+                "figures": {name: summary(values) for name, values in figures_of_default.items()},
+                "answers": results,
+            }
 
 
 def render(row: Row, place: Path) -> Path:
