@@ -4,7 +4,6 @@ import itertools
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from hypothesis import settings
 from tests import mysql as mysql_servers
 from tests import redis as redis_servers
 from tests.postgres import Server, start
-from tests.tools import ROOT, commit_all, copy_working_tree, made_once, shared
+from tests.tools import commit_all, copy_working_tree, made_once, shared, turn
 
 collect_ignore = ["owner"]  # tests that an owner adds to a rendered project
 
@@ -40,13 +39,11 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """An option for test_rows.py."""
+    """An option for tests that take turns."""
     parser.addoption(
-        "--rows",
-        default="landed",
-        metavar="all|COMMIT",
-        help="check all rows of the matrix, or a third and those that differ from a commit (by default, the version"
-        " that landed last)",
+        "--everything",
+        action="store_true",
+        help="run all tests that take turns; otherwise every second one runs, and the others after the next commit",
     )
 
 
@@ -56,31 +53,28 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Refuses a commit that does not exist before any test runs."""
-    if (rows := config.getoption("rows")) not in {"all", "landed"}:
-        found = subprocess.run(["git", "rev-parse", "--verify", "--quiet", f"{rows}^{{commit}}"], cwd=ROOT, stdout=-3)
-        if found.returncode:
-            raise pytest.UsageError(f"--rows takes `all` or a commit; there is no commit {rows}")
+def skip_those_of_the_next_commit(items: list[pytest.Item]) -> None:
+    """Of the tests of each file that take turns, skips every second."""
+    skip = pytest.mark.skip(reason="runs after the next commit, or with --everything")
+    in_turn = [item for item in items if item.get_closest_marker("in_turn")]
+    for _, those in itertools.groupby(in_turn, lambda item: item.path):
+        for number, item in enumerate(those):
+            if number % 2 != turn(2):
+                item.add_marker(skip)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Names the rows of the matrix that were checked; among what was skipped are the others."""
-    reports = itertools.chain(*map(terminalreporter.getreports, ("passed", "failed")))
-    tests = (report.nodeid for report in reports if getattr(report, "when", "") == "call")
-    if rows := [name.partition("[")[2].rstrip("]") for name in tests if "test_rows.py::test_checks[" in name]:
-        terminalreporter.write_line(f"Rows checked: {', '.join(sorted(rows))}")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets groups of tests stay together, and orders them for several workers."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Lets groups of tests stay together, and orders them for several workers; some tests take turns."""
+    if not config.getoption("everything") and not any("::" in argument for argument in config.args):
+        skip_those_of_the_next_commit(items)
+    yield
     for item in items:  # pytest 9.2 does not read what pytest-xdist 3.8 calls a test in a group
         if name := vars(item).get("_nodeid"):
             item._id = NodeId.parse(name)
 
     def place(item: pytest.Item) -> tuple[bool, int]:
-        file = item.path.relative_to(Path(__file__).parent).as_posix()
+        file = os.path.relpath(item.path, Path(__file__).parent)
         groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
         ranks = (rank for rank, name in enumerate(LONGEST) if file.startswith(name) or name in groups)
         return item.get_closest_marker("slow") is None, next(ranks, len(LONGEST))

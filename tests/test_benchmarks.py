@@ -32,6 +32,7 @@ def skip_unless_possible() -> None:
         pytest.skip("two cores are needed")
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["django", "fastapi"])
 def test_measures_a_row(framework: str, tmp_path: Path) -> None:
@@ -60,6 +61,7 @@ def test_measures_a_row(framework: str, tmp_path: Path) -> None:
     assert chart.read_text() == report.chart([found])
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["django", "fastapi"])
 def test_tells_what_each_part_adds(framework: str) -> None:
@@ -76,6 +78,7 @@ def test_tells_what_each_part_adds(framework: str) -> None:
     assert 0 < int(parts["the bare framework"]) < int(parts[list(parts)[-1]])
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 def test_compares_the_frameworks(tmp_path: Path) -> None:
     skip_unless_possible()
@@ -103,6 +106,7 @@ def test_the_page_about_the_frameworks_has_the_results() -> None:
     assert frameworks.tables(found) in (ROOT / "docs/frameworks.md").read_text()
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 def test_measures_what_an_answer_costs(tmp_path: Path) -> None:
     """Also as a user who is logged in, and next to an answer that changes nothing."""

@@ -92,6 +92,7 @@ def test_a_generated_typescript_client_is_typed_and_works(service: Service, sche
     run(BIN / "node", "use.ts", service.url, cwd=tmp_path)
 
 
+@pytest.mark.in_turn
 @pytest.mark.option("ninja", "drf")
 @pytest.mark.parametrize("api", ["ninja", "drf"])
 def test_clients_of_djangos_apis_are_typed_and_work(api: str, template: Path, postgres: Server, tmp_path: Path) -> None:

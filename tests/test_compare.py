@@ -11,6 +11,7 @@ from tests.tools import run
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.in_turn
 def test_it_prints_each_difference_once_with_its_rows(template: Path, tmp_path: Path) -> None:
     clone = tmp_path / "template"
     run("git", "clone", "--quiet", template, clone)

@@ -47,6 +47,7 @@ def migration(project: Project, name: str) -> str:
     return re.sub(r'^revision = ".*"$', "", path.read_text(), flags=re.MULTILINE)
 
 
+@pytest.mark.in_turn
 def test_a_resource_has_the_same_table(projects: dict[str, Project], postgres: Server) -> None:
     """With a foreign key to a model of the same kind, then another one to Account. Alembic finds no difference."""
     for project in projects.values():

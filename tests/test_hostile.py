@@ -141,6 +141,7 @@ accepted = line.filter(lambda text: problem_of_line(text) == "")
 held = st.fixed_dictionaries({"name": accepted, "description": accepted, "author": accepted})
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @settings(max_examples=5, suppress_health_check=list(HealthCheck))
@@ -154,6 +155,7 @@ def test_whatever_is_held_is_formatted_and_linted(framework: str, template: Path
         project.run("ruff", "check", ".")
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_worst_that_is_held_passes_all_checks(framework: str, template: Path, tmp_path: Path) -> None:
@@ -171,6 +173,7 @@ def test_the_worst_that_is_held_passes_all_checks(framework: str, template: Path
     project.run("pytest", "-q", "tests/core/test_server.py")  # of the slow ones, it serves these texts
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_what_is_held_is_formatted_and_linted_and_updates(framework: str, template: Path, tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def clone(template: Path, tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("kind", ["editable", "directory", "url", "wheel"])
 def test_new_then_update(clone: Path, tmp_path: Path, kind: str) -> None:
     def installed() -> Path:
@@ -99,6 +100,7 @@ def test_new_then_update(clone: Path, tmp_path: Path, kind: str) -> None:
     assert "up to date" in run(command, "check", project)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("kind", ["clone", "wheel"])
 def test_copier_alone_updates_what_the_command_made(clone: Path, tmp_path: Path, kind: str) -> None:
     project = tmp_path / "service"

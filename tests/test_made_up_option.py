@@ -174,6 +174,7 @@ def test_what_it_excludes_is_refused(extended: Path, tmp_path: Path) -> None:
         render_anew(extended, tmp_path / "service", framework="fastapi", target=["kubernetes"], cache="valkey")
 
 
+@pytest.mark.in_turn
 def test_it_is_in_the_matrix(extended: Path) -> None:
     rows = [row for row in model(extended).rows() if row.get("cache") == "valkey"]
     assert {row["ci"] for row in rows} == {"github", "gitlab", "none"}

@@ -65,6 +65,7 @@ print("RESULT", *Item.objects.order_by("name").values_list("name", flat=True), *
 """
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 @pytest.mark.option("articles", "tickets")
 @pytest.mark.parametrize(
@@ -120,6 +121,7 @@ def test_an_example_can_be_chosen_later(
     project.run("pytest", "-q", "tests/comments", "tests/answers")
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 def test_the_recipe_adds_wagtail(template: Path, tmp_path: Path) -> None:
     """As docs/wagtail.md says."""
@@ -137,6 +139,7 @@ def test_the_recipe_adds_wagtail(template: Path, tmp_path: Path) -> None:
     project.run("pytest", "-q", "tests/test_cms.py", "tests/core/test_admin.py", "tests/articles")
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 def test_the_recipes_add_oscar_and_stripe(template: Path, tmp_path: Path) -> None:
     """As docs/oscar.md and docs/shop.md say."""

@@ -58,6 +58,7 @@ def test_setting_up_changes_no_file(project: Project) -> None:
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
 
 
+@pytest.mark.in_turn
 def test_tests_pass_on_postgresql_and_leave_the_database_alone(
     framework: str, project: Project, template: Path, tmp_path: Path, postgres: Server
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_bad_environment_is_refused_at_once(project: Project, verb: str) -> No
     assert "hunter2" not in printed
 
 
+@pytest.mark.in_turn
 def test_the_example_can_be_removed(framework: str, project: Project, tmp_path: Path) -> None:
     """As the README says; what is left, the template's own tests among it, still passes every check."""
     copy = project.copy(tmp_path / "service")
@@ -176,6 +178,7 @@ async def test_own(client: AsyncClient) -> None:
 }
 
 
+@pytest.mark.in_turn
 def test_the_first_page_can_be_replaced(framework: str, project: Project, template: Path, tmp_path: Path) -> None:
     """By a route of the owner's alone; afterwards, all that belongs to the page can be deleted as the README says."""
     if framework == "django":

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.projects import QUICK
-from tests.tools import ROOT, run
+from tests.tools import ROOT, run, turn
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 
@@ -59,6 +59,30 @@ def test_the_lock_file_names_only_public_hosts() -> None:
     assert set(re.findall(r"\w+://([^/\"]+)", lock)) == {"pypi.org", "files.pythonhosted.org"}
 
 
+def test_tests_take_turns_unless_all_or_some_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "test_four.py"
+    file.write_text(
+        "import pytest\n@pytest.mark.in_turn\n@pytest.mark.parametrize('n', range(4))\ndef test_it(n): pass\n"
+    )
+
+    def passed(*arguments: str | Path) -> list[str]:
+        pytest_alone = (
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "tests.conftest",
+            "--rootdir",
+            tmp_path,
+            "-c",
+            "/dev/null",
+        )
+        return re.findall(r"test_it\[(\d)\] PASSED", run(*pytest_alone, "-v", *arguments, cwd=ROOT))
+
+    assert passed(file) == (["0", "2"] if turn(2) == 0 else ["1", "3"])
+    assert passed(file, "--everything") == passed(f"{file}::test_it") == ["0", "1", "2", "3"]
+
+
 def test_hooks_pass_and_find_mistakes(template: Path, tmp_path: Path) -> None:
     """On a clone, with this environment's tools."""
     clone = tmp_path / "clone"
@@ -79,6 +103,7 @@ def test_hooks_pass_and_find_mistakes(template: Path, tmp_path: Path) -> None:
     assert failed == {"ruff check", "ruff format", "end of files", "trailing whitespace", "YAML"}
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 def test_one_checks_a_combination_of_answers() -> None:
     one = (sys.executable, ROOT / "scripts" / "one.py")

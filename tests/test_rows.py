@@ -9,13 +9,12 @@ import yaml
 
 from tests.matrix import Row, model, title
 from tests.projects import QUICK, parse_all, set_up
-from tests.tools import FRAMEWORKS, LANDED, ROOT, commit_all, render, run, tree, turn
+from tests.tools import commit_all, render, run, tree
 
 pytestmark = pytest.mark.slow
 ROWS = model().rows()
-each_row = pytest.mark.parametrize("row", ROWS, ids=title)
 
-# The slow tests of a project run in the first row with each combination of these answers, which is always checked.
+# The slow tests of a project run in the first row with each combination of these answers, which takes no turns.
 STACK = ("framework", "server")
 RECIPES = {"docs/media.md", "docs/pages.md", "docs/recipes.md", "docs/wagtail.md"}
 DJANGO_TAGS = {
@@ -54,7 +53,7 @@ def is_first(row: Row) -> bool:
     return stacks.index(stacks[ROWS.index(row)]) == ROWS.index(row)
 
 
-@each_row
+@pytest.mark.parametrize("row", ROWS, ids=title)
 def test_files(row: Row, template: Path, tmp_path: Path) -> None:
     """Nothing is left of the template, every file is tidy and parses, and the answers are recorded."""
     project = render(template, tmp_path / "service", **row)
@@ -80,11 +79,11 @@ def test_files(row: Row, template: Path, tmp_path: Path) -> None:
     assert {name: recorded[name] for name in model().asked if name in recorded} == row
 
 
-@each_row
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, marks=[] if is_first(row) else pytest.mark.in_turn, id=title(row)) for row in ROWS]
+)
 def test_checks(row: Row, template: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """A project is set up from its lock, passes its own checks, and migrates its database."""
-    if reason := spared(row, request.config.getoption("rows")):
-        pytest.skip(f"{title(row)}: {reason}")
     path = render(template, tmp_path / "service", **row)
     assert row["framework"] == "fastapi" or includes_djangos_checklist_for_deployment(path, row)
     project = set_up(path)
@@ -109,31 +108,3 @@ def includes_djangos_checklist_for_deployment(project: Path, row: Row) -> bool:
     only = " --tag security" if row["database"] == "mysql" else ""
     command = f"python manage.py check --deploy{only} --fail-level WARNING"
     return (step["cmd"], step["env"]["ENVIRONMENT"]) == (command, "production")
-
-
-def spared(row: Row, wanted: str, template: Path = ROOT) -> str:
-    """Why a row is not checked in this run; empty if it is."""
-    if wanted == "all" or is_first(row) or ROWS.index(row) % 3 == turn(3):
-        return ""
-    commit = LANDED[-1] if wanted == "landed" else wanted
-    parts = [f"template_{row['framework']}", "template_shared", "extensions", "copier.yml"]
-    changed = run("git", "diff", "--name-only", commit, "--", *parts, cwd=template)
-    added = run("git", "ls-files", "--others", "--exclude-standard", "--", *parts, cwd=template)
-    return "" if changed + added else f"it is made from the files of {commit[:7]}, and not in this commit's third"
-
-
-def test_a_row_is_spared_only_if_what_it_is_made_from_is_the_same(tmp_path: Path) -> None:
-    row = next(row for row in ROWS if not is_first(row) and ROWS.index(row) % 3 != turn(3))
-    run("git", "clone", "--quiet", "--shared", ROOT, tmp_path / "template")
-    commit = run("git", "rev-parse", "HEAD", cwd=ROOT).strip()
-    other = next(name for name in FRAMEWORKS if name != row["framework"])
-    assert commit[:7] in spared(row, commit, tmp_path / "template")
-    assert spared(row, "all", tmp_path / "template") == ""
-    assert spared(ROWS[0], commit, tmp_path / "template") == ""
-    (tmp_path / "template" / f"template_{other}" / "pytest.ini").write_text("")
-    assert commit[:7] in spared(row, commit, tmp_path / "template")
-    (tmp_path / "template" / f"template_{row['framework']}" / "another.txt").write_text("")
-    assert spared(row, commit, tmp_path / "template") == ""
-    run("git", "clean", "--quiet", "--force", cwd=tmp_path / "template")
-    (tmp_path / "template/copier.yml").write_text("")
-    assert spared(row, commit, tmp_path / "template") == ""

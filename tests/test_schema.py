@@ -26,6 +26,7 @@ EXAMPLES = os.environ.get("GROUNDPLAN_EXAMPLES")
 WITHOUT_LOGIN = {"django": {"login": "none"}, "fastapi": {"auth": "none"}}
 
 
+@pytest.mark.in_turn
 @pytest.mark.option("drf")
 @pytest.mark.parametrize(("framework", "api"), [("django", "ninja"), ("django", "drf"), ("fastapi", "")])
 def test_schemathesis_finds_nothing(framework: str, api: str, template: Path, postgres: Server, tmp_path: Path) -> None:
@@ -38,6 +39,7 @@ def test_schemathesis_finds_nothing(framework: str, api: str, template: Path, po
     assert "No issues found" in printed
 
 
+@pytest.mark.in_turn
 @pytest.mark.option("jwt", "sqlmodel", "starlette_admin")
 def test_schemathesis_finds_nothing_in_accounts(template: Path, postgres: Server, tmp_path: Path) -> None:
     """With a token, SQLModel and the admin. It cannot know a password or a code, so valid requests are refused."""

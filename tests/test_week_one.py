@@ -72,6 +72,7 @@ def translate(project: Project) -> None:
     project.poe("manage", "compilemessages", "--locale", "de", "--ignore", ".venv")
 
 
+@pytest.mark.in_turn
 @pytest.mark.slow
 def test_recipes_and_resources_pass_every_check(framework: str, week: Project, postgres: Server) -> None:
     """On PostgreSQL. A name of two words is written as two words in texts."""

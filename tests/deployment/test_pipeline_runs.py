@@ -403,6 +403,7 @@ def test_a_fresh_project_passes(project: Project, runner: Runner, postgres: Serv
     assert re.search(r"\d+ passed.* deselected", runner("postgresql", DATABASE_URL=url))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("mistake", PLANTED, ids=lambda mistake: mistake.__name__)
 def test_a_planted_mistake_fails_the_pipeline(
     mistake: Mistake, framework: str, restored: Project, runner: Runner, postgres: Server
