@@ -128,6 +128,26 @@ def test_measures_what_an_answer_costs(tmp_path: Path) -> None:
     assert options.tables(found) == done.stdout.rstrip("\n")
 
 
+@pytest.mark.in_turn
+@pytest.mark.slow
+@pytest.mark.parametrize("live", ["websocket", "sse"])
+def test_measures_live_connections(live: str) -> None:
+    """And no client misses a message while its server is replaced."""
+    skip_unless_possible()
+    if not shutil.which("redis-server"):
+        pytest.skip("needs redis-server")
+    numbers = ["--idle", "20", "--rolling", "20", "--quiet", "1", "--settled", "2"]
+
+    done = run("--live", live, *numbers, script="connections")
+
+    assert done.returncode == 0, done.stderr
+    idle, rolling = re.findall(rf"^\| `live={live}` \| (.*) \|$", done.stdout, flags=re.MULTILINE)
+    assert idle.startswith("20 | ")
+    clients, posted, received, missed, twice, *_ = rolling.replace(",", "").split(" | ")
+    assert (clients, missed, twice) == ("20", "**0**", "**0**")
+    assert int(received) == 20 * int(posted) > 0
+
+
 def test_measures_every_answer() -> None:
     """Those of extensions/options.yml, except the default's, which the others are compared with."""
     for framework in FRAMEWORKS:
