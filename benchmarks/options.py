@@ -17,7 +17,7 @@ The figures are CPU time per request, which other load on the machine hardly aff
 server after the load, as Pss; CPU time of importing the application; and the time from start to the first response.
 Ratios are taken round by round, and all figures are medians, with the least and the greatest. Traces are not exported.
 
-It takes about 40 seconds for each answer, so about a quarter of an hour. Needs Linux with two cores and wrk (Debian's
+It takes about a minute for each answer, so about half an hour. Needs Linux with two cores and wrk (Debian's
 package `wrk`); PostgreSQL is the machine's, or comes with `uv sync`.
 """
 
