@@ -104,11 +104,14 @@ def watched(browser: Browser, *expected: str) -> Iterator[Page]:
     assert complaints == []
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("framework", "api"),
+    [*(pytest.param("django", api, marks=pytest.mark.in_turn) for api in ("ninja", "drf")), ("fastapi", "")],
+)
 def test_the_apis_page_can_be_used(
-    framework: str, page: Page, template: Path, postgres: Server, tmp_path: Path
+    framework: str, api: str, page: Page, template: Path, postgres: Server, tmp_path: Path
 ) -> None:
-    answers = {"login": "allauth"} if framework == "django" else {}
+    answers = {"login": "allauth", "api": api} if framework == "django" else {}
     with in_production(template, framework, tmp_path, postgres, **answers) as service:
         if framework == "django":
             create_superuser = ("manage", "createsuperuser", "--noinput", "--email=ada@example.com")
