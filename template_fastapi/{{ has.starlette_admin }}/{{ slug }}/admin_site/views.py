@@ -189,8 +189,13 @@ class ModelView(BaseModelView):
     def validated(self, schema: type[BaseModel] | None, data: dict[str, Any]) -> BaseModel:
         """Check a form as the API checks a body."""
         assert schema is not None  # noqa: S101 - can_create or can_edit
+        # Browsers send line breaks as CR LF, but count them as one character.
+        given = {
+            name: value.replace("\r\n", "\n") if isinstance(value, str) else value
+            for name, value in data.items()
+        }
         try:
-            return schema.model_validate(data)
+            return schema.model_validate(given)
         except ValidationError as error:
             found = field_errors(error.errors(include_input=False))
             raise FormValidationError({each["field"]: each["message"] for each in found}) from error
