@@ -39,6 +39,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account_sessions")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_account_sessions_account_id"), "account_sessions", ["account_id"])
     op.create_table(

@@ -27,6 +27,8 @@ class AccountSession(Base):
     """A login on one device. It ends if a refresh token is used that was replaced long ago."""
 
     __tablename__ = "account_sessions"
+    # Otherwise the tokens of a deleted session could belong to the next one, with the same id.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[BigId]
     account_id: Mapped[int] = mapped_column(
