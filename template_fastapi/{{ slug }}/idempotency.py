@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
-from sqlalchemy import JSON, String, Text, delete, func, select
+from sqlalchemy import JSON, String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base
@@ -37,7 +37,7 @@ class StoredResponse(Base):
     request: Mapped[str] = mapped_column(String(64))  # a digest of its content
     status: Mapped[int]
     headers: Mapped[dict[str, str]] = mapped_column(JSON)
-    body: Mapped[str] = mapped_column(Text)
+    body: Mapped[bytes]
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -73,7 +73,7 @@ class Idempotency:
                     request=content,
                     status=response.status_code,
                     headers=dict(response.headers),
-                    body=bytes(response.body).decode(),
+                    body=bytes(response.body),
                     expires_at=now + LIFETIME,
                 )
             )
