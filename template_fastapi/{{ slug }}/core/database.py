@@ -115,8 +115,10 @@ async def get_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]
     """Give a request a transaction: committed if its endpoint returns, otherwise rolled back."""
     if connection.scope["type"] == "websocket":  # which would hold a connection for hours
         raise RuntimeError("in a WebSocket, open `AsyncSession(websocket.state.engine)` as needed")
-    state, reads = connection.scope["state"], connection.scope.get("method") in {"GET", "HEAD"}
-    engine, info = state["read_engine" if reads else "engine"], {"reads": reads, "request": state}
+    state = connection.scope["state"]
+    reads = connection.scope["method"] in {"GET", "HEAD"}
+    engine = state["read_engine"] if reads else state["engine"]
+    info = {"request": state, "reads": reads}
     REQUEST.set(state)
     async with AsyncSession(engine, sync_session_class=OwnSession, info=info, **OPTIONS) as session:
         yield session
