@@ -9,6 +9,11 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 
+def to_utc(value: datetime) -> datetime:
+    """Return a time in UTC. One without a time zone is taken for UTC."""
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """Times in UTC: PostgreSQL's have the time zone of the connection, and SQLite's have none."""
 
@@ -16,10 +21,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
-        return value and value.astimezone(UTC)
+        return value and to_utc(value)
 
     def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
-        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
+        return value and to_utc(value)
 
 
 class Base(DeclarativeBase):

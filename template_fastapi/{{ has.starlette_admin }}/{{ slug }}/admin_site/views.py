@@ -1,6 +1,7 @@
 """The base class of pages for a model: https://jowilf.github.io/starlette-admin/user-guide/."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 
@@ -189,13 +190,8 @@ class ModelView(BaseModelView):
     def validated(self, schema: type[BaseModel] | None, data: dict[str, Any]) -> BaseModel:
         """Check a form as the API checks a body."""
         assert schema is not None  # noqa: S101 - can_create or can_edit
-        # Browsers send line breaks as CR LF, but count them as one character.
-        given = {
-            name: value.replace("\r\n", "\n") if isinstance(value, str) else value
-            for name, value in data.items()
-        }
         try:
-            return schema.model_validate(given)
+            return schema.model_validate({name: as_sent(data[name]) for name in data})
         except ValidationError as error:
             found = field_errors(error.errors(include_input=False))
             raise FormValidationError({each["field"]: each["message"] for each in found}) from error
@@ -209,6 +205,15 @@ class ModelView(BaseModelView):
         """Log a change, once it is committed."""
         change = {"event": "admin change", "action": action, "view": self.key, "object": row_id}
         request.state.changes.append(change | {"account": request.state.administrator.id})
+
+
+def as_sent(value: Any) -> Any:
+    """Return a form's value as a client of the API would send it."""
+    if isinstance(value, str):  # browsers send line breaks as CR LF, but count one character
+        return value.replace("\r\n", "\n")
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)  # pages show times in UTC
+    return value
 
 
 def version_of(schema: type[BaseModel], row: Any) -> str:
