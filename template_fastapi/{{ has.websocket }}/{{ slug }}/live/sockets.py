@@ -99,12 +99,13 @@ async def _receive(socket: WebSocket, caller: Caller, receive: Receive) -> None:
     """Receive messages, and check in between that the token is valid."""
     due = monotonic() + caller.next_check
     while True:
-        try:
-            async with asyncio.timeout(max(0, due - monotonic())):
-                text = await _text(socket)
-        except TimeoutError:
+        if monotonic() >= due:  # the timeout alone would never end a client whose messages wait
             await check(socket, caller)
             due = monotonic() + caller.next_check
+        try:
+            async with asyncio.timeout(due - monotonic()):
+                text = await _text(socket)
+        except TimeoutError:
             continue
         try:
             introduction = Introduction.model_validate_json(text)
