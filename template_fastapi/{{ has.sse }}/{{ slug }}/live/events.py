@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from time import monotonic
 
 from fastapi import Request
 from fastapi.sse import ServerSentEvent
@@ -27,18 +28,21 @@ async def follow(
     try:
         with hub.connection():
             async with hub.subscribe(topic, after, caller.name) as subscription:
+                due = monotonic() + caller.next_check
                 while True:
-                    if event := await _next(request, subscription, caller):
+                    if monotonic() >= due:
+                        await check(request, caller)
+                        due = monotonic() + caller.next_check
+                    if event := await _next(subscription, due - monotonic()):
                         yield ServerSentEvent(event=event.kind, id=event.id, raw_data=event.data)
     except EndedError as error:
         yield ServerSentEvent(event="end", raw_data=json.dumps({"reason": error.reason.text}))
 
 
-async def _next(request: Request, subscription: Subscription, caller: Caller) -> Event | None:
-    """Return the next event, or None after a check that the token is still valid."""
+async def _next(subscription: Subscription, seconds: float) -> Event | None:
+    """Return the next event, or None if there is none for so long."""
     try:
-        async with asyncio.timeout(caller.next_check):
+        async with asyncio.timeout(seconds):
             return await subscription.next()
     except TimeoutError:
-        await check(request, caller)
         return None
