@@ -58,7 +58,7 @@ def mount(app: FastAPI, views: Iterable[type[BaseModelView]]) -> None:
 
     async def add_slash(request: Request) -> Response:
         refuse(request)
-        return RedirectResponse(f"{path}/")
+        return RedirectResponse(request.url_for("admin:index").path)
 
     app.add_route(path, add_slash, include_in_schema=False)
     admin.mount_to(app)
