@@ -102,7 +102,8 @@ class OwnSession(orm.Session):
 @event.listens_for(OwnSession, "before_flush")
 @event.listens_for(OwnSession, "do_orm_execute")
 def refuse_misuse(cause: Any, *_: object) -> None:
-    is_flush, info = isinstance(cause, orm.Session), getattr(cause, "session", cause).info
+    is_flush = isinstance(cause, orm.Session)
+    info = cause.info if is_flush else cause.session.info
     if info["request"] is not REQUEST.get(None):
         info["request"] = "nobody's"  # nor can its own request commit what the other one has added
         raise RuntimeError("this session belongs to another request")
