@@ -40,7 +40,7 @@ async def follow(
 
 
 async def _next(subscription: Subscription, seconds: float) -> Event | None:
-    """Return the next event, or None if there is none for so long."""
+    """Return the next event, or None if none comes within `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             return await subscription.next()

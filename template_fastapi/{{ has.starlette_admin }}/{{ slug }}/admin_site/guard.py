@@ -93,7 +93,7 @@ def refuse(request: Request) -> None:
 
 
 def is_ambiguous(url: str) -> bool:
-    """Return whether a browser may open another site than starlette-admin expects."""
+    """Return whether a browser may open a different site than starlette-admin expects."""
     try:
         urlsplit(url)  # starlette-admin does not catch the error
     except ValueError:
