@@ -7,24 +7,39 @@ from collections.abc import AsyncIterator
 from time import monotonic
 
 from fastapi import Request
-from fastapi.sse import ServerSentEvent
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
 
 from .callers import Caller, check
 from .hub import EndedError, Event, Hub, Subscription
 
+KEEP_ALIVE = 15  # seconds, after which a proxy knows that the connection is in use
 # Milliseconds until a client comes back: a different number for each, so that not all do so at once.
 RETRY = (1_000, 10_000)
 
 
-async def follow(
-    request: Request, topic: str, after: str | None, caller: Caller
-) -> AsyncIterator[ServerSentEvent]:
-    """Yield a topic's events, until either side ends the connection.
+class EventStream(StreamingResponse):
+    """A response of events.
 
-    The last one says why the service does so. FastAPI sends a comment every 15 seconds in between.
+    FastAPI's EventSourceResponse has two more tasks and two queues for each connection, which took
+    ten times as much CPU time for an event (0.165).
     """
+
+    media_type = "text/event-stream"
+
+
+def follow(request: Request, topic: str, after: str | None, caller: Caller) -> EventStream:
+    """Send a topic's events, until either side ends the connection."""
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the second is for nginx
+    return EventStream(_events(request, topic, after, caller), headers=headers)
+
+
+async def _events(
+    request: Request, topic: str, after: str | None, caller: Caller
+) -> AsyncIterator[bytes]:
+    """Yield events, and comments while there are none. The last event says why the service ends it."""
     hub: Hub = request.state.hub
-    yield ServerSentEvent(retry=random.randint(*RETRY))  # noqa: S311
+    yield format_sse_event(retry=random.randint(*RETRY))  # noqa: S311
     try:
         with hub.connection():
             async with hub.subscribe(topic, after, caller.name) as subscription:
@@ -33,14 +48,18 @@ async def follow(
                     if monotonic() >= due:
                         await check(request, caller)
                         due = monotonic() + caller.next_check
-                    if event := await _next(subscription, due - monotonic()):
-                        yield ServerSentEvent(event=event.kind, id=event.id, raw_data=event.data)
+                    event = await _next(subscription, min(KEEP_ALIVE, due - monotonic()))
+                    if event:
+                        yield format_sse_event(event=event.kind, id=event.id, data_str=event.data)
+                    else:
+                        yield format_sse_event(comment="")
     except EndedError as error:
-        yield ServerSentEvent(event="end", raw_data=json.dumps({"reason": error.reason.text}))
+        reason = json.dumps({"reason": error.reason.text})
+        yield format_sse_event(event="end", data_str=reason)
 
 
 async def _next(subscription: Subscription, seconds: float) -> Event | None:
-    """Return the next event, or None if none comes within `seconds`."""
+    """Return the next event, or None if there is none for so long."""
     try:
         async with asyncio.timeout(seconds):
             return await subscription.next()

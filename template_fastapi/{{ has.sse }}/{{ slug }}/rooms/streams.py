@@ -1,10 +1,8 @@
 """An event stream for each member of a room."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from ..live import events
 from ..live.callers import HttpCaller
@@ -15,15 +13,13 @@ router = APIRouter(prefix="/live/rooms", tags=["rooms"])
 LastEventId = Annotated[MessageId | None, Header(description="What a browser sends to resume.")]
 
 
-@router.get("/{room}", response_class=EventSourceResponse)
+@router.get("/{room}", response_class=events.EventStream)
 async def follow_room(
     request: Request,
     room: RoomName,
     caller: HttpCaller,
     after: After = None,
     last_event_id: LastEventId = None,
-) -> AsyncIterator[ServerSentEvent]:
+) -> events.EventStream:
     """Send a room's events."""
-    topic = service.topic_of(room)
-    async for event in events.follow(request, topic, last_event_id or after, caller):
-        yield event
+    return events.follow(request, service.topic_of(room), last_event_id or after, caller)
