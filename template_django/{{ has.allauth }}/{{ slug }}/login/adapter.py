@@ -7,6 +7,7 @@ import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
 from django.contrib.sites.requests import RequestSite
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from ..core.about import NAME
@@ -22,6 +23,12 @@ class LoginAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.SIGN_UP_OPEN)
+
+    def clean_email(self, email: str) -> str:
+        """Refuse letters such as ı, which Django takes for an ASCII i but cannot send an email to."""
+        if not email.rpartition("@")[0].isascii():
+            raise ValidationError("Enter a valid email address.", code="invalid")
+        return email
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return an IPv4 address in its usual form, even if the server listens on ::.
