@@ -359,6 +359,8 @@ def test_the_pages_of_a_site_can_be_used(page: Page, template: Path, postgres: S
         expect(page.get_by_text("1 to 20 of 45")).to_be_visible()
 
         expect(page.get_by_role("link", name="Add an item")).to_have_count(0)
+        page.evaluate("htmx.ajax('GET', '/items/add/', '#results')")  # redirected, as after the end of a session
+        page.wait_for_url("**/login/?next=/items/add/")
         open_page(page, service, "/items/add/")
         fits_every_screen(page, tmp_path / "login", "page-has-heading-one")  # Django's admin has only a title
         page.get_by_label("Email address").fill("ada@example.com")

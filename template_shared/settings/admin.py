@@ -10,3 +10,4 @@ ADMIN_GROUPS = {  # with exactly these permissions, after each `migrate`
     "editor": ["items.add_item", "items.change_item", "items.delete_item", "items.view_item"],
     "support": ["items.view_item", "accounts.view_user", "usersessions.view_usersession"],
 }
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a confirmation has a field for each object to delete

@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from allauth.account.views import SignupView
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 type View = Callable[..., HttpResponseBase]
@@ -17,13 +18,12 @@ log = structlog.get_logger(__name__)
 
 
 def sending(view: View) -> View:
-    """Undo what a view has saved if its email cannot be sent, and show a page that says so."""
+    """Show a page that says so if a view cannot send its email."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            with transaction.atomic():
-                return view(request, *args, **kwargs)
+            return view(request, *args, **kwargs)
         except OSError as error:  # its message can contain the address
             log.error("email not sent", error=type(error).__name__)
             return render(request, "login/not_sent.html", status=503)
@@ -31,21 +31,21 @@ def sending(view: View) -> View:
     return wrapped
 
 
-def once(view: View) -> View:
-    """Redirect a second click on "Sign Up" to the page that asks for the code.
+class SignUpView(SignupView):  # type: ignore[misc]
+    """Sign-up, which saves nothing if the email cannot be sent, and ignores a second click."""
 
-    Allauth refuses a second email to an address within ten seconds. If the browser has not yet
-    received the session of the first click, that page redirects to the login, which sends another
-    code.
-    """
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Redirect a second click on "Sign Up" to the page that asks for the code.
 
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
-        if response.status_code != HTTPStatus.TOO_MANY_REQUESTS or request.method != "POST":
+        Allauth refuses a second email to an address within ten seconds. If the browser has not yet
+        received the session of the first click, that page redirects to the login, which sends
+        another code.
+        """
+        # Not around the whole view: sign-ups of other users with the same IP address would wait.
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)
+        if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
             return response
-        request.session.modified = False  # otherwise it would replace the one with the code
-        messages.info(request, "Check your email. Wait a while before you try again.")
+        self.request.session.modified = False  # otherwise it would replace the one with the code
+        messages.info(self.request, "Check your email. Wait a while before you try again.")
         return redirect("account_email_verification_sent")
-
-    return wrapped

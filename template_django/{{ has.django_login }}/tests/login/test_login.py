@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.test import Client
@@ -93,17 +94,33 @@ def test_wrong_passwords_lock_an_account_for_a_client(client: Client) -> None:
     assert log_in(client, address="192.0.2.2") == 302  # another client is not locked out
 
 
+@pytest.mark.parametrize(
+    ("address", "saved"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:50123", "192.0.2.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("[2001:db8::7]:50123", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("unknown", None),
+    ],
+)
 def test_in_production_the_client_is_the_one_that_the_proxy_names(
-    client: Client, settings: Settings
+    client: Client, settings: Settings, address: str, saved: str | None
 ) -> None:
+    """Proxies write an address in several forms; one without an address can also log in."""
     settings.IN_PRODUCTION = True
     values = {"username": "ada@example.com", "password": "wrong"}
     statuses = [
         client.post(
             "/account/login/",
             values,
-            headers={"X-Forwarded-For": f"198.51.100.{number}, 192.0.2.7"},
+            headers={"X-Forwarded-For": f"198.51.100.{number}, {address}"},
         ).status_code
         for number in range(6)
     ]
     assert statuses == [200] * 4 + [429] * 2
+    assert AccessAttempt.objects.get().ip_address == saved
+    values["password"] = PASSWORD
+    other = {"X-Forwarded-For": "192.0.2.8:50123"}
+    assert client.post("/account/login/", values, headers=other).status_code == 302

@@ -45,14 +45,22 @@ class MediaSettings(BaseModel):
         """Return the entry of STORAGES. URLs of files are signed, and expire."""
         if not self.s3_bucket:
             return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+        from botocore.config import Config  # takes a while, and development does without
+
         options = {
             "bucket_name": self.s3_bucket,
             "region_name": self.s3_region,
             "endpoint_url": self.s3_endpoint_url or f"https://s3.{self.s3_region}.amazonaws.com",
-            "addressing_style": "path" if self.s3_endpoint_url else "virtual",
             "access_key": self.s3_access_key_id or None,
             "secret_key": self.s3_secret_access_key or None,
-            "signature_version": "s3v4",
+            "client_config": Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path" if self.s3_endpoint_url else "virtual"},
+                # By default, a bucket that does not respond would occupy a thread for minutes.
+                connect_timeout=2,
+                read_timeout=5,
+                retries={"total_max_attempts": 2},
+            ),
             "default_acl": None,  # the bucket's: private
             "querystring_expire": 3600,  # seconds
             "file_overwrite": False,

@@ -26,3 +26,10 @@ class CheckoutForm(forms.ModelForm[Order]):
             "email": forms.EmailInput({"autocomplete": "email"}),
             "address": forms.Textarea({"autocomplete": "street-address", "rows": 4}),
         }
+
+    def clean_email(self) -> str:
+        """Refuse letters such as ı, which Django takes for an ASCII i but cannot send an email to."""
+        email: str = self.cleaned_data["email"]
+        if not email.rpartition("@")[0].isascii():
+            raise forms.ValidationError("Enter a valid email address.", code="invalid")
+        return email

@@ -11,7 +11,8 @@ from django.core.files.uploadedfile import UploadedFile
 from .models import Ticket
 
 FIELDS = ("reference", "title", "description", "status")
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins with one can run as a formula
+# A cell that begins with one can run as a formula. The last ones are wide, as in Japanese text.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 MAX_BYTES = 1024 * 1024
 MAX_ROWS = 1000  # are saved long before the proxy's timeout
 
