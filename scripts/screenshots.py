@@ -212,7 +212,7 @@ def log_in(page: Page, url: str) -> None:
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign In", exact=True).click()
-    page.get_by_role("heading", name="Your account").wait_for()
+    page.get_by_role("button", name="Sign out").wait_for()
 
 
 def written() -> str:

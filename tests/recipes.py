@@ -75,5 +75,5 @@ def accept_uploads(project: Project) -> None:
         package / "api.py", "from .environment", "from .documents.api import router as documents\nfrom .environment"
     )
     replace(package / "api.py", "items)\n", 'items)\napi.add_router("/v1/documents", documents)\n')
-    replace(package / "urls.py", "from .core", "from .documents.views import DocumentCreate\nfrom .core")
+    replace(package / "urls.py", "import NAME\n", "import NAME\nfrom .documents.views import DocumentCreate\n")
     replace(package / "urls.py", "] = [\n", '] = [\n    path("documents/", DocumentCreate.as_view()),\n')

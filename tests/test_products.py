@@ -32,10 +32,15 @@ CMS = {"framework": "django", "product": "cms", "login": "allauth"}
     ],
 )
 def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: dict[str, object], example: str) -> None:
-    """Unless the project has no pages, or no admin with groups, for it."""
-    names = tree(render(template, tmp_path / "service", **CMS | answers))
+    """Unless the project has no pages, or no admin with groups, for it. Pages link only to examples that it has."""
+    files = tree(render(template, tmp_path / "service", **CMS | answers))
+    pages = b"".join(text for name, text in files.items() if name.endswith(".html"))
+    links = re.findall(rb'url "(?:admin:)?(articles|tickets|shop|measurements|items|item_jobs)[_:]', pages)
     for each in ("articles", "tickets", "shop", "measurements"):
-        assert any(f"/{each}/" in name for name in names) == (each == example)
+        assert any(f"/{each}/" in name for name in files) == (each == example)
+        assert each.encode() not in links or each == example
+    assert answers.get("pages") is False or b"items" in links
+    assert b"item_jobs" not in links
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,10 @@ def test_recipes_and_resources_pass_every_check(framework: str, week: Project, p
     assert "An order line with this name already exists." in lines
     assert "an order_line" not in lines
     assert "item line" not in lines.lower()
+    if framework == "django":
+        models = (week.package / "categories/models.py").read_text()
+        assert '    class Meta:\n        verbose_name_plural = "categories"\n' in models
+        assert "verbose_name_plural" not in lines
     url = postgres.create(f"week_one_{framework}")
     week.poe("migrate", DATABASE_URL=url)
     week.poe(
@@ -160,8 +164,9 @@ def test_nothing_is_left_of_a_resource_without_a_migration(framework: str, proje
 
 REFUSED = {
     "items": "items exists already",
+    "order": "order: use a plural, such as orders, or name the singular too, with --singular",
     "orders_": "name the singular too",
-    "core": "core: name the singular too",
+    "core": "core: use a plural",
     "core --singular cor": "core exists already",
     "news --singular news": "the singular must differ",
     "classes": "class: Python uses this name for something else",

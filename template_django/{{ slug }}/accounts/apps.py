@@ -5,3 +5,4 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = __name__.rpartition(".")[0]
+    verbose_name = "Users"  # the heading in the admin

@@ -21,3 +21,10 @@ def test_staff_adds_finds_and_changes_a_user(staff: Client) -> None:
     change = reverse("admin:accounts_user_change", args=[ada.pk])
     assert change in staff.get(users, {"q": "ada@"}).text
     assert staff.get(change).status_code == 200
+
+
+def test_each_app_has_its_own_heading(staff: Client) -> None:
+    apps = staff.get(reverse("admin:index")).context["app_list"]
+    headings = [app["name"] for app in apps]
+    assert "Users" in headings
+    assert sorted({*headings}) == sorted(headings)

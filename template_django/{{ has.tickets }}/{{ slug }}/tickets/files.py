@@ -62,7 +62,10 @@ class ImportForm(forms.Form):
             raise forms.ValidationError("The file has more than 1 MiB.")
         try:
             text = file.read().decode("utf-8-sig")
-            reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+            # Spreadsheets write semicolons where the comma is the decimal separator.
+            separator = ";" if ";" in text.partition("\n")[0] else ","
+            lines = io.StringIO(text, newline="")
+            reader = csv.DictReader(lines, delimiter=separator, strict=True)
             rows = [(reader.line_num, row) for row in reader]
         except (UnicodeDecodeError, csv.Error):
             raise forms.ValidationError("This is not a CSV file in UTF-8.") from None
@@ -70,7 +73,9 @@ class ImportForm(forms.Form):
             raise forms.ValidationError("This is not a CSV file of text.")
         if len(rows) > MAX_ROWS:
             raise forms.ValidationError(f"The file has more than {MAX_ROWS} tickets.")
-        if not rows or any({*row} != {*FIELDS} or None in row.values() for _, row in rows):
+        if not rows:
+            raise forms.ValidationError("The file has no tickets.")
+        if any({*row} != {*FIELDS} or None in row.values() for _, row in rows):
             raise forms.ValidationError(f"Each row must have the columns {', '.join(FIELDS)}.")
         self.tickets = self.forms_of(rows)
         return file
