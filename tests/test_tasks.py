@@ -79,18 +79,10 @@ class Subject:
         """Sends what is lost."""
         self.python(*(["manage.py", "shell", "-c", RESEND] if self.is_django else ["-c", RESEND_OF_FASTAPI]))
 
-    @property
-    def jobs(self) -> str:
-        """The table of jobs."""
-        return "background_job" if self.is_django else "jobs"
-
-    @property
-    def items(self) -> str:
-        """The table of items."""
-        return "items_item" if self.is_django else "items"
-
     def sql(self, query: str) -> str:
-        """What a query returns."""
+        """What a query returns. It has the names of Django's tables."""
+        if not self.is_django:
+            query = query.replace("background_job", "jobs").replace("items_item", "items")
         return self.postgres.query(query, self.variables["DATABASE_URL"]).strip()
 
     def start(self, rows: int = ROWS) -> str:
@@ -102,13 +94,13 @@ class Subject:
 
     def job(self, job: str) -> tuple[str, int]:
         """The status of a job and how many of its parts are done."""
-        rows = self.sql(f"SELECT id, status, position FROM {self.jobs}").splitlines()
+        rows = self.sql("SELECT id, status, position FROM background_job").splitlines()
         status, position = next(row.split("|")[1:] for row in rows if row.startswith(job))
         return status, int(position)
 
     def has_imported_once(self, rows: int = ROWS) -> bool:
         """Whether each item was delivered once."""
-        return self.sql(f"SELECT count(*), min(quantity), max(quantity) FROM {self.items}") == f"{rows}|1|1"
+        return self.sql("SELECT count(*), min(quantity), max(quantity) FROM items_item") == f"{rows}|1|1"
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
@@ -135,7 +127,7 @@ def made(
     if request.param == "django_tasks":
         del variables["REDIS_URL"]
     subject = Subject(request.param, set_up(path), postgres, redis, directory, variables)
-    subject.project.poe("migrate", **variables)
+    subject.project.poe("migrate", code=0, **variables)
     return subject
 
 
@@ -143,15 +135,15 @@ def made(
 def subject(made: Subject) -> Subject:
     """With no jobs, items or messages of earlier tests."""
     queue = ", django_tasks_database_dbtaskresult" if made.kind == "django_tasks" else ""
-    made.sql(f"TRUNCATE {made.jobs}, {made.items}{queue} CASCADE")
+    made.sql(f"TRUNCATE background_job, items_item{queue} CASCADE")
     made.redis.ask("FLUSHALL")
     return made
 
 
 def blocked(subject: Subject) -> contextlib.AbstractContextManager[None]:
     """Lets an import wait in its sixteenth part until the block ends."""
-    subject.sql(f"INSERT INTO {subject.items} VALUES (DEFAULT, 'item 1550', '', 0, now(), now())")
-    lock = f"SELECT id FROM {subject.items} FOR UPDATE"
+    subject.sql("INSERT INTO items_item VALUES (DEFAULT, 'item 1550', '', 0, now(), now())")
+    lock = "SELECT id FROM items_item FOR UPDATE"
     return subject.postgres.holding(lock, subject.variables["DATABASE_URL"])
 
 
@@ -200,7 +192,7 @@ def test_a_queue_that_stops_loses_nothing(subject: Subject) -> None:
     with subject.worker():
         subject.resend()
         wait_until(lambda: {subject.job(job)[0] for job in (waiting, started)} == {"done"})
-    assert subject.sql(f"SELECT count(*), min(quantity), max(quantity) FROM {subject.items}") == "100|1|2"
+    assert subject.sql("SELECT count(*), min(quantity), max(quantity) FROM items_item") == "100|1|2"
 
 
 def test_a_database_that_is_killed_loses_nothing(subject: Subject) -> None:
@@ -223,7 +215,7 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
         subject.redis.ask("FLUSHALL")
     else:
         subject.sql("UPDATE django_tasks_database_dbtaskresult SET status = 'RUNNING'")  # as a killed worker leaves it
-    subject.sql(f"UPDATE {subject.jobs} SET due_at = now() - interval '1h', sent_at = now() - interval '1h'")
+    subject.sql("UPDATE background_job SET due_at = now() - interval '1h', sent_at = now() - interval '1h'")
     port = free_port()
 
     def scrape() -> str:
@@ -232,7 +224,8 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
         return ""
 
     variables = subject.variables | {"SCHEDULER_PORT": str(port)}
-    with subject.project.running(subject.command("schedule"), variables, tmp_path / "log", lambda: "jobs_due 1.0\n" in scrape()):
+    command = subject.command("schedule")
+    with subject.project.running(command, variables, tmp_path / "log", lambda: "jobs_due 1.0\n" in scrape()):
         assert float(re.findall(r"^jobs_oldest_seconds (\S+)$", scrape(), re.MULTILINE)[0]) > 3000
         with subject.worker():
             wait_until(lambda: subject.job(job)[0] == "done")
