@@ -43,14 +43,14 @@ class Broker(RedisStreamBroker):
                 async with aclosing(super().listen()) as messages:
                     async for message in messages:
                         yield message
-            except (exceptions.ConnectionError, exceptions.TimeoutError):
-                logger.warning("Redis does not respond", exc_info=True)
+            except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+                logger.warning("Redis does not respond", reason=str(error))
                 await asyncio.sleep(1)
 
 
 broker = Broker(
     environment.redis_url or "redis://localhost",  # not used without REDIS_URL
-    queue_name="jobs",
+    queue_name=f"{__name__.partition('.')[0]}:jobs",
     consumer_group_name="workers",
     consumer_id="0",  # also the messages that were sent before the first worker started
     xread_count=1,  # other workers get the next ones
@@ -90,8 +90,8 @@ async def beat() -> None:
             async with Redis(connection_pool=broker.connection_pool) as redis:
                 await redis.ping()
             await asyncio.to_thread(Path(environment.worker_heartbeat).touch)
-        except (exceptions.RedisError, OSError):
-            logger.warning("no heartbeat", exc_info=True)
+        except (exceptions.RedisError, OSError) as error:
+            logger.warning("no heartbeat", reason=str(error))
         await asyncio.sleep(BEAT)
 
 
