@@ -204,6 +204,7 @@ def test_a_database_that_is_killed_loses_nothing(subject: Subject) -> None:
                 pass
         assert subject.job(job) == ("running", 15)
     with subject.worker():
+        subject.sql("UPDATE background_job SET due_at = now()")  # the failure may have been counted
         subject.resend()
         wait_until(lambda: subject.job(job)[0] == "done")
     assert subject.has_imported_once()
