@@ -19,14 +19,22 @@ from tests.postgres import Server
 from tests.processes import free_port
 from tests.projects import Project, ask, set_up
 from tests.redis import Server as Redis
-from tests.tools import render
+from tests.tools import OPTIONS, render
 
-pytestmark = [pytest.mark.slow, pytest.mark.option("django_tasks", "celery")]
+pytestmark = [pytest.mark.slow, pytest.mark.option("django_tasks", "celery", "taskiq")]
 
 ROWS, EACH = 2000, 100  # of an import, and of each of its parts
 NUMBERS = itertools.count()
 # Sends what is lost, without the minutes that the scheduler waits.
 RESEND = "from datetime import timedelta; from my_service.background.jobs import resend; resend(timedelta(0))"
+RESEND_OF_FASTAPI = """
+import asyncio
+from datetime import timedelta
+from my_service.background.queue import resend
+from my_service.core.database import create_engine
+from my_service.environment import environment
+asyncio.run(resend(create_engine(environment.database_url), timedelta(0)))
+"""
 
 
 @dataclass
@@ -41,10 +49,13 @@ class Subject:
     variables: dict[str, Any]
 
     @property
-    def command(self) -> list[str]:
-        """The worker, as the project's verb starts it."""
-        celery = ["celery", "--app", "my_service.background", "worker"]
-        return celery if self.kind == "celery" else ["python", "manage.py", "worker"]
+    def is_django(self) -> bool:
+        return self.kind != "taskiq"
+
+    def command(self, name: str) -> list[str]:
+        """The worker or the scheduler, as the project's verbs start them."""
+        words: str = OPTIONS["options"]["tasks"][self.kind]["commands"][name]
+        return words.replace("{slug}", "my_service").split()
 
     @contextlib.contextmanager
     def worker(self, clean: bool = True) -> Iterator["subprocess.Popen[bytes]"]:
@@ -57,22 +68,29 @@ class Subject:
             """Celery ends with an error if it is stopped while its processes start."""
             return beat.exists() and (self.kind != "celery" or " ready." in log.read_text())
 
-        with self.project.running(self.command, variables, log, ready, clean=clean) as process:
+        with self.project.running(self.command("worker"), variables, log, ready, clean=clean) as process:
             yield process
 
-    def manage(self, *words: str) -> str:
-        """Runs a command of the project."""
-        return self.project.run("python", "manage.py", *words, **self.variables)
+    def python(self, *words: str) -> str:
+        """Runs Python in the project."""
+        return self.project.run("python", *words, **self.variables)
+
+    def resend(self) -> None:
+        """Sends what is lost."""
+        self.python(*(["manage.py", "shell", "-c", RESEND] if self.is_django else ["-c", RESEND_OF_FASTAPI]))
 
     def sql(self, query: str) -> str:
-        """What a query returns."""
+        """What a query returns. It has the names of Django's tables."""
+        if not self.is_django:
+            query = query.replace("background_job", "jobs").replace("items_item", "items")
         return self.postgres.query(query, self.variables["DATABASE_URL"]).strip()
 
     def start(self, rows: int = ROWS) -> str:
         """Starts an import of deliveries: one of each of `rows` items."""
         file = self.directory / "deliveries.csv"
         file.write_text("name,quantity\n" + "".join(f"item {number},1\n" for number in range(rows)))
-        return self.manage("importdeliveries", str(file)).strip().splitlines()[-1]
+        command = ["manage.py", "importdeliveries"] if self.is_django else ["-m", "my_service.item_jobs"]
+        return self.python(*command, str(file)).strip().splitlines()[-1]
 
     def job(self, job: str) -> tuple[str, int]:
         """The status of a job and how many of its parts are done."""
@@ -93,7 +111,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="module", params=["django_tasks", "celery"])
+@pytest.fixture(scope="module", params=["django_tasks", "celery", "taskiq"])
 def made(
     request: pytest.FixtureRequest,
     template: Path,
@@ -102,22 +120,22 @@ def made(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Subject:
     directory = tmp_path_factory.mktemp(request.param)
-    answers = {"login": "django", "admin": "none", "media": "none"}
-    path = render(template, directory / "service", framework="django", tasks=request.param, **answers)
+    framework = "fastapi" if request.param == "taskiq" else "django"
+    answers = {"login": "django", "media": "none"} if framework == "django" else {}
+    path = render(template, directory / "service", framework=framework, tasks=request.param, admin="none", **answers)
     variables = {"DATABASE_URL": postgres.create(f"tasks_{request.param}"), "REDIS_URL": redis.url, "DEBUG": "false"}
     if request.param == "django_tasks":
         del variables["REDIS_URL"]
     subject = Subject(request.param, set_up(path), postgres, redis, directory, variables)
-    subject.manage("migrate")
+    subject.project.poe("migrate", code=0, **variables)
     return subject
 
 
 @pytest.fixture
 def subject(made: Subject) -> Subject:
     """With no jobs, items or messages of earlier tests."""
-    tables = "background_part, background_job, items_item"
     queue = ", django_tasks_database_dbtaskresult" if made.kind == "django_tasks" else ""
-    made.sql(f"TRUNCATE {tables}{queue} CASCADE")
+    made.sql(f"TRUNCATE background_job, items_item{queue} CASCADE")
     made.redis.ask("FLUSHALL")
     return made
 
@@ -137,7 +155,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(subject: Subject) -> 
         worker.wait(20)
     assert subject.job(job) == ("running", 15)
     with subject.worker():
-        subject.manage("shell", "-c", RESEND)
+        subject.resend()
         wait_until(lambda: subject.job(job)[0] == "done")
     assert subject.has_imported_once()
 
@@ -158,28 +176,43 @@ def test_two_workers_and_repeated_messages_have_each_effect_once(subject: Subjec
     with subject.worker(), subject.worker():
         job = subject.start()
         for _ in range(2):
-            subject.manage("shell", "-c", RESEND)
+            subject.resend()
         wait_until(lambda: subject.job(job)[0] == "done")
     assert subject.has_imported_once()
 
 
 def test_a_queue_that_stops_loses_nothing(subject: Subject) -> None:
     """Neither a job that runs, nor one that starts while it is down, nor what waits in it."""
-    if subject.kind != "celery":
+    if subject.kind == "django_tasks":
         pytest.skip("its queue is the database")
     waiting = subject.start(50)
     # Celery's worker ends with an error if Redis goes while it holds a message; what runs it starts it again.
     with subject.worker(clean=False), subject.redis.stopped():
         started = subject.start(100)
     with subject.worker():
-        subject.manage("shell", "-c", RESEND)
+        subject.resend()
         wait_until(lambda: {subject.job(job)[0] for job in (waiting, started)} == {"done"})
     assert subject.sql("SELECT count(*), min(quantity), max(quantity) FROM items_item") == "100|1|2"
 
 
+def test_a_database_that_is_killed_loses_nothing(subject: Subject) -> None:
+    with subject.worker(clean=False):
+        with blocked(subject):
+            job = subject.start()
+            wait_until(lambda: subject.job(job)[1] == 15)
+            with subject.postgres.stopped():
+                pass
+        assert subject.job(job) == ("running", 15)
+    with subject.worker():
+        subject.sql("UPDATE background_job SET due_at = now()")  # the failure may have been counted
+        subject.resend()
+        wait_until(lambda: subject.job(job)[0] == "done")
+    assert subject.has_imported_once()
+
+
 def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Path) -> None:
     job = subject.start(50)
-    if subject.kind == "celery":
+    if subject.kind != "django_tasks":
         subject.redis.ask("FLUSHALL")
     else:
         subject.sql("UPDATE django_tasks_database_dbtaskresult SET status = 'RUNNING'")  # as a killed worker leaves it
@@ -192,7 +225,7 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
         return ""
 
     variables = subject.variables | {"SCHEDULER_PORT": str(port)}
-    command = ["python", "manage.py", "schedule"]
+    command = subject.command("schedule")
     with subject.project.running(command, variables, tmp_path / "log", lambda: "jobs_due 1.0\n" in scrape()):
         assert float(re.findall(r"^jobs_oldest_seconds (\S+)$", scrape(), re.MULTILINE)[0]) > 3000
         with subject.worker():
@@ -202,8 +235,11 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
-def test_pipelines_run_the_tests_with_redis(template: Path, tmp_path: Path, ci: str) -> None:
-    project = render(template, tmp_path / "service", framework="django", tasks="celery", ci=ci)
+@pytest.mark.parametrize(("framework", "tasks"), [("django", "celery"), ("fastapi", "taskiq")])
+def test_pipelines_run_the_tests_with_redis(
+    template: Path, tmp_path: Path, framework: str, tasks: str, ci: str
+) -> None:
+    project = render(template, tmp_path / "service", framework=framework, tasks=tasks, ci=ci)
     if ci == "github":
         job = yaml.safe_load((project / ".github/workflows/check.yml").read_text())["jobs"]["postgresql"]
         assert job["env"]["REDIS_URL"] == "redis://127.0.0.1:6379/0"

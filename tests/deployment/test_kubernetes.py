@@ -206,6 +206,7 @@ def test_everything_agrees(check: cluster.Check, text: str, project: Path) -> No
         ("django", {"tasks": "celery", "live": "websocket", "login": "django"}, {"live", "scheduler", "worker"}),
         ("fastapi", {"auth": "jwt", "live": "websocket"}, set()),
         ("fastapi", {"auth": "none", "live": "sse"}, set()),
+        ("fastapi", {"auth": "none", "tasks": "taskiq"}, {"scheduler", "worker"}),
     ],
 )
 def test_options_add_objects_that_kubernetes_accepts(

@@ -43,9 +43,6 @@ class Broker(Protocol):
     def changes(self) -> AsyncIterator[str | None]:
         """Yield the topics that have new messages; None if some may have been missed."""
 
-    async def ping(self) -> None:
-        """Raise an exception if the broker does not respond."""
-
     async def close(self) -> None: ...
 
 
@@ -105,9 +102,6 @@ class RedisBroker:
                 if message := await channel.get_message(timeout=10):
                     yield message["data"] if message["type"] == "message" else None
 
-    async def ping(self) -> None:
-        await self.redis.ping()
-
     async def close(self) -> None:
         await self.redis.aclose()
 
@@ -147,8 +141,6 @@ class MemoryBroker:
     async def changes(self) -> AsyncIterator[str | None]:
         while True:
             yield await self.changed.get()
-
-    async def ping(self) -> None: ...
 
     async def close(self) -> None: ...
 

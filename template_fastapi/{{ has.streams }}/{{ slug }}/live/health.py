@@ -1,34 +1,5 @@
-"""The readiness check with Redis. It comes before the core's, which checks the database."""
+"""The readiness check with Redis: main.py of older projects imports it from here."""
 
-import asyncio
-import json
+from ..redis_client.health import router
 
-import structlog
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-
-from ..core import operations
-
-TIMEOUT = 1.5  # seconds; the database's check and this one end before the probe does
-router = APIRouter(include_in_schema=False)
-logger = structlog.get_logger(__name__)
-
-
-@router.api_route("/health/ready", methods=["GET", "HEAD"])
-async def ready(request: Request) -> JSONResponse:
-    database, redis = await asyncio.gather(operations.ready(request), is_ready(request))
-    checks = json.loads(bytes(database.body))["checks"] | {"redis": "ok" if redis else "failed"}
-    if not redis or database.status_code != 200:
-        return JSONResponse({"status": "unavailable", "checks": checks}, 503)
-    return JSONResponse({"status": "ok", "checks": checks})
-
-
-async def is_ready(request: Request) -> bool:
-    """Return whether Redis responds; without REDIS_URL, there is nothing to check."""
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            await request.state.hub.broker.ping()
-    except Exception:
-        logger.exception("health check failed", check="redis")
-        return False
-    return True
+__all__ = ["router"]

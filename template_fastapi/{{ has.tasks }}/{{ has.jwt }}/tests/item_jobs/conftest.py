@@ -1,0 +1,5 @@
+"""The caller of these tests may write."""
+
+from ..items.conftest import client, reader
+
+__all__ = ["client", "reader"]

@@ -1,0 +1,1 @@
+"""Jobs: work outside requests, in small parts. See docs/jobs.md."""

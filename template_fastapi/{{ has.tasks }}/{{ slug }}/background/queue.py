@@ -1,0 +1,134 @@
+"""The queue: Taskiq, through a stream of Redis. `taskiq worker <package>.background.queue:broker`.
+
+A message only names a job. The table of jobs is the outbox: if a message is lost, `resend` sends
+another one.
+"""
+
+import asyncio
+import logging.config
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from redis import DriverInfo, exceptions
+from redis.asyncio import Redis
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from taskiq import AckableMessage, TaskiqError, TaskiqEvents, TaskiqState
+from taskiq_redis import RedisStreamBroker
+
+from ..core import database, operations, tracing
+from ..core.logging import configure_structlog, logging_config
+from ..environment import environment
+from . import jobs
+from .models import Job, now
+
+STALE = timedelta(minutes=3)  # after which a job gets another message, if no worker seems to run it
+TIMEOUT = 5  # seconds to send a message
+BEAT = 10  # seconds between two heartbeats
+
+logger = structlog.get_logger(__name__)
+
+
+class Broker(RedisStreamBroker):
+    """A worker waits for Redis if it is down, instead of interrupting what it does."""
+
+    async def listen(self) -> AsyncGenerator[AckableMessage, None]:
+        while True:
+            try:
+                async with aclosing(super().listen()) as messages:
+                    async for message in messages:
+                        yield message
+            except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+                logger.warning("Redis does not respond", reason=str(error))
+                await asyncio.sleep(1)
+
+
+broker = Broker(
+    environment.redis_url or "redis://localhost",  # not used without REDIS_URL
+    queue_name=f"{__name__.partition('.')[0]}:jobs",
+    consumer_group_name="workers",
+    consumer_id="0",  # also the messages that were sent before the first worker started
+    xread_count=1,  # other workers get the next ones
+    maxlen=10_000,  # Redis keeps messages that are done
+    max_connection_pool_size=20,
+    driver_info=DriverInfo(),  # once: each connection would read the version from a file
+    socket_connect_timeout=2,
+    socket_timeout=10,  # longer than the two seconds for which a worker waits for messages
+)
+
+
+@broker.on_event(TaskiqEvents.WORKER_STARTUP)
+async def start(state: TaskiqState) -> None:
+    """Prepare a worker as main.py prepares the API."""
+    if not environment.redis_url:
+        sys.exit("REDIS_URL: workers need it; without it, the API's process runs the jobs")
+    logging.config.dictConfig(logging_config(environment.log_level))
+    configure_structlog()
+    tracing.configure(__name__.partition(".")[0], environment.otel_exporter_otlp_endpoint)
+    state.engine = database.create_engine(environment.database_url, environment.database_pool_size)
+    state.heart = asyncio.create_task(beat())
+
+
+@broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
+async def stop(state: TaskiqState) -> None:
+    """Close what `start` has opened."""
+    if state.get("engine"):
+        state.heart.cancel()
+        await state.engine.dispose()
+        operations.shutdown()
+
+
+async def beat() -> None:
+    """Touch the file in WORKER_HEARTBEAT while the worker can get work."""
+    while environment.worker_heartbeat:
+        try:
+            async with Redis(connection_pool=broker.connection_pool) as redis:
+                await redis.ping()
+            await asyncio.to_thread(Path(environment.worker_heartbeat).touch)
+        except (exceptions.RedisError, OSError) as error:
+            logger.warning("no heartbeat", reason=str(error))
+        await asyncio.sleep(BEAT)
+
+
+@broker.task(task_name="run_job")
+async def run_job(job_id: str) -> None:
+    """Work on a job for a while; then let others run."""
+    engine: AsyncEngine = broker.state.engine
+    if await jobs.run(engine, UUID(job_id)):
+        await send(engine, UUID(job_id))
+
+
+async def send(engine: AsyncEngine, job_id: UUID) -> bool:
+    """Let a worker work on a job. Without REDIS_URL, in development, do it here."""
+    if not environment.redis_url:
+        while await jobs.run(engine, job_id):
+            pass
+        return True
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await run_job.kiq(str(job_id))
+    except (TaskiqError, TimeoutError):
+        logger.exception("job is not sent; the scheduler does that later", job=str(job_id))
+        return False
+    return True
+
+
+async def resend(engine: AsyncEngine, stale: timedelta = STALE) -> None:
+    """Send jobs that are due again after a failure, or whose message or worker seems to be lost."""
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        is_due = Job.sent_at < Job.due_at
+        lost = Job.sent_at <= now() - stale
+        statement = select(Job).where(Job.finished_at.is_(None), Job.due_at <= now())
+        statement = statement.where(or_(is_due, lost)).order_by(Job.due_at).limit(1000)
+        found = (await session.scalars(statement.with_for_update(skip_locked=True))).all()
+        for job in found:
+            logger.warning("job is sent again", job=str(job.id), title=job.title)
+            job.sent_at = now()
+    for job in found:
+        if not await send(engine, job.id):
+            break  # Redis is down: the others get their turn later

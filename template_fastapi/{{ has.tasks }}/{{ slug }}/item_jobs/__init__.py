@@ -1,0 +1,1 @@
+"""Imports and reports of items: docs/jobs.md."""
