@@ -93,7 +93,7 @@ class Server:
     @contextlib.contextmanager
     def holding(self, sql: str, url: str) -> Iterator[None]:
         """A session that executes a statement and keeps its transaction open until the block ends."""
-        command: list[str | Path] = [self.bin / "psql", "--no-psqlrc", "--quiet", url]
+        command: list[str | Path] = [self.bin / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
             assert session.stdin
             assert session.stdout
