@@ -109,7 +109,7 @@ class Subject:
         return self.sql("SELECT count(*), min(quantity), max(quantity) FROM items_item") == f"{rows}|1|1"
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = 120) -> None:
     """Waits for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():
