@@ -64,8 +64,9 @@ def measurement(number: int, row: dict[str, str], stations: dict[str, int]) -> M
         taken_at = parse_datetime(row["taken_at"])
         if not taken_at or not is_aware(taken_at):
             raise ValueError(f"{row['taken_at']!r} is not a time such as 2026-01-31T12:00:00Z")
-        if not math.isfinite(value := float(row["value"])):
-            raise ValueError(f"{row['value']} is not finite")
+        # Python also reads 1_000 as a number.
+        if "_" in row["value"] or not math.isfinite(value := float(row["value"])):
+            raise ValueError(f"{row['value']} is not a finite number")
         taken_at = taken_at.astimezone(UTC)
     except (OverflowError, ValueError) as error:
         raise InvalidFileError(f"Row {number}: {error}.") from None

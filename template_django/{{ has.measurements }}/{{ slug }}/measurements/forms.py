@@ -31,6 +31,13 @@ class FilterForm(forms.Form):
             raise forms.ValidationError("Choose an earlier day.")
         return until
 
+    def clean_before_time(self) -> datetime | None:
+        before: datetime | None = self.cleaned_data["before_time"]
+        try:
+            return before and before.astimezone(UTC)
+        except OverflowError:
+            raise forms.ValidationError("This time is out of range.") from None
+
     def measurements(self) -> MeasurementQuerySet:
         """Return what a valid form selects."""
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]

@@ -1,6 +1,7 @@
 """Import a CSV file of measurements, and compute the report again."""
 
 import csv
+import io
 import sys
 from argparse import ArgumentParser
 from contextlib import nullcontext
@@ -23,8 +24,8 @@ class Command(BaseCommand):
     def handle(self, file: Path, **_: Any) -> None:
         piped = str(file) == "-"
         try:
-            with nullcontext(sys.stdin) if piped else file.open(encoding="utf-8-sig") as lines:
-                saved = load(lines)
+            with nullcontext(sys.stdin.buffer) if piped else file.open("rb") as content:
+                saved = load(io.TextIOWrapper(content, encoding="utf-8-sig", newline=""))
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from None
         except (InvalidFileError, UnicodeDecodeError, csv.Error) as error:
