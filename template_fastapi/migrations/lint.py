@@ -27,4 +27,4 @@ def migrations() -> Iterator[tuple[Path, str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(squawk.check(migrations()))
+    sys.exit(squawk.check(Path.cwd(), migrations()))

@@ -12,16 +12,15 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path.cwd()
 IGNORE = re.compile(r"^# (squawk-ignore-file [\w, -]+)", re.MULTILINE)
 
 
-def check(migrations: Iterable[tuple[Path, str]]) -> int:
-    """Check each migration's SQL, reported under the name of its file; return the exit code."""
+def check(root: Path, migrations: Iterable[tuple[Path, str]]) -> int:
+    """Check each migration's SQL, reported under its file's path below `root`; return the exit code."""
     with tempfile.TemporaryDirectory() as directory:
         files = []
         for source, statements in migrations:
-            file = Path(directory) / source.relative_to(ROOT).with_suffix(".sql")
+            file = Path(directory) / source.relative_to(root).with_suffix(".sql")
             file.parent.mkdir(parents=True, exist_ok=True)
             excuses = IGNORE.findall(source.read_text(encoding="utf-8"))
             lines = [*(f"-- {excuse}" for excuse in excuses), statements]
@@ -30,7 +29,7 @@ def check(migrations: Iterable[tuple[Path, str]]) -> int:
         if not files:
             return 0
         squawk = Path(sys.executable).with_name("squawk")
-        command = [str(squawk), f"--config={ROOT / '.squawk.toml'}", *sorted(files)]
+        command = [str(squawk), f"--config={root / '.squawk.toml'}", *sorted(files)]
         code = subprocess.run(command, cwd=directory, check=False).returncode  # noqa: S603
     if code:
         sys.stderr.write("docs/migrations.md shows how to change a table that is in use.\n")

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         with connection.execute_wrapper(self.record):
             connection.creation.create_test_db(verbosity=0, autoclobber=True)
         connection.creation.destroy_test_db(name, verbosity=0)
-        sys.exit(squawk.check(self.scripts()))
+        sys.exit(squawk.check(ROOT, self.scripts()))
 
     def record(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         """Collect each statement, and assign it to the migration that Django records next."""
