@@ -1,5 +1,6 @@
 """The API's schema, from which clients are generated: docs/api.md."""
 
+import json
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ PROBLEM = {
     "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 METHODS = {"get", "post", "put", "patch", "delete"}
+REFERENCE = re.compile(r'"#/components/schemas/([^"]+)"')
 
 
 def add_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
@@ -18,8 +20,11 @@ def add_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     if schemas.setdefault("Problem", SCHEMA) != SCHEMA:
         raise RuntimeError("the API's schema has a Problem: give your serializer another name")
+    paths = result["paths"].values()
+    operations = [path[method] for path in paths for method in path.keys() & METHODS]
+    accepted = names_in([each.get("requestBody") for each in operations], schemas)
     for name, schema in schemas.items():
-        if name.endswith("Request"):
+        if name in accepted and schema.get("type") == "object":
             schema["additionalProperties"] = False
         elif "properties" in schema and name != "Problem":
             schema["required"] = list(schema["properties"])  # serializers write all fields
@@ -27,9 +32,19 @@ def add_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
             pattern = field.get("oneOf", [{}])[0].get("pattern")
             if pattern and re.search(pattern, ""):  # the second one is only for an empty string
                 field |= field.pop("oneOf")[0]
-    for path in result["paths"].values():
-        for operation in (path[method] for method in path.keys() & METHODS):
-            needs_login = {} not in operation.get("security", [{}])
-            kinds = ("401", "403", "default") if needs_login else ("default",)
-            operation["responses"] = dict.fromkeys(kinds, PROBLEM) | operation["responses"]
+    for operation in operations:
+        needs_login = {} not in operation.get("security", [{}])
+        kinds = ("401", "403", "default") if needs_login else ("default",)
+        operation["responses"] = dict.fromkeys(kinds, PROBLEM) | operation["responses"]
     return result
+
+
+def names_in(part: Any, schemas: dict[str, Any]) -> set[str]:
+    """Return the names of the schemas that a part refers to, directly or through others."""
+    names: set[str] = set()
+    waiting = [part]
+    while waiting:
+        new = set(REFERENCE.findall(json.dumps(waiting.pop(), default=str))) - names
+        names |= new
+        waiting += [schemas[name] for name in new]
+    return names
