@@ -2,8 +2,9 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -13,6 +14,7 @@ from .models import Ticket
 FIELDS = ("reference", "title", "description", "status")
 # A cell that begins with one can run as a formula. The last ones are wide, as in Japanese text.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tabs and line ends
 MAX_BYTES = 1024 * 1024
 MAX_ROWS = 1000  # are saved long before the proxy's timeout
 
@@ -21,6 +23,13 @@ class TicketForm(forms.ModelForm[Ticket]):
     class Meta:
         model = Ticket
         fields: ClassVar = FIELDS
+
+    def clean(self) -> dict[str, Any]:
+        """Only a description may have several lines."""
+        for field in ("reference", "title"):
+            if re.search(r"[\t\r\n]", self.cleaned_data.get(field, "")):
+                self.add_error(field, "Enter one line, without tabs.")
+        return self.cleaned_data
 
     def validate_unique(self) -> None:
         """Leave this to `forms_of`, which finds all known references with one query."""
@@ -69,7 +78,7 @@ class ImportForm(forms.Form):
             rows = [(reader.line_num, row) for row in reader]
         except (UnicodeDecodeError, csv.Error):
             raise forms.ValidationError("This is not a CSV file in UTF-8.") from None
-        if "\0" in text:
+        if CONTROL.search(text):
             raise forms.ValidationError("This is not a CSV file of text.")
         if len(rows) > MAX_ROWS:
             raise forms.ValidationError(f"The file has more than {MAX_ROWS} tickets.")
