@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.db.utils import IntegrityError, InterfaceError, OperationalError
 
-from . import mysql, tracing
+from . import mysql
 from .problems import ConflictError, InvalidError
 
 DUPLICATE = {mysql.DUPLICATE, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
@@ -34,18 +34,6 @@ def from_url(url: str, *, is_kept_open: bool) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,  # the server ends those that are idle
         **mysql.parameters(url),
     }
-
-
-def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    """Trace a query: https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
-    span = tracing.start_query(context["connection"].vendor, sql)
-    try:
-        return execute(sql, params, many, context)
-    except Exception as error:
-        tracing.fail(span, error)
-        raise
-    finally:
-        span.end()
 
 
 def ping() -> None:

@@ -12,7 +12,7 @@ from django.db.models import ProtectedError, RestrictedError
 from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from django.dispatch import receiver
 
-from . import metrics, postgres, tracing
+from . import metrics, postgres
 from .problems import ConflictError, InvalidError
 
 DUPLICATE = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
@@ -67,18 +67,6 @@ def measure_pool(**_: object) -> None:
         metrics.MAX_CONNECTIONS.set(stats["pool_max"])
         metrics.CONNECTIONS.labels("idle").set(stats["pool_available"])
         metrics.CONNECTIONS.labels("used").set(stats["pool_size"] - stats["pool_available"])
-
-
-def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    """Trace a query: https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
-    span = tracing.start_query(context["connection"].vendor, sql)
-    try:
-        return execute(sql, params, many, context)
-    except Exception as error:
-        tracing.fail(span, error)
-        raise
-    finally:
-        span.end()
 
 
 def ping() -> None:

@@ -13,7 +13,7 @@ from django.db.models import ProtectedError, RestrictedError
 from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from django.dispatch import receiver
 
-from . import sqlite, tracing
+from . import sqlite
 from .problems import ConflictError, InvalidError
 
 DUPLICATE = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
@@ -76,18 +76,6 @@ def start_the_clock(**_: object) -> None:
 def stop_the_clock(**_: object) -> None:
     """End the limit, once the response is closed."""
     clock.end = Clock.end
-
-
-def trace_query(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    """Trace a query: https://docs.djangoproject.com/en/6.1/topics/db/instrumentation/."""
-    span = tracing.start_query(context["connection"].vendor, sql)
-    try:
-        return execute(sql, params, many, context)
-    except Exception as error:
-        tracing.fail(span, error)
-        raise
-    finally:
-        span.end()
 
 
 def ping() -> None:
