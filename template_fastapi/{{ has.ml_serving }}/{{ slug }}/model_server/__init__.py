@@ -1,0 +1,1 @@
+"""Models behind the API: versions, batches and limits. See docs/models.md."""
