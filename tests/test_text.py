@@ -86,7 +86,7 @@ WORDS = re.compile("|".join(rf"(?P<word{number}>\b(?:{word})\b)" for number, wor
 # A comment or docstring that is a relative clause, such as "What joins requests." Questions are fine.
 CLAUSE = re.compile(r"""^\s*(?:#|//|\{#-?|\"{3})\s*(?P<clause>(?:What|Who|Whose|Which)\b[^?\n]*)$""")
 NO_PROSE = re.compile(
-    r"(^|/)(LICENSE|uv\.lock(\.jinja)?)$|^template_shared/licences/|\.(svg|webp)$|^tests/test_text\.py$"
+    r"(^|/)(LICENSE|uv\.lock(\.jinja)?)$|^template_shared/licences/|\.(onnx|svg|webp)$|^tests/test_text\.py$"
 )
 ALLOWED: dict[str, set[str]] = {}  # file: the words that are legitimate in it
 
