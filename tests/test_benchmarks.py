@@ -148,6 +148,22 @@ def test_measures_live_connections(live: str) -> None:
     assert int(received) == 20 * int(posted) > 0
 
 
+@pytest.mark.in_turn
+@pytest.mark.slow
+def test_measures_models() -> None:
+    """Each in batches and alone, and one of them under a load that rises."""
+    skip_unless_possible()
+
+    done = run("--seconds", "0.5", script="models")
+
+    assert done.returncode == 0, done.stderr
+    batches = re.findall(r"^\| .* \| (1|up to 32) \| ([\d,]+) a second \|", done.stdout, flags=re.MULTILINE)
+    assert [size for size, _ in batches] == ["1", "up to 32"] * 2
+    assert all(answered != "0" for _, answered in batches)
+    loads = re.findall(r"^\| ([\d]+)% \| .* a second \|", done.stdout, flags=re.MULTILINE)
+    assert [int(load) for load in loads] == [25, 50, 75, 100, 150, 200, 300]
+
+
 def test_measures_every_answer() -> None:
     """Those of extensions/options.yml, except the default's, which the others are compared with."""
     for framework in FRAMEWORKS:

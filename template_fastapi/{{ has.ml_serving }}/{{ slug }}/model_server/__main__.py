@@ -6,16 +6,17 @@ import resource
 import sys
 from pathlib import Path
 
-from ..main import app
-
 LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 RESERVE = 0.25  # for requests, and for growth over days
 
 
 async def peak() -> int:
     """Return the most memory that this process needs to load everything, in bytes."""
+    from ..main import app
+
     async with app.router.lifespan_context(app):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return used if sys.platform == "darwin" else used * 1024
 
 
 def available() -> int:
@@ -31,6 +32,7 @@ def workers(each: int, total: int) -> int:
 
 
 if __name__ == "__main__":
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # the metrics are those of the workers
     each, total = asyncio.run(peak()), available()
     sys.stdout.write(
         f"A worker needs {each >> 20} MiB. With a quarter in reserve, "
