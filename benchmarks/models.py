@@ -120,7 +120,7 @@ def measure(seconds: float, core: int) -> tuple[list[dict[str, Any]], list[dict[
 
 
 def of_batches(server: Server, seconds: float) -> dict[str, float]:
-    """What a server answers if each client waits for its answer."""
+    """Measure a server whose clients wait for their answers."""
     asyncio.run(ask(server.port, itertools.repeat(0.0), WARM_UP, CONNECTIONS))
     before = server.cpu
     answers, _ = asyncio.run(ask(server.port, itertools.repeat(0.0), seconds, CONNECTIONS))
@@ -135,7 +135,7 @@ def of_batches(server: Server, seconds: float) -> dict[str, float]:
 
 
 def of_load(server: Server, rate: float, seconds: float) -> dict[str, float]:
-    """What a server answers if requests arrive at a rate."""
+    """Measure a server whose requests arrive at a rate."""
     asyncio.run(ask(server.port, itertools.repeat(0.0), WARM_UP, 8))
     answers, health = asyncio.run(ask(server.port, itertools.count(0, 1 / rate), seconds, MOST))
     answered = answers.by_status.get(200, [0.0])
