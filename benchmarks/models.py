@@ -58,7 +58,8 @@ from service.iris.service import DIRECTORY, FEATURES
 
 iris = load_iris()
 data = iris.data.astype(np.float32)
-model = to_onnx(MLPClassifier((4096, 4096), max_iter=1, batch_size=150).fit(data, iris.target), data[:1], options={"zipmap": False})
+fitted = MLPClassifier((4096, 4096), max_iter=1, batch_size=150).fit(data, iris.target)
+model = to_onnx(fitted, data[:1], options={"zipmap": False})
 described = {"classes": iris.target_names.tolist(), "ranges": {name: [0, 9] for name in FEATURES}}
 helper.set_model_props(model, {name: json.dumps(value) for name, value in described.items()})
 (DIRECTORY / "large.onnx").write_bytes(model.SerializeToString())
