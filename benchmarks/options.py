@@ -11,7 +11,8 @@ page      the page that lists items
 create    an item from validated JSON, as a user who is logged in where the project has logins
 
 Only what both projects have is measured. An answer that changes neither code nor packages has no figures. An answer
-that needs another service than PostgreSQL is measured if the environment has its variable, such as REDIS_URL.
+that needs another service than a database is measured if the environment has its variable, such as REDIS_URL. MariaDB
+takes the place of MySQL, if it is installed.
 
 The figures are CPU time per request, which other load on the machine hardly affects; the memory of all processes of the
 server after the load, as Pss; CPU time of importing the application; and the time from start to the first response.
@@ -48,7 +49,7 @@ from benchmarks.load import CONNECTIONS, load  # noqa: E402
 from benchmarks.run import choose_cores, find_programs, processor  # noqa: E402
 from benchmarks.servers import BARE, Server, command, serving  # noqa: E402
 from benchmarks.subjects import Subject  # noqa: E402
-from tests import postgres  # noqa: E402
+from tests import mysql, postgres  # noqa: E402
 from tests.matrix import Row, choices, described, facts_of, has, model  # noqa: E402
 from tests.projects import set_up  # noqa: E402
 from tests.tools import FRAMEWORKS, render_anew, tree  # noqa: E402
@@ -293,12 +294,11 @@ def services(row: Row) -> dict[str, str]:
 
 
 def missing(row: Row) -> str:
-    """The services that the options need and the environment does not name."""
-    needed = services(row).items()
-    # The rows of a MySQL database are not written and counted here, so it is never measured.
-    return ", ".join(
-        f"{name} ({variable})" for variable, name in needed if variable not in {*os.environ} - {"DATABASE_URL"}
-    )
+    """The services that the options need, that the environment does not name, and that are not started here."""
+    there = {*os.environ} - {"DATABASE_URL"}
+    if shutil.which("mariadbd", path=mysql.PATH):
+        there.add("DATABASE_URL")
+    return ", ".join(f"{name} ({variable})" for variable, name in services(row).items() if variable not in there)
 
 
 @contextlib.contextmanager
@@ -311,15 +311,12 @@ def prepared(path: Path, row: Row, server: postgres.Server, core: int) -> Iterat
     scratch = path.with_name(f"{path.name}-files")
     scratch.mkdir()
     with contextlib.ExitStack() as stack:
-        on_server = any("postgresql" in option.get("services", {}) for option in options.values())
-        values = variables(
-            server.create(f"options_{len(server.databases())}") if on_server else f"sqlite:///{scratch}/db.sqlite3"
-        )
+        values = variables(stack.enter_context(database(options, server, scratch)))
         for option in options.values():
             for name, fact in option.get("variables", {}).items():
                 if "test" in fact and name not in values:
                     values[name] = fact["test"]
-        values |= {name: os.environ[name] for name in services(row)}
+        values |= {name: os.environ[name] for name in services(row) if name != "DATABASE_URL"}
         candidate = Candidate(subject, options, values, scratch)
         subject.python(
             *(["manage.py", "migrate"] if framework == "django" else ["-m", "alembic", "upgrade", "head"]), **values
@@ -329,6 +326,19 @@ def prepared(path: Path, row: Row, server: postgres.Server, core: int) -> Iterat
             candidate.headers = stack.enter_context(log_in(candidate))
         fill(candidate, core)
         yield candidate
+
+
+@contextlib.contextmanager
+def database(options: dict[str, Any], server: postgres.Server, scratch: Path) -> Iterator[str]:
+    """The URL of an empty database of the kind that the options need; MariaDB takes the place of MySQL."""
+    needed = {name for option in options.values() for name in option.get("services", {})}
+    if "mysql" in needed:
+        with mysql.start() as mariadb:
+            yield mariadb.create("options")
+    elif "postgresql" in needed:
+        yield server.create(f"options_{len(server.databases())}")
+    else:
+        yield f"sqlite:///{scratch}/db.sqlite3"
 
 
 @contextlib.contextmanager

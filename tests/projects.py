@@ -33,6 +33,7 @@ class Project:
 
     path: Path
     environment: Path
+    tools: Path | None = None  # another environment, which has the tools that this one lacks
 
     @property
     def variables(self) -> dict[str, str]:
@@ -67,7 +68,16 @@ class Project:
     def poe_command(self) -> list[str | Path]:
         """What a verb follows; poe itself looks for an environment nowhere but in `.venv`."""
         own = self.environment == self.path / ".venv"
-        return [self.environment / "bin" / "poe", *([] if own else ["--executor", "simple"])]
+        return [(self.tools or self.environment) / "bin" / "poe", *([] if own else ["--executor", "simple"])]
+
+    @property
+    def in_its_image(self) -> "Project":
+        """With the packages that its image has: what production needs must not come with a tool."""
+
+        def install(environment: Path) -> None:
+            Project(self.path, environment).uv("sync", *LOCKED, "--no-default-groups", "--group", "service")
+
+        return Project(self.path, made_once(environment_of(self.path, "service"), install), tools=self.environment)
 
     def poe(self, *verb: str, code: int = 0, **variables: str) -> str:
         """Runs one of the project's verbs."""
@@ -93,6 +103,7 @@ class Project:
 
 
 UV = Path(sys.executable).with_name("uv")
+LOCKED = ("--locked", "--quiet")  # of `uv sync`
 PYTHON = interpreters.find() or "no interpreter for the rendered projects"
 
 
@@ -106,20 +117,25 @@ def set_up(path: Path) -> Project:
 
     Those of the same lock share one: it is made once a run.
     """
+
+    def install(environment: Path) -> None:
+        Project(path, environment).uv("sync", *LOCKED)
+
+    return Project(path, made_once(environment_of(path, "all"), install))
+
+
+def environment_of(path: Path, groups: str) -> Path:
+    """Where projects with the same lock have the packages of some groups."""
     lock = (path / "uv.lock").read_text(encoding="utf-8")
     name = tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
     pinned = hashlib.sha256(lock.replace(f'"{name}"', "the project").encode()).hexdigest()[:16]
-
-    def install(environment: Path) -> None:
-        Project(path, environment).uv("sync", "--locked", "--quiet")
-
-    return Project(path, made_once(shared() / "environments" / pinned, install))
+    return shared() / "environments" / f"{pinned}-{groups}"
 
 
 def set_up_alone(path: Path) -> Project:
     """Installs what the project's lock pins into its own `.venv`, as its README says."""
     project = Project(path, path / ".venv")
-    project.uv("sync", "--locked", "--quiet")
+    project.uv("sync", *LOCKED)
     return project
 
 
@@ -199,6 +215,7 @@ def served(project: Project, verb: str, log: Path, **variables: str) -> Iterator
     """The project's server until the block ends, which must be a clean end; gives its URL. PORT may be given."""
     environment = {"PORT": str(processes.free_port()), **variables}
     url = f"http://127.0.0.1:{environment['PORT']}"
-    command = [*project.poe_command, "--quiet", verb]
-    with project.running(command, environment, log, lambda: processes.answers(f"{url}/health/live")):
+    serving = project.in_its_image if verb == "serve" else project
+    command = [*serving.poe_command, "--quiet", verb]
+    with serving.running(command, environment, log, lambda: processes.answers(f"{url}/health/live")):
         yield url

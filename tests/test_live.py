@@ -63,9 +63,10 @@ class Site:
         """Starts one of the servers for WebSockets."""
         url = self.live[number].replace("localhost", "127.0.0.1")
         variables = self.variables | {"LIVE_PORT": url.rpartition(":")[2]}
-        command = [*self.project.poe_command, "--quiet", "live"]
+        project = self.project.in_its_image
+        command = [*project.poe_command, "--quiet", "live"]
         log = self.directory / f"live-{number}"
-        return self.project.running(command, variables, log, lambda: answers(f"{url}/health/ready"))
+        return project.running(command, variables, log, lambda: answers(f"{url}/health/ready"))
 
     def shell(self, program: str) -> str:
         """Runs a program of the project; gives what it prints."""

@@ -125,10 +125,11 @@ class Service:
     def serving(self, number: int) -> AbstractContextManager["Popen[bytes]"]:
         """Starts one of the processes."""
         url = self.urls[number]
-        command = [*self.project.poe_command, "--quiet", "serve"]
+        project = self.project.in_its_image
+        command = [*project.poe_command, "--quiet", "serve"]
         given = self.variables | {"PORT": url.rpartition(":")[2]}
         ready = functools.partial(answers, f"{url}/health/ready")
-        return self.project.running(command, given, self.directory / f"log-{number}", ready)
+        return project.running(command, given, self.directory / f"log-{number}", ready)
 
 
 @pytest.fixture(scope="module", params=PROGRAMS)

@@ -68,7 +68,7 @@ class Subject:
             """Celery ends with an error if it is stopped while its processes start."""
             return beat.exists() and (self.kind != "celery" or " ready." in log.read_text())
 
-        with self.project.running(self.command("worker"), variables, log, ready, clean=clean) as process:
+        with self.project.in_its_image.running(self.command("worker"), variables, log, ready, clean=clean) as process:
             yield process
 
     def python(self, *words: str) -> str:
@@ -232,7 +232,9 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
 
     variables = subject.variables | {"SCHEDULER_PORT": str(port)}
     command = subject.command("schedule")
-    with subject.project.running(command, variables, tmp_path / "log", lambda: "jobs_due 1.0\n" in scrape()):
+    with subject.project.in_its_image.running(
+        command, variables, tmp_path / "log", lambda: "jobs_due 1.0\n" in scrape()
+    ):
         assert float(re.findall(r"^jobs_oldest_seconds (\S+)$", scrape(), re.MULTILINE)[0]) > 3000
         with subject.worker():
             wait_until(lambda: subject.job(job)[0] == "done")

@@ -186,7 +186,9 @@ def started(project: Project, log: Path, host: str = "127.0.0.1", **variables: s
     command = [*project.poe_command, "--quiet", "serve"]
     live = f"http://{host}:{port}/health/live"
     options = {"grace": 15, "clean": False}
-    with project.running(command, PRODUCTION | own | variables, log, lambda: answers(live), **options) as process:
+    with project.in_its_image.running(
+        command, PRODUCTION | own | variables, log, lambda: answers(live), **options
+    ) as process:
         subject = Subject(process, port, log, host)
         assert eventually(lambda: len(subject.workers()) == int(variables.get("WEB_CONCURRENCY", "1")), 10)
         yield subject
