@@ -15,7 +15,7 @@ from hypothesis import settings
 from tests import mysql as mysql_servers
 from tests import redis as redis_servers
 from tests.postgres import Server, start
-from tests.tools import commit_all, copy_working_tree, made_once, shared, turn
+from tests.tools import TURNS, commit_all, copy_working_tree, made_once, shared, turn
 
 collect_ignore = ["owner"]  # tests that an owner adds to a rendered project
 
@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--everything",
         action="store_true",
-        help="run all tests that take turns; otherwise every second one runs, and the others after the next commit",
+        help="run all tests that take turns; otherwise every third one runs, and the others after the next two commits",
     )
 
 
@@ -53,13 +53,14 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
 
 
-def skip_those_of_the_next_commit(items: list[pytest.Item]) -> None:
-    """Of the tests of each file that take turns, skips every second."""
-    skip = pytest.mark.skip(reason="runs after the next commit, or with --everything")
+def skip_those_of_later_commits(items: list[pytest.Item]) -> None:
+    """Of the tests of each file that take turns, skips two thirds."""
+    skip = pytest.mark.skip(reason="runs after one of the next two commits, or with --everything")
+    now = turn()
     in_turn = [item for item in items if item.get_closest_marker("in_turn")]
     for _, those in itertools.groupby(in_turn, lambda item: item.path):
         for number, item in enumerate(those):
-            if number % 2 != turn(2):
+            if number % TURNS != now:
                 item.add_marker(skip)
 
 
@@ -67,7 +68,7 @@ def skip_those_of_the_next_commit(items: list[pytest.Item]) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Lets groups of tests stay together, and orders them for several workers; some tests take turns."""
     if not config.getoption("everything") and not any("::" in argument for argument in config.args):
-        skip_those_of_the_next_commit(items)
+        skip_those_of_later_commits(items)
     yield
     for item in items:  # pytest 9.2 does not read what pytest-xdist 3.8 calls a test in a group
         if name := vars(item).get("_nodeid"):

@@ -44,9 +44,12 @@ LANDED = [
 OPTIONS: dict[str, Any] = yaml.safe_load((ROOT / "extensions" / "options.yml").read_text())
 
 
-def turn(of: int) -> int:
-    """Of so many parts of what takes too long to check in each commit, the one whose turn it is."""
-    return int(run("git", "rev-list", "--count", "HEAD", cwd=ROOT)) % of
+TURNS = 3  # of what takes too long to check in each commit, so many parts take turns
+
+
+def turn() -> int:
+    """The part whose turn it is."""
+    return int(run("git", "rev-list", "--count", "HEAD", cwd=ROOT)) % TURNS
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None, code: int = 0) -> str:

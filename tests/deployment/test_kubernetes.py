@@ -633,7 +633,7 @@ def test_an_update_leaves_overlays_alone(template: Path, framework: str, tmp_pat
     shared = clone / "template_shared/deploy/kubernetes"
     replace(shared / "overlays/kustomization.yaml.jinja", "newTag: v0.1.0", "newTag: v0.2.0")
     replace(shared / "overlays/surroundings.yaml.jinja", "10.0.0.0/8", "172.16.0.0/12")
-    replace(shared / "base/web.yaml", "revisionHistoryLimit: 5", "revisionHistoryLimit: 9")
+    replace(shared / "base/web.yaml.jinja", "revisionHistoryLimit: 5", "revisionHistoryLimit: 9")
     commit_all(clone, "The next version")
     assert groundplan("update", project).returncode == 0
     assert tree(overlays) == before

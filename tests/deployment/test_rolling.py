@@ -26,7 +26,6 @@ REQUESTS = {"gunicorn": 20_000, "granian": 4_000, "uvicorn": 20_000}
 ALL_STEPS = {"gunicorn", "uvicorn"}
 PAUSE = 0.04  # seconds: with this load, there are that many when the last version is deployed, which it delays little
 SERVERS = {"gunicorn": "django", "granian": "django", "uvicorn": "fastapi"}
-TURNS = {"gunicorn": [pytest.mark.in_turn], "granian": [pytest.mark.in_turn]}
 
 # What the second version keeps in `label`, the first has in `description`.
 MIGRATION = {
@@ -85,7 +84,7 @@ UNSAFE = "ALTER TABLE {table} RENAME COLUMN description TO label"
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, marks=[pytest.mark.xdist_group(f"rolling-{name}"), *TURNS.get(name, [])]) for name in SERVERS
+        pytest.param(name, marks=[pytest.mark.xdist_group(f"rolling-{name}"), pytest.mark.in_turn]) for name in SERVERS
     ],
 )
 def server(request: pytest.FixtureRequest) -> str:
