@@ -24,7 +24,7 @@ import yaml
 from groundplan import interpreters
 from tests import processes
 from tests.postgres import Server
-from tests.tools import made_once, render, run, shared, tree
+from tests.tools import made_once, render, run, shared, texts
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,7 @@ def parse_all(project: Path) -> None:
         "import ast, pathlib, sys; [ast.parse(p.read_text('utf-8')) for p in pathlib.Path(sys.argv[1]).rglob('*.py')]"
     )
     run(PYTHON, "-c", program, project)
-    for name, content in tree(project).items():
-        text = content.decode()
+    for name, text in texts(project).items():
         if name.endswith((".toml", "uv.lock")):
             tomllib.loads(text)
         elif name.endswith((".yml", ".yaml")):

@@ -12,10 +12,10 @@ FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new f
 PAGES = ("recipes.md", "pages.md")  # with recipes as their sections
 
 
-def follow(project: Project, name: str = "", *, page: str = "", install: bool = True) -> None:
+def follow(project: Project, name: str = "", *, page: str = "", without: str = "", install: bool = True) -> None:
     """Applies every block of each recipe, or of one of them, that is a diff or a file, and adds the packages.
 
-    A `page` is one recipe as a whole.
+    A `page` is one recipe as a whole. The recipe `without` is left out.
     """
     pages = [project.path / "docs" / each for each in PAGES]
     text = "\n".join(each.read_text() for each in pages if each.exists())
@@ -23,7 +23,7 @@ def follow(project: Project, name: str = "", *, page: str = "", install: bool = 
     if page:
         recipes = [page, (project.path / "docs" / page).read_text()]
     for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
-        if name not in title:
+        if name not in title or title == without:
             continue
         for packages in re.findall(r"Run `uv add ([\w -]+)`", recipe) if install else []:
             project.uv("add", "--quiet", *packages.split())

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from tests.matrix import Row, model, title
-from tests.projects import QUICK, parse_all, set_up
-from tests.tools import commit_all, render, run, tree
+from tests.projects import QUICK, Project, parse_all, set_up
+from tests.recipes import follow
+from tests.tools import commit_all, render, run, texts
 
 pytestmark = pytest.mark.slow
 ROWS = model().rows()
@@ -57,8 +58,7 @@ def is_first(row: Row) -> bool:
 def test_files(row: Row, template: Path, tmp_path: Path) -> None:
     """Nothing is left of the template, every file is tidy and parses, and the answers are recorded."""
     project = render(template, tmp_path / "service", **row)
-    for name, content in tree(project).items():
-        text = content.decode()
+    for name, text in texts(project).items():
         assert not name.endswith(".jinja")
         if "/templates/" in name or name in RECIPES:  # Django's own templates look like the template's
             assert set(re.findall(r"\{[%#]-?\s*(\w*)", text)) <= DJANGO_TAGS, name
@@ -77,6 +77,14 @@ def test_files(row: Row, template: Path, tmp_path: Path) -> None:
     parse_all(project)
     recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
     assert {name: recorded[name] for name in model().asked if name in recorded} == row
+
+
+@pytest.mark.parametrize("row", ROWS, ids=title)
+def test_recipes(row: Row, template: Path, tmp_path: Path) -> None:
+    """They fit: each line that shows where another one belongs is in its file."""
+    project = Project(render(template, tmp_path / "service", **row), tmp_path)
+    follow(project, install=False)
+    parse_all(project.path)
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,11 @@ def tree(directory: Path) -> dict[str, bytes]:
     return {name.as_posix(): path.read_bytes() for name, path in sorted(relative) if ".git" not in name.parts}
 
 
+def texts(directory: Path) -> dict[str, str]:
+    """The files of `tree` that are texts: all but models."""
+    return {name: content.decode() for name, content in tree(directory).items() if not name.endswith(".onnx")}
+
+
 def rendered(project: Path) -> dict[str, bytes]:
     """What a version of the template has made: like `tree`, without where that version came from.
 
