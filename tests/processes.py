@@ -29,7 +29,7 @@ def running(
     log: Path,
     ready: Callable[[], object] = lambda: True,
     *,
-    seconds: float = 60,
+    seconds: float = 120,
     by: int = signal.SIGTERM,
     grace: float = 30,
     clean: bool = True,
@@ -60,7 +60,7 @@ def running(
     assert not clean or code in CLEAN, f"{how}:\n{log.read_text()}"
 
 
-def wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], object], seconds: float = 60) -> None:
+def wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], object], seconds: float = 120) -> None:
     """Waits until a program is ready. Raises NotReadyError if it ends, or `seconds` pass, before it is."""
     deadline = time.monotonic() + seconds
     while not ready():

@@ -1,6 +1,7 @@
 """Does what a project's recipes say, to the letter: those of docs/recipes.md, and of the pages of options."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.owner import replace
@@ -12,10 +13,12 @@ FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new f
 PAGES = ("recipes.md", "pages.md")  # with recipes as their sections
 
 
-def follow(project: Project, name: str = "", *, page: str = "", without: str = "", install: bool = True) -> None:
+def follow(
+    project: Project, name: str = "", *, page: str = "", without: Sequence[str] = (), install: bool = True
+) -> None:
     """Applies every block of each recipe, or of one of them, that is a diff or a file, and adds the packages.
 
-    A `page` is one recipe as a whole. The recipe `without` is left out.
+    A `page` is one recipe as a whole. The recipes `without` are left out.
     """
     pages = [project.path / "docs" / each for each in PAGES]
     text = "\n".join(each.read_text() for each in pages if each.exists())
@@ -23,7 +26,7 @@ def follow(project: Project, name: str = "", *, page: str = "", without: str = "
     if page:
         recipes = [page, (project.path / "docs" / page).read_text()]
     for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
-        if name not in title or title == without:
+        if name not in title or title in without:
             continue
         for packages in re.findall(r"Run `uv add ([\w -]+)`", recipe) if install else []:
             project.uv("add", "--quiet", *packages.split())

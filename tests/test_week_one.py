@@ -135,6 +135,7 @@ def test_a_service_without_accounts_sends_mail(project: Project, template: Path,
     without = Project(path, project.environment)
     follow(without, "An email", install=False)
     without.run("pytest", "-q", "tests/test_mail.py", code=0)
+    without.run("mypy", "tests/test_mail.py")
 
 
 @pytest.mark.slow
