@@ -34,7 +34,7 @@ LONGEST = (
     *("compose-django", "rolling-gunicorn", "rolling-granian", "compose-fastapi", "rolling-uvicorn"),
     *("deployment/test_pipeline_runs.py", "test_rendered.py", "conformance/", "deployment/test_nginx.py"),
     *("test_update.py", "test_migrations.py", "deployment/test_image.py", "test_hostile.py", "test_install.py"),
-    *("test_problems.py", "test_rows.py"),
+    *("test_update_options.py", "test_problems.py", "test_rows.py"),
 )
 
 
