@@ -90,7 +90,7 @@ def add(stack: Stack, name: str) -> None:
 
 @pytest.mark.in_turn
 @pytest.mark.slow
-@pytest.mark.option("live", "tasks")
+@pytest.mark.option("live", "celery", "taskiq")
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_djangos_jobs_and_pages_survive_a_deployment(engine: Engine, template: Path, tmp_path: Path) -> None:
     with deployed("django", engine, template, tmp_path) as stack, sync_playwright() as playwright:
@@ -118,7 +118,7 @@ def connect(page: Page, stack: Stack) -> None:
 
 @pytest.mark.in_turn
 @pytest.mark.slow
-@pytest.mark.option("live", "tasks", "ml_serving")
+@pytest.mark.option("live", "celery", "taskiq", "ml_serving")
 def test_fastapis_jobs_events_and_models_survive_a_deployment(engine: Engine, template: Path, tmp_path: Path) -> None:
     with deployed("fastapi", engine, template, tmp_path) as stack:
         with events(stack) as stream:
