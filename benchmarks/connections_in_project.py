@@ -114,7 +114,7 @@ class Clients:
 
     async def keep_posting(self) -> None:
         rooms, number = [*{each.room: None for each in self.all}], 0
-        while True:
+        while self.post_to:
             room, text = rooms[number % len(rooms)], str(number)
             await asyncio.to_thread(post, self.post_to, room, text)
             self.posts.setdefault(room, []).append(text)
@@ -123,9 +123,9 @@ class Clients:
 
     async def count(self) -> dict[str, Any]:
         """Stop posting, wait until everybody has all messages, and count."""
+        self.post_to = ""
         if self.posting:
-            self.posting.cancel()
-            await asyncio.gather(self.posting, return_exceptions=True)
+            await self.posting
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT):
                 while any(set(self.posts[each.room]) - set(each.received) for each in self.all):
