@@ -31,13 +31,11 @@ def question(choices: list[str], framework: str = "", condition: str = "") -> di
 # In the order in which they are added.
 QUESTIONS = {
     "ml_serving": question([], "fastapi"),
-    "tasks": question(["none", "django_tasks", "celery", "taskiq"]),
     "yes_or_no": question([], "fastapi"),
     "another": question([], "fastapi"),
     "target": question(["compose", "kubernetes", "serverless"]) | {"multiselect": True},  # one more place
 }
 EXCLUDES = {
-    "tasks": {"django_tasks": ["fastapi"], "celery": ["fastapi"], "taskiq": ["django"]},
     "target": {"serverless": ["django", "taskiq", "websocket", "local"]},
 }
 
