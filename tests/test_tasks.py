@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.owner import remove_the_example
 from tests.postgres import Server
 from tests.processes import free_port
 from tests.projects import Project, ask, set_up
@@ -240,6 +241,16 @@ def test_the_scheduler_repeats_and_serves_metrics(subject: Subject, tmp_path: Pa
             wait_until(lambda: subject.job(job)[0] == "done")
         assert "jobs_due 0.0\n" in scrape()
     assert "job is sent again" in (tmp_path / "log").read_text()
+
+
+def test_the_example_can_be_removed(subject: Subject, tmp_path: Path) -> None:
+    if subject.is_django:
+        pytest.skip("test_live.py does it")
+    copy = subject.project.copy(tmp_path / "service")
+    remove_the_example(copy, "fastapi")
+    copy.poe("lint")
+    copy.poe("types")
+    copy.run("pytest", "-q", "tests/core/test_jobs.py", "tests/core/test_migrations.py")
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])

@@ -72,6 +72,11 @@ def remove_the_example(project: Project, framework: str) -> None:
         replace(package / "main.py", "app.include_router(items.router)\n", "")
         replace(package / "models.py", "from .items.models import Item\n", "")
         replace(package / "models.py", '"Base", "Item"', '"Base"')
+        if (package / "item_jobs").exists():
+            shutil.rmtree(package / "item_jobs")
+            shutil.rmtree(project.path / "tests" / "item_jobs")
+            replace(package / "main.py", "from .item_jobs import endpoints as jobs\n", "")
+            replace(package / "main.py", "app.include_router(jobs.router)\n", "")
         seed = (package / "seed.py").read_text()
         body = seed[seed.index("    present =") : seed.index("\n\nasync def main")]
         examples = seed[seed.index("\nITEMS =") : seed.index("\n\nasync def seed")]
