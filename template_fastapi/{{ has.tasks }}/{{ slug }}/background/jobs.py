@@ -5,6 +5,7 @@ one transaction, which locks the job. So a part that is interrupted has no effec
 is not repeated, and it does no harm to run a job twice, even at the same time.
 """
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -25,7 +26,8 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 
 from .models import Job, JobPart, Status, now
 
-SLICE = 15  # seconds after which a run lets other jobs run; shorter than a worker's grace period
+SLICE = 15  # seconds after which a run lets other jobs run
+LIMIT = 30  # seconds of a part; together, they are shorter than a worker's grace period
 ATTEMPTS = 5  # of the same part
 BACKOFF = 10  # seconds before the second attempt, doubled each time
 KEPT = timedelta(days=30)  # for finished jobs
@@ -110,7 +112,8 @@ async def _do_part(engine: AsyncEngine, job_id: UUID) -> bool:
         rest = select(JobPart).where(JobPart.job_id == job_id, JobPart.is_done.is_(False))
         part = await session.scalar(rest.order_by(JobPart.number).limit(1))
         if part:
-            part.result = await resolve_name(job.function).function(session, part.given)
+            async with asyncio.timeout(LIMIT):
+                part.result = await resolve_name(job.function).function(session, part.given)
             part.is_done = True
             job.position += 1
         job.failures = 0
