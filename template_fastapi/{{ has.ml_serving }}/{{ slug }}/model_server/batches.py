@@ -41,6 +41,7 @@ class Batcher:
         self.model, self.executor, self.size, self.timeout = model, executor, size, timeout
         self.queue = asyncio.Queue[Waiting](limit)
         self.labels = (model.name, model.version)
+        self.waiting = metrics.WAITING.labels(*self.labels)
         for outcome in metrics.OUTCOMES:
             metrics.REQUESTS.labels(*self.labels, outcome)  # begins at 0
 
@@ -50,6 +51,7 @@ class Batcher:
         outcome = "failed"
         try:
             self.queue.put_nowait(waiting)
+            self.waiting.set(self.queue.qsize())
             async with asyncio.timeout(self.timeout):
                 output = await waiting.result
             outcome = "ok"
@@ -68,16 +70,17 @@ class Batcher:
         loop = asyncio.get_running_loop()
         while True:
             batch = await self._next()
-            metrics.WAITING.labels(*self.labels).set(self.queue.qsize())
+            self.waiting.set(self.queue.qsize())
             rows = [each.row for each in batch]
             try:
                 outputs = await loop.run_in_executor(self.executor, self._compute, rows)
+                results = [*zip(batch, outputs, strict=True)]
             except Exception as error:
                 for each in batch:
                     if not each.result.done():
                         each.result.set_exception(error)
             else:
-                for each, output in zip(batch, outputs, strict=True):
+                for each, output in results:
                     if not each.result.done():
                         each.result.set_result(output)
 

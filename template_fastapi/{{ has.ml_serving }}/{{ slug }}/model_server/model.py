@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import structlog
@@ -49,16 +50,28 @@ class Model:
             raise ModelError(f"{self.name} {self.version} must have one input of 32-bit floats")
 
     def warm_up(self, size: int) -> None:
-        """Allocate the memory of the smallest and the largest batch."""
+        """Allocate the memory of the smallest and the largest batch, and check their results."""
         for rows in (1, size):
-            self.predict([self.low.tolist()] * rows)
+            output = self._run([self.low.tolist()] * rows)
+            if np.ndim(output) != 2 or len(output) != rows or output.dtype.kind != "f":
+                raise ModelError(
+                    f"the last output of {self.name} {self.version} must be a row of floats for "
+                    "each row of the input; skl2onnx needs the option zipmap=False for a classifier"
+                )
+            if self.classes and len(self.classes) != output.shape[1]:
+                raise ModelError(
+                    f"{self.name} {self.version} has {output.shape[1]} outputs; "
+                    f"its metadata name {len(self.classes)} classes"
+                )
 
     def predict(self, rows: Sequence[Row]) -> list[list[float]]:
         """Return the model's last output for each row: of a classifier, the probabilities."""
-        (given,), output = self.session.get_inputs(), self.session.get_outputs()[-1]
-        found = self.session.run([output.name], {given.name: np.array(rows, np.float32)})
-        result: list[list[float]] = found[0].tolist()
+        result: list[list[float]] = self._run(rows).tolist()
         return result
+
+    def _run(self, rows: Sequence[Row]) -> Any:
+        (given,), output = self.session.get_inputs(), self.session.get_outputs()[-1]
+        return self.session.run([output.name], {given.name: np.array(rows, np.float32)})[0]
 
     def count_unusual(self, rows: Sequence[Row]) -> None:
         """Count values that are outside the range of nearly all training data."""
