@@ -160,14 +160,31 @@ def test_panels_do_not_overlap(project: Path) -> None:
 
 
 @pytest.mark.option("live")
+@pytest.mark.option("ml_serving")
+@pytest.mark.option("tasks")
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_the_dashboard_shows_live_updates(template: Path, tmp_path: Path, framework: str) -> None:
-    project = render(template, tmp_path / "service", framework=framework, live="websocket")
+def test_the_dashboard_shows_options(template: Path, tmp_path: Path, framework: str) -> None:
+    """Every metric that an alert reads, under the name that the project gives it, in queries that Prometheus accepts."""
+    options: dict[str, Any] = {"live": "websocket", "tasks": "celery"}
+    if framework == "fastapi":
+        options |= {"tasks": "taskiq", "ml_serving": True}
+    project = render(template, tmp_path / "service", framework=framework, **options)
     test_the_dashboard_can_be_imported(project)
     test_panels_do_not_overlap(project)
-    shown = set(re.findall(r"live_[a-z_]+", str(expressions(project))))
-    assert shown == {"live_connections", "live_connections_max", "live_connections_closed_total"}
-    assert all(f'"{name}"' in (project / JOB / "live/metrics.py").read_text() for name in shown)
+    shown, read = (
+        set(re.findall(r"\b(?:jobs|live|model)_[a-z_]+(?=[{[])", "\n".join(queries)))
+        for queries in (expressions(project), [rule["expr"] for rule in rules(project)])
+    )
+    assert {name.partition("_")[0] for name in shown} == {"jobs", "live", *(["model"] if "ml_serving" in options else [])}
+    assert read <= shown
+    code = "".join(path.read_text() for path in (project / JOB).rglob("metrics.py"))
+    for name in shown:
+        assert re.search(rf'"{re.sub("_(bucket|count|sum|total)$", "", name)}(_total)?"', code), name
+
+    queries = [*expressions(project), *code_of(project, "promql")]
+    found = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": found}]}))
+    run("promtool", "check", "rules", "rules.yml", cwd=tmp_path)
 
 
 def test_the_objective_for_latency_is_the_bound_of_a_bucket(project: Path) -> None:
