@@ -30,7 +30,6 @@ def question(choices: list[str], framework: str = "", condition: str = "") -> di
 
 # In the order in which they are added.
 QUESTIONS = {
-    "ml_serving": question([], "fastapi"),
     "yes_or_no": question([], "fastapi"),
     "another": question([], "fastapi"),
     "target": question(["compose", "kubernetes", "serverless"]) | {"multiselect": True},  # one more place

@@ -57,10 +57,10 @@ class Batcher:
             outcome = "ok"
         except asyncio.QueueFull:
             outcome = "full"
-            raise OverloadedError("Too many requests wait.", {"Retry-After": "1"}) from None
-        except TimeoutError:  # this has cancelled the result, so the row is not computed any more
+            raise OverloadedError("Too many requests are waiting.", {"Retry-After": "1"}) from None
+        except TimeoutError:  # this cancels the result, so the row is no longer computed
             outcome = "late"
-            raise OverloadedError("It takes too long.", {"Retry-After": "1"}) from None
+            raise OverloadedError("The prediction took too long.", {"Retry-After": "1"}) from None
         finally:
             metrics.REQUESTS.labels(*self.labels, outcome).inc()
         return output

@@ -61,7 +61,7 @@ class Predictor:
         self.executor.shutdown(wait=False)
 
     def choose(self, version: str | None = None) -> str:
-        """Return the version for a request: the one that it names, or one by chance."""
+        """Return the version for a request: the one that it names, or a random one."""
         if version is None:
             return random.choices([*self.shares], [*self.shares.values()])[0]  # noqa: S311
         if version not in self.batchers:

@@ -22,7 +22,7 @@ from . import metrics
 from .brokers import Broker, MemoryBroker, Message, Presence, RedisBroker
 
 WAITING = 100  # events that wait for a connection; then it is too slow
-INTERVAL = 3  # seconds between two looks at who is present
+INTERVAL = 3  # seconds between checks of who is present
 LATEST = 50  # messages that `latest` returns by default
 
 logger = structlog.get_logger(__name__)
@@ -268,7 +268,7 @@ class Hub:
                     subscription.put(_message(message))
 
     async def _look_around(self) -> None:
-        """Say who is present when it has changed."""
+        """Announce who is present whenever that has changed."""
         while True:
             await asyncio.sleep(INTERVAL)
             with contextlib.suppress(RedisError, OSError):  # _listen says so

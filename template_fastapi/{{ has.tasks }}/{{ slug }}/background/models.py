@@ -41,8 +41,8 @@ class Job(Base):
     total: Mapped[int] = mapped_column(default=0)
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     created_at: Mapped[datetime] = mapped_column(default=now)
-    due_at: Mapped[datetime]  # when it may be continued
-    sent_at: Mapped[datetime]  # the last message or finished part; the next one if before due_at
+    due_at: Mapped[datetime]  # when the next part may run
+    sent_at: Mapped[datetime]  # the last message or part; if it is before due_at, a message is missing
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
     # The request that started it, for logs and traces.
     request_id: Mapped[str] = mapped_column(String(64), default="")

@@ -113,7 +113,7 @@ async def send(engine: AsyncEngine, job_id: UUID) -> bool:
         async with asyncio.timeout(TIMEOUT):
             await run_job.kiq(str(job_id))
     except (TaskiqError, TimeoutError):
-        logger.exception("job is not sent; the scheduler does that later", job=str(job_id))
+        logger.exception("job was not sent; the scheduler will send it", job=str(job_id))
         return False
     return True
 

@@ -15,13 +15,13 @@ PARTS = 20  # that are read at once
 
 
 async def list_jobs(session: AsyncSession, owner: str, wanted: PageRequest) -> Rows[Job]:
-    """Return the requested page of somebody's jobs, the newest first."""
+    """Return the requested page of an owner's jobs, newest first."""
     statement = select(Job).where(Job.owner == owner)
     return await fetch_page(session, statement, wanted, Job.created_at, Job.id, descending=True)
 
 
 async def get_job(session: AsyncSession, owner: str, job_id: UUID) -> Job:
-    """Find a job of somebody."""
+    """Find an owner's job."""
     job = await session.scalar(select(Job).where(Job.id == job_id, Job.owner == owner))
     if job is None:
         raise NotFoundError("Job not found.")
