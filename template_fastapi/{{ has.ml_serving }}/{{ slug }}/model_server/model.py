@@ -52,7 +52,7 @@ class Model:
     def warm_up(self, size: int) -> None:
         """Allocate the memory of the smallest and the largest batch, and check their results."""
         for rows in (1, size):
-            output = self._run([self.low.tolist()] * rows)
+            output = self.run([self.low.tolist()] * rows)
             if np.ndim(output) != 2 or len(output) != rows or output.dtype.kind != "f":
                 raise ModelError(
                     f"the last output of {self.name} {self.version} must be a row of floats for "
@@ -66,10 +66,11 @@ class Model:
 
     def predict(self, rows: Sequence[Row]) -> list[list[float]]:
         """Return the model's last output for each row: of a classifier, the probabilities."""
-        result: list[list[float]] = self._run(rows).tolist()
+        result: list[list[float]] = self.run(rows).tolist()
         return result
 
-    def _run(self, rows: Sequence[Row]) -> Any:
+    def run(self, rows: Sequence[Row]) -> Any:
+        """Return the model's last output: an array, unless warm_up refuses the model."""
         (given,), output = self.session.get_inputs(), self.session.get_outputs()[-1]
         return self.session.run([output.name], {given.name: np.array(rows, np.float32)})[0]
 
