@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from ..schemas import Input
 
-Centimetres = Annotated[float, Field(gt=0, le=100)]
+Centimetres = Annotated[float, Field(gt=0, le=100, strict=True)]  # strict: neither "1" nor true
 
 
 class Measurements(Input):
