@@ -42,7 +42,7 @@ class Job(Base):
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     created_at: Mapped[datetime] = mapped_column(default=now)
     due_at: Mapped[datetime]  # when the next part may run
-    sent_at: Mapped[datetime]  # the last message or part; if it is before due_at, a message is missing
+    sent_at: Mapped[datetime]  # the last message or part; before due_at, one is missing
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
     # The request that started it, for logs and traces.
     request_id: Mapped[str] = mapped_column(String(64), default="")

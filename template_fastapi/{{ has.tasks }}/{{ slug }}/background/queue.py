@@ -8,7 +8,7 @@ import asyncio
 import logging.config
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -46,6 +46,17 @@ class Broker(RedisStreamBroker):
             except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
                 logger.warning("Redis does not respond", reason=str(error))
                 await asyncio.sleep(1)
+            except exceptions.ResponseError as error:
+                logger.warning("Redis has no messages for workers", reason=str(error))
+                await asyncio.sleep(1)
+                await self.restore()
+
+    async def restore(self) -> None:
+        """Create the group of workers again, if Redis has lost its data."""
+        stream, group = self.queue_name, self.consumer_group_name
+        async with Redis(connection_pool=self.connection_pool) as redis:
+            with suppress(exceptions.RedisError):  # it exists, or Redis is down again
+                await redis.xgroup_create(stream, group, id=self.consumer_id, mkstream=True)
 
 
 broker = Broker(
