@@ -43,6 +43,29 @@ def test_the_kind_of_service_decides(template: Path, tmp_path: Path, answers: di
     assert b"item_jobs" not in links
 
 
+def test_a_default_is_one_of_the_framework(template: Path, tmp_path: Path) -> None:
+    """Also if the other framework's entries are listed first."""
+    answers = {"framework": "fastapi", "product": "realtime", "background": "essential"}
+    recorded = (render(template, tmp_path / "service", **answers) / ".copier-answers.yml").read_text()
+    assert "\nlive: websocket\n" in recorded
+    assert "\ntasks: taskiq\n" in recorded
+
+
+@pytest.mark.option("quotes")
+@pytest.mark.parametrize(
+    ("answers", "has_it"),
+    [({}, True), ({"workload": "database"}, False), ({"product": "rest_api"}, False), ({"example": "none"}, False)],
+)
+def test_what_a_request_waits_for_decides(
+    template: Path, tmp_path: Path, answers: dict[str, object], has_it: bool
+) -> None:
+    """Its tests are in the project."""
+    given = {"framework": "fastapi", "product": "microservice", **answers}
+    files = tree(render(template, tmp_path / "service", **given))
+    assert any("/quotes/" in name for name in files) == has_it
+    assert any(b"QUOTE_SUPPLIERS" in text for text in files.values()) == has_it
+
+
 @pytest.mark.parametrize(
     ("answers", "why"),
     [

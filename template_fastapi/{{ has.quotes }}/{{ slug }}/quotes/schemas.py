@@ -1,0 +1,30 @@
+"""Answers of suppliers, and of the API."""
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+Outcome = Literal["answered", "late", "failed"]
+
+
+class Offer(BaseModel):
+    """A supplier's answer. Other fields in it are ignored; without these, it has failed."""
+
+    price: Decimal = Field(gt=0, max_digits=12, decimal_places=2, examples=["9.90"])
+    available: int = Field(ge=0, le=10**9, examples=[3])
+
+
+class QuoteRead(BaseModel):
+    """A supplier's answer, or why there is none. Without the product, it has no offer."""
+
+    supplier: str = Field(examples=["alpha"])
+    outcome: Outcome
+    offer: Offer | None = None
+
+
+class QuotesRead(BaseModel):
+    """The body of a response: a quote for each supplier, in the order of QUOTE_SUPPLIERS."""
+
+    product: str = Field(examples=["lamp"])
+    quotes: list[QuoteRead]

@@ -1,0 +1,134 @@
+"""Asks all suppliers at once, and keeps what arrives in time. Independent of HTTP requests."""
+
+import asyncio
+import random
+from time import perf_counter
+from typing import get_args
+
+import httpx2
+import structlog
+from opentelemetry import trace
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+from pydantic import ValidationError
+
+from .. import http
+from ..core.problems import ServiceError
+from . import metrics
+from .schemas import Offer, Outcome, QuoteRead
+from .settings import QuoteSettings, suppliers_of
+
+MAX_SIZE = 10_000  # bytes of an answer
+PAUSE = 0.1  # seconds before a call is repeated, at most
+tracer = trace.get_tracer(__name__)
+logger = structlog.get_logger(__name__)
+
+
+class UnavailableError(ServiceError):
+    """No supplier has answered."""
+
+    status = 503
+
+
+class BadAnswerError(Exception):
+    """The answer is no offer. Its text may be logged, so it contains neither the URL nor the body."""
+
+
+class UnwellError(BadAnswerError):
+    """The supplier answered with 5xx; another attempt may succeed."""
+
+
+class Supplier:
+    """A supplier has its own connections and limits, so a slow one does not hold up the others."""
+
+    def __init__(self, name: str, url: str, calls: int, **options: object) -> None:
+        self.name, self.url = name, url
+        self.slots = asyncio.Semaphore(calls)
+        # The slots are the limit; they have a deadline. Answers are small, so none is compressed.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+        headers = {"Accept-Encoding": "identity"}
+        self.client = http.create_client(limits=limits, headers=headers, **options)
+        # After five failures in a row, this process does not ask the supplier for 30 seconds.
+        self.breakers = AsyncCircuitBreakerFactory(default_threshold=5, default_ttl=30)
+        for outcome in get_args(Outcome):
+            metrics.QUOTES.labels(name, outcome)  # begins at 0
+
+    async def quote(self, product: str, deadline: float) -> QuoteRead:
+        """Ask for a product until a moment of the event loop's clock."""
+        outcome: Outcome = "failed"
+        offer, start = None, perf_counter()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self.slots.acquire()
+            try:
+                offer = await self._call(product, deadline)
+            finally:
+                self.slots.release()
+            outcome = "answered"
+        except TimeoutError:
+            outcome = "late"
+        except OpenedState:
+            pass  # logged when it failed
+        except (BadAnswerError, httpx2.TransportError) as error:
+            logger.warning("supplier failed", supplier=self.name, error=repr(error))
+        metrics.QUOTES.labels(self.name, outcome).inc()
+        metrics.SECONDS.labels(self.name).observe(perf_counter() - start)
+        return QuoteRead(supplier=self.name, outcome=outcome, offer=offer)
+
+    async def _call(self, product: str, deadline: float) -> Offer | None:
+        """Call the supplier, and again if it does not respond or with 5xx. Being late is a failure."""
+        offer = None
+        breaker = await self.breakers.get_breaker(self.name, exclude=[asyncio.CancelledError])
+        with tracer.start_as_current_span(f"GET {self.name}", kind=trace.SpanKind.CLIENT):
+            async with breaker, asyncio.timeout_at(deadline):
+                try:
+                    offer = await self._get(product)
+                except (UnwellError, httpx2.TransportError):
+                    await asyncio.sleep(random.uniform(0, PAUSE))  # noqa: S311
+                    offer = await self._get(product)
+        return offer
+
+    async def _get(self, product: str) -> Offer | None:
+        async with self.client.stream("GET", self.url, params={"product": product}) as response:
+            if response.status_code == 404:
+                return None
+            if response.status_code != 200:
+                kind = UnwellError if response.status_code >= 500 else BadAnswerError
+                raise kind(f"status {response.status_code}")
+            body = b""
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > MAX_SIZE:
+                    raise BadAnswerError(f"more than {MAX_SIZE} bytes")
+        try:
+            return Offer.model_validate_json(body)
+        except ValidationError as error:
+            wrong = {".".join(map(str, each["loc"])) or "body" for each in error.errors()}
+            raise BadAnswerError(f"invalid: {', '.join(sorted(wrong))}") from None
+
+
+class Suppliers:
+    """All suppliers."""
+
+    def __init__(self, settings: QuoteSettings) -> None:
+        self.timeout = settings.quote_timeout
+        verify = httpx2.create_ssl_context()  # takes longer than all the rest
+        self.all = [
+            Supplier(name, url, settings.quote_calls, timeout=self.timeout, verify=verify)
+            for name, url in suppliers_of(settings.quote_suppliers).items()
+        ]
+
+    async def ask(self, product: str) -> list[QuoteRead]:
+        """Ask for a product. Raises UnavailableError if nobody answers; if cancelled, all calls are."""
+        deadline = asyncio.get_running_loop().time() + self.timeout
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each.quote(product, deadline)) for each in self.all]
+        quotes = [task.result() for task in tasks]
+        if quotes and not any(quote.outcome == "answered" for quote in quotes):
+            raise UnavailableError("No supplier has answered.", {"Retry-After": "1"})
+        return quotes
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for each in self.all:
+            await each.client.aclose()
