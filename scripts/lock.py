@@ -29,7 +29,7 @@ from tests.tools import FRAMEWORKS, OPTIONS, ROOT, copy_working_tree, render_ane
 UV = str(Path(sys.executable).with_name("uv"))
 RESERVED = ROOT / "extensions" / "reserved.yml"
 FACTS = ROOT / "extensions" / "options.yml"
-GROUPS = {"service": "packages", "tools": "tools"}  # of pyproject.toml, and where options.yml has them
+GROUPS = {"service": "packages", "tools": "tools", "load": "load"}  # of pyproject.toml, and where options.yml has them
 
 SLUG = "my_service"
 OWN_ENTRY = re.compile(
@@ -43,6 +43,9 @@ source = { virtual = "." }
 default-groups = ["dev", "service", "tools"]
 
 [package.dev-dependencies]
+load = [
+{{- locked("load", _copier_answers) }}
+]
 service = [
 {{- locked("packages", _copier_answers) }}
 ]
@@ -54,6 +57,9 @@ tools = [
 
 [package.metadata.requires-dev]
 dev = []
+load = [
+{{- locked("load", _copier_answers, versions=true) }}
+]
 service = [
 {{- locked("packages", _copier_answers, versions=true) }}
 ]
@@ -173,7 +179,7 @@ def locked(project: Path, *, upgrade: bool) -> str:
 
 def installed(project: Path) -> set[str]:
     """Install a project's packages and return the names of their distributions and modules."""
-    run(project, UV, "sync", "--quiet", "--locked")
+    run(project, UV, "sync", "--quiet", "--locked", "--all-groups")
     names = json.loads(run(project, ".venv/bin/python", "-c", PRINT_PACKAGES))
     return {re.sub(r"[-_.]+", "_", name).lower() for name in names}
 

@@ -97,6 +97,7 @@ class Included(Strict):
 class Facts(Strict):
     packages: Packages = {}
     tools: Packages = {}
+    load: Packages = {}
     variables: dict[Variable, Described] = {}
     settings: dict[
         Annotated[str, of(r"\.?[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")], Annotated[str, of("[A-Z][A-Za-z]*")]
@@ -212,7 +213,7 @@ def question_of(place: str) -> str:
 
 def of_kind(place: str, facts: Facts) -> Iterator[str]:
     """The problems of the facts of one option."""
-    for kind, packages in {"packages": facts.packages, "tools": facts.tools}.items():
+    for kind, packages in {"packages": facts.packages, "tools": facts.tools, "load": facts.load}.items():
         for package, versions in packages.items():
             try:
                 bounds = sorted(each.operator for each in Requirement(package + versions).specifier)
