@@ -161,7 +161,7 @@ def test_panels_do_not_overlap(project: Path) -> None:
 
 @pytest.mark.option("live")
 @pytest.mark.option("ml_serving")
-@pytest.mark.option("tasks")
+@pytest.mark.option("django_tasks", "celery", "taskiq")
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_dashboard_shows_options(template: Path, tmp_path: Path, framework: str) -> None:
     """Every metric that an alert reads, under the project's name for it, in queries that Prometheus accepts."""
