@@ -36,7 +36,7 @@ def main() -> None:
     variables = {"ALLOWED_HOSTS": "localhost", "PYTHONPATH": str(directory), "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryDirectory() as scratch:
         start = time.perf_counter()
-        with function(handler, Path(scratch, "log"), cwd=directory, **variables) as runtime:
+        with function(handler, Path(scratch, "log"), variables, directory) as runtime:
             process = child()
             found = {"cold_ms": ask(runtime, start) * 1000, "cold_cpu_ms": cpu(process) * 1000}
             before = cpu(process)

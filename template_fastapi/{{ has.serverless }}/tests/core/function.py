@@ -28,11 +28,18 @@ class Runtime(ThreadingHTTPServer):
         self.answers = queue.Queue[tuple[str, Any]]()
         self.address = f"127.0.0.1:{self.server_port}"
 
-    def invoke(self, event: object, request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd") -> Any:
-        """Return what the function answers, or its error as text."""
+    def handle_error(self, *_: object) -> None:
+        """The process has ended."""
+
+    def invoke(
+        self, event: object, request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+    ) -> Any:
+        """Return what the function answers, or as text its error or that its process has ended."""
         self.events.put((request_id, event))
         outcome, answer = self.answers.get(timeout=SECONDS)
-        return answer if outcome == "response" else f"{answer['errorType']}: {answer['errorMessage']}"
+        return (
+            answer if outcome == "response" else f"{answer['errorType']}: {answer['errorMessage']}"
+        )
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -47,7 +54,9 @@ class Exchange(BaseHTTPRequestHandler):
             200,
             json.dumps(event).encode(),
             {
+                "Content-Type": "application/json",
                 "Lambda-Runtime-Aws-Request-Id": request_id,
+                "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0",
                 "Lambda-Runtime-Deadline-Ms": "4102444800000",
                 "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-2:123456789012:function:web",
             },
@@ -70,18 +79,26 @@ class Exchange(BaseHTTPRequestHandler):
 
 @contextmanager
 def function(
-    handler: str, output: Path, *arguments: str, cwd: Path = ROOT, **variables: str
+    handler: str, output: Path, variables: dict[str, str], cwd: Path = ROOT
 ) -> Iterator[Runtime]:
     """Run a function as in Lambda, and write its log to a file."""
     variables = {"ALLOWED_HOSTS": HOST, "AWS_LAMBDA_FUNCTION_NAME": "web"} | variables
+    command = [sys.executable, "-m", "awslambdaric", handler]
     with Runtime() as runtime, output.open("w") as log:
-        threading.Thread(target=runtime.serve_forever, args=[0.01]).start()
         environment = os.environ | {"AWS_LAMBDA_RUNTIME_API": runtime.address} | variables
-        command = [sys.executable, *(arguments or ("-m", "awslambdaric")), handler]
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=log, stderr=log)
+
+        def watch() -> None:
+            ended = {"errorType": "Exit", "errorMessage": str(process.wait())}
+            runtime.answers.put(("error", ended))
+
+        threads = [threading.Thread(target=each) for each in (runtime.serve_forever, watch)]
+        for thread in threads:
+            thread.start()
         try:
             yield runtime
         finally:
             process.kill()
-            process.wait()
             runtime.shutdown()
+            for thread in threads:
+                thread.join()
