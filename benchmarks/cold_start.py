@@ -13,6 +13,7 @@ It takes about a minute. Needs Linux; PostgreSQL is the machine's, or comes with
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -27,9 +28,10 @@ from benchmarks import FailedError, say  # noqa: E402
 from benchmarks.run import processor  # noqa: E402
 from tests import postgres  # noqa: E402
 from tests.projects import Project, set_up  # noqa: E402
-from tests.tools import render_anew, tree  # noqa: E402
+from tests.tools import render_anew  # noqa: E402
 
 STARTS, WARM = 10, 100
+UV = str(Path(sys.executable).with_name("uv"))
 EACH = '''"""As Mangum's documentation has it: the application starts and stops for each request."""
 
 from mangum import Mangum
@@ -64,7 +66,10 @@ def main() -> int:
 def measure(scratch: Path, url: str, starts: int, warm: int) -> dict[str, list[dict[str, float]]]:
     """The figures of each start, by kind. The kinds take turns."""
     say("rendering a project, and building its archive")
-    project = set_up(render_anew(tree(scratch / "template"), scratch / "service", framework="fastapi", target=["serverless"]))
+    os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+    os.environ["GROUNDPLAN_SHARED"] = str(scratch)  # where set_up puts the environment
+    given = {"framework": "fastapi", "slug": "service", "target": ["serverless"]}
+    project = set_up(render_anew(ROOT, scratch / "service", **given))
     variables = {"DATABASE_URL": url, "ALLOWED_HOSTS": "localhost", "LOG_LEVEL": "WARNING"}
     directories = archives(project, scratch)
     project.run("alembic", "upgrade", "head", **variables)
@@ -80,10 +85,11 @@ def measure(scratch: Path, url: str, starts: int, warm: int) -> dict[str, list[d
 
 def archives(project: Project, scratch: Path) -> dict[str, Path]:
     """The directory that Lambda would run, by kind."""
-    project.run("python", "-c", f"import scripts.archive as a, pathlib; a.build(pathlib.Path({str(scratch / 'a.zip')!r}))")
+    archive = scratch / "service.zip"
+    project.run("python", "-c", f"from scripts.archive import *; build(Path({str(archive)!r}))", UV=UV)
     directories = {kind: scratch / str(number) for number, kind in enumerate(HANDLERS)}
     for kind, directory in directories.items():
-        with zipfile.ZipFile(scratch / "a.zip") as packed:
+        with zipfile.ZipFile(archive) as packed:
             packed.extractall(directory)
         (directory / "each.py").write_text(EACH)
         if kind == "without bytecode":

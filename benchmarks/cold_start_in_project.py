@@ -1,6 +1,6 @@
 """One cold start for cold_start.py, in the project's environment: prints its figures as JSON.
 
-    python cold_start_in_project.py DIRECTORY HANDLER REQUESTS
+Its arguments are the function's directory, its handler, and a number of further requests.
 """
 
 import importlib
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, os.getcwd())
+sys.path.insert(0, str(Path.cwd()))
 # This package is only in the project.
 function: Any = importlib.import_module("tests.core.function").function
 EVENT = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import Server
-from tests.projects import set_up
+from tests.projects import UV, set_up
 from tests.tools import render, render_anew
 
 
@@ -16,7 +16,7 @@ from tests.tools import render, render_anew
 def test_functions_work_on_postgresql(auth: str, template: Path, tmp_path: Path, postgres: Server) -> None:
     project = set_up(render(template, tmp_path / "service", framework="fastapi", target=["serverless"], auth=auth))
     tests = ["tests/core/test_functions.py", "tests/core/test_functions_deployment.py"]
-    done = project.run("pytest", "-q", *tests, DATABASE_URL=postgres.url, ENV_FILE=".env.test")
+    done = project.run("pytest", "-q", *tests, DATABASE_URL=postgres.url, ENV_FILE=".env.test", UV=str(UV))
     assert "skipped" not in done
 
 
@@ -26,7 +26,7 @@ def test_the_archive_is_the_same_each_time(template: Path, tmp_path: Path) -> No
     project = set_up(render(template, tmp_path / "service", framework="fastapi", target=["serverless"]))
     found = set()
     for _ in range(2):
-        assert "MiB, unpacked" in project.poe("archive")
+        assert "MiB, unpacked" in project.poe("archive", UV=str(UV))
         found.add(hashlib.sha256((project.path / "build" / "service.zip").read_bytes()).hexdigest())
     assert len(found) == 1
 
@@ -40,16 +40,14 @@ def test_the_archive_is_the_same_each_time(template: Path, tmp_path: Path) -> No
         ("ml_serving", True, "no batches"),
     ],
 )
-def test_what_keeps_running_is_refused(
-    question: str, answer: object, why: str, template: Path, tmp_path: Path
-) -> None:
+def test_what_keeps_running_is_refused(question: str, answer: object, why: str, template: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"Not with serverless: {why}"):
         render_anew(template, tmp_path / "service", framework="fastapi", target=["serverless"], **{question: answer})
 
 
 @pytest.mark.parametrize("other", ["compose", "kubernetes"])
 def test_it_is_the_only_target(other: str, template: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Not with .*: choose one"):
+    with pytest.raises(ValueError, match=r"Not with .*: choose one"):
         render_anew(template, tmp_path / "service", framework="fastapi", target=["serverless", other])
 
 
