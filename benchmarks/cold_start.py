@@ -20,6 +20,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # in place of this directory, which Python puts there for a script
@@ -70,7 +71,7 @@ def measure(scratch: Path, url: str, starts: int, warm: int) -> dict[str, list[d
     os.environ["GROUNDPLAN_SHARED"] = str(scratch)  # where set_up puts the environment
     given = {"framework": "fastapi", "slug": "service", "target": ["serverless"]}
     project = set_up(render_anew(ROOT, scratch / "service", **given))
-    variables = {"DATABASE_URL": url, "ALLOWED_HOSTS": "localhost", "LOG_LEVEL": "WARNING"}
+    variables: dict[str, Any] = {"DATABASE_URL": url, "ALLOWED_HOSTS": "localhost", "LOG_LEVEL": "WARNING"}
     directories = archives(project, scratch)
     project.run("alembic", "upgrade", "head", **variables)
     project.run("python", "-m", "service.seed", **variables)
