@@ -47,6 +47,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     server: Runtime
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits for 40 ms
 
     def do_GET(self) -> None:
         request_id, event = self.server.events.get()
