@@ -32,11 +32,8 @@ def question(choices: list[str], framework: str = "", condition: str = "") -> di
 QUESTIONS = {
     "yes_or_no": question([], "fastapi"),
     "another": question([], "fastapi"),
-    "target": question(["compose", "kubernetes", "serverless"]) | {"multiselect": True},  # one more place
 }
-EXCLUDES = {
-    "target": {"serverless": ["django", "taskiq", "websocket", "local"]},
-}
+EXCLUDES: dict[str, dict[str, list[str]]] = {}  # of these questions' answers
 
 
 def main() -> None:

@@ -92,6 +92,8 @@ class Model:
         if "framework" in asked:
             self.values["framework"] = list(FRAMEWORKS)  # without `neither`, which writes no project
         self.constraints = [*self._conditions(), *self._exclusions(facts)]
+        for name, answers in self.values.items():  # parts of a multiple choice can exclude each other
+            self.values[name] = [answer for answer in answers if self.allows({name: answer})]
 
     def _conditions(self) -> Iterator[dict[str, Any]]:
         """A question has an answer exactly if it is asked."""

@@ -85,7 +85,9 @@ def test_a_user_may_insist(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("answers", "target"),
     [
-        ({"product": "serverless"}, []),
+        ({"product": "serverless"}, ["serverless"]),
+        ({"product": "serverless", "framework": "django"}, []),
+        ({"product": "serverless", "live_connections": True}, []),
         ({"product": "data_platform", "horizon": "enterprise"}, ["compose", "kubernetes"]),
         ({"product": "web_app"}, ["compose"]),
         ({"product": "serverless", "target": ["kubernetes"]}, ["kubernetes"]),
@@ -111,6 +113,22 @@ def test_a_feature_follows_from_the_criteria_unless_it_is_answered(
 def test_a_feature_follows_from_an_earlier_one(tiny: Path, tmp_path: Path, answers: dict[str, Any], media: str) -> None:
     """Pods share no disk."""
     assert copy(tiny, tmp_path / "service", **answers)["media"] == media
+
+
+@pytest.mark.parametrize(
+    ("criteria", "question", "answer"),
+    [
+        ({"background": "essential"}, "tasks", "none"),
+        ({"live_connections": True, "rendering": "both"}, "live", "none"),
+        ({"product": "ml_serving"}, "ml_serving", False),
+    ],
+)
+def test_a_function_has_nothing_that_keeps_running(
+    tiny: Path, tmp_path: Path, criteria: dict[str, Any], question: str, answer: object
+) -> None:
+    """Each of them would follow from the criteria, and cannot be combined with AWS Lambda."""
+    answers = {"product": "rest_api", "framework": "fastapi", **criteria, "target": ["serverless"]}
+    assert copy(tiny, tmp_path / "service", **answers)[question] == answer
 
 
 def test_every_default_of_a_feature_is_one_of_its_choices() -> None:

@@ -247,7 +247,8 @@ def test_third_ways_are_named_for_both_frameworks() -> None:
             answers_for("web_app"),
             "Features pages, sign-up and second factors, an admin, Docker Compose, uploads Sources",
         ),
-        (answers_for("serverless"), "Features an image alone (the platform runs it) Sources"),
+        (answers_for("serverless"), "functions on AWS Lambda (they cost nothing while idle) Sources"),
+        (answers_for("serverless", live_connections=True), "an image alone (the platform runs it)"),
         (
             answers_for("rest_api", horizon="enterprise", team="async_python"),
             "Features accounts, Docker Compose and Kubernetes (an organisation depends on it) Sources",

@@ -32,12 +32,12 @@ def connect_arguments(url: str) -> tuple[URL, dict[str, Any]]:
     return URL.create("postgresql+psycopg"), postgres.parameters(url) | ours
 
 
-def create_engine(url: str, pool_size: int = 0) -> AsyncEngine:
-    """Prepare an engine. Without `pool_size`, it opens a connection for each use."""
+def create_engine(url: str, pool_size: int | None = None) -> AsyncEngine:
+    """Prepare an engine. Without `pool_size` or with 0, it opens a connection for each use."""
     address, arguments = connect_arguments(url)
     pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": postgres.POOL_TIMEOUT}
     is_sqlite = address.drivername == "sqlite"
-    if not pool_size and not is_sqlite:
+    if pool_size is None and not is_sqlite:
         arguments["connect_timeout"] = 2  # a probe must have time to try the second host
     engine = create_async_engine(
         address.set(drivername="sqlite+aiosqlite") if is_sqlite else address,

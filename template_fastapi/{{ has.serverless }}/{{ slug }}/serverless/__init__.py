@@ -1,0 +1,7 @@
+"""Functions for AWS Lambda: `web.handler` answers requests, `migrate.handler` migrates the database."""
+
+import os
+
+# Lambda freezes a process between two invocations, for minutes. A connection that stays open
+# meanwhile would count against the server's limit, and may be closed by then.
+os.environ["DATABASE_POOL_SIZE"] = "0"
