@@ -41,6 +41,13 @@ def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project
     return set_up(render(template, tmp_path_factory.mktemp("mysql") / "service", framework="django", **answers))
 
 
+def test_apps_may_create_metrics(project: Project, tmp_path: Path) -> None:
+    """Their files are in a directory that the settings make: apps come before the middleware, which has the others."""
+    directory = tmp_path / "metrics"
+    project.run("python", "-c", "import service.settings", PROMETHEUS_MULTIPROC_DIR=str(directory))
+    assert directory.is_dir()
+
+
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
 def test_nothing_is_left_of_postgresql(template: Path, tmp_path: Path, ci: str) -> None:
     path = render(template, tmp_path / "service", framework="django", database="mysql", target=["compose"], ci=ci)

@@ -8,7 +8,8 @@ from django.db import connection, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.db.utils import IntegrityError, InterfaceError, OperationalError
 
-from . import mysql
+# Settings import this first: apps may create metrics, whose directory `metrics` makes.
+from . import metrics, mysql  # noqa: F401
 from .problems import ConflictError, InvalidError
 
 DUPLICATE = {mysql.DUPLICATE, "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}

@@ -13,7 +13,8 @@ from django.db.models import ProtectedError, RestrictedError
 from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from django.dispatch import receiver
 
-from . import sqlite
+# Settings import this first: apps may create metrics, whose directory `metrics` makes.
+from . import metrics, sqlite  # noqa: F401
 from .problems import ConflictError, InvalidError
 
 DUPLICATE = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
