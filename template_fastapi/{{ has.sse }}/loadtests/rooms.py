@@ -38,6 +38,7 @@ class RoomUser(ServiceUser):
             self.lines = lines
 
     def connect(self) -> Iterator[bytes]:
+        lines: Iterator[bytes] = iter(())  # if it fails
         with self.environment.events.request.measure("SSE", "connect"):
             stream = self.session.get(
                 f"{self.url}/live/rooms/{self.room}?name=load",
@@ -46,5 +47,5 @@ class RoomUser(ServiceUser):
                 timeout=30,
             )
             stream.raise_for_status()
-            return stream.iter_lines(chunk_size=None)
-        return iter(())
+            lines = stream.iter_lines()
+        return lines  # noqa: RET504 - `measure` keeps exceptions to itself
