@@ -67,9 +67,13 @@ def overridden(project: Project) -> list[str]:
 
 
 def python_files(project: Path) -> list[Path]:
-    """The project's own code, without its tests."""
-    files = (path for path in sorted(project.rglob("*.py")) if ".venv" not in path.parts)
-    return [path for path in files if "tests" not in path.relative_to(project).parts and path.name != "conftest.py"]
+    """The project's own code, without its tests and load tests."""
+    files = (
+        path
+        for path in sorted(project.rglob("*.py"))
+        if not {".venv", "tests", "loadtests"} & {*path.relative_to(project).parts}
+    )
+    return [path for path in files if path.name != "conftest.py"]
 
 
 def shell_files(directory: Path) -> list[Path]:
