@@ -77,9 +77,11 @@ async def test_after_five_failures_nothing_is_sent_for_a_while() -> None:
     peer = Peer(httpx2.Response(500))
     async with peer.client as client:
         for _ in range(4):
-            with pytest.raises(stock.UnavailableError):
+            with pytest.raises(stock.UnavailableError) as refused:
                 await stock.level(client, 1)
     assert len(peer.requests) == 5
+    assert refused.value.__cause__
+    assert not refused.value.__cause__.__traceback__  # it would grow: the exception is the same each time
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ Outcome = Literal["answered", "late", "failed"]
 
 
 class Offer(BaseModel):
-    """A supplier's answer. Other fields in it are ignored; without these, it has failed."""
+    """A supplier's answer. Other fields are ignored; without these two, the call fails."""
 
     price: Decimal = Field(gt=0, max_digits=12, decimal_places=2, examples=["9.90"])
     available: int = Field(ge=0, le=10**9, examples=[3])
 
 
 class QuoteRead(BaseModel):
-    """A supplier's answer, or why there is none. Without the product, it has no offer."""
+    """A supplier's answer, or why there is none. Without the product, `offer` is null."""
 
     supplier: str = Field(examples=["alpha"])
     outcome: Outcome

@@ -34,8 +34,8 @@ class BadAnswerError(Exception):
     """The answer is no offer. Its text may be logged, so it contains neither the URL nor the body."""
 
 
-class UnwellError(BadAnswerError):
-    """The supplier answered with 5xx; another attempt may succeed."""
+class TemporaryError(BadAnswerError):
+    """The supplier answered with 5xx, so another attempt may succeed."""
 
 
 class Supplier:
@@ -44,7 +44,7 @@ class Supplier:
     def __init__(self, name: str, url: str, calls: int, **options: object) -> None:
         self.name, self.url = name, url
         self.slots = asyncio.Semaphore(calls)
-        # The slots are the limit; they have a deadline. Answers are small, so none is compressed.
+        # `slots` limits the calls, with a deadline. Answers are small, so none is compressed.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
         headers = {"Accept-Encoding": "identity"}
         self.client = http.create_client(limits=limits, headers=headers, **options)
@@ -54,7 +54,7 @@ class Supplier:
             metrics.QUOTES.labels(name, outcome)  # begins at 0
 
     async def quote(self, product: str, deadline: float) -> QuoteRead:
-        """Ask for a product until a moment of the event loop's clock."""
+        """Ask for a product. The deadline is a time of the event loop's clock."""
         outcome: Outcome = "failed"
         offer, start = None, perf_counter()
         try:
@@ -67,8 +67,8 @@ class Supplier:
             outcome = "answered"
         except TimeoutError:
             outcome = "late"
-        except OpenedState:
-            pass  # logged when it failed
+        except OpenedState as error:  # logged when it failed
+            error.__traceback__ = None  # the circuit raises the same exception each time
         except (BadAnswerError, httpx2.TransportError) as error:
             logger.warning("supplier failed", supplier=self.name, error=repr(error))
         metrics.QUOTES.labels(self.name, outcome).inc()
@@ -76,14 +76,14 @@ class Supplier:
         return QuoteRead(supplier=self.name, outcome=outcome, offer=offer)
 
     async def _call(self, product: str, deadline: float) -> Offer | None:
-        """Call the supplier, and again if it does not respond or with 5xx. Being late is a failure."""
+        """Call the supplier, and once more if the connection breaks or the response is 5xx."""
         offer = None
         breaker = await self.breakers.get_breaker(self.name, exclude=[asyncio.CancelledError])
         with tracer.start_as_current_span(f"GET {self.name}", kind=trace.SpanKind.CLIENT):
             async with breaker, asyncio.timeout_at(deadline):
                 try:
                     offer = await self._get(product)
-                except (UnwellError, httpx2.TransportError):
+                except (TemporaryError, httpx2.TransportError):
                     await asyncio.sleep(random.uniform(0, PAUSE))  # noqa: S311
                     offer = await self._get(product)
         return offer
@@ -93,7 +93,7 @@ class Supplier:
             if response.status_code == 404:
                 return None
             if response.status_code != 200:
-                kind = UnwellError if response.status_code >= 500 else BadAnswerError
+                kind = TemporaryError if response.status_code >= 500 else BadAnswerError
                 raise kind(f"status {response.status_code}")
             body = b""
             async for part in response.aiter_raw():
@@ -119,7 +119,7 @@ class Suppliers:
         ]
 
     async def ask(self, product: str) -> list[QuoteRead]:
-        """Ask for a product. Raises UnavailableError if nobody answers; if cancelled, all calls are."""
+        """Ask for a product. Raises UnavailableError if no supplier answers."""
         deadline = asyncio.get_running_loop().time() + self.timeout
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each.quote(product, deadline)) for each in self.all]

@@ -1,6 +1,7 @@
 """The suppliers, and limits of the calls to them."""
 
 import re
+from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator
@@ -24,8 +25,10 @@ class QuoteSettings(BaseModel):
         suppliers = suppliers_of(text)
         if len(suppliers) < len(parts) or len(parts) > MOST:
             raise ValueError(f"must name each supplier once, and at most {MOST}")
-        for url in suppliers.values():
-            _ = urlsplit(url).port  # raises ValueError
+        for url in map(urlsplit, suppliers.values()):
+            _ = url.port  # raises ValueError
+            if re.fullmatch(r"\d+(\.\d+){3}", url.hostname or "", re.ASCII):
+                IPv4Address(url.hostname)  # raises it, too
         return text
 
 
