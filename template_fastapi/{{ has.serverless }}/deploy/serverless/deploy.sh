@@ -14,12 +14,11 @@ if [ $# -lt 2 ]; then
 fi
 stack=$1 code=$2
 shift 2
-export AWS_MAX_ATTEMPTS=1 # a migration that takes long is not started a second time
 
 case $code in
-s3://*/*) ;;
+s3://*.zip) ;;
 s3://*)
-    code=$code/$stack/$(sha256sum ../../build/service.zip | cut -c 1-64).zip
+    code=${code%/}/$stack/$(sha256sum ../../build/service.zip | cut -c 1-64).zip
     aws s3 cp --only-show-errors ../../build/service.zip "$code"
     echo "The archive is $code"
     ;;
@@ -41,7 +40,8 @@ deploy() { # FUNCTION STACK [PARAMETER=VALUE ...]
 deploy migrate "$stack-migrate" "$@"
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
-failure=$(aws lambda invoke --function-name "$stack-migrate" --cli-read-timeout 900 \
+# One attempt: a migration that takes long is not started a second time.
+failure=$(AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name "$stack-migrate" --cli-read-timeout 900 \
     --cli-binary-format raw-in-base64-out --payload '{"upgrade": "head"}' \
     --query FunctionError --output text "$answer")
 if [ "$failure" != None ]; then
@@ -53,5 +53,8 @@ fi
 deploy web "$stack" "$@"
 url=$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
     --query "Stacks[0].Outputs[?OutputKey=='Url'].OutputValue")
-curl --fail --silent --show-error --output /dev/null --max-time 30 --retry 3 "$url/health/ready"
+if ! curl --fail --silent --show-error --output /dev/null --max-time 30 --retry 3 "$url/health/ready"; then
+    echo "$url is deployed, but not ready. To roll back, deploy an earlier archive or image." >&2
+    exit 1
+fi
 echo "$url is ready"

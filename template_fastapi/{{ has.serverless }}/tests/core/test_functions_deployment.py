@@ -15,11 +15,15 @@ from conftest import ROOT
 DIRECTORY = ROOT / "deploy" / "serverless"
 TEMPLATE = (DIRECTORY / "template.yaml").read_text()
 AWS = """#!/bin/sh
-echo "aws $*" >>"$CALLS"
+echo "aws $* attempts=${AWS_MAX_ATTEMPTS-}" >>"$CALLS"
 case "$*" in
 *" invoke "*) for answer in "$@"; do :; done; echo reason >"$answer"; echo "$FAILURE" ;;
 *describe-stacks*) echo https://api.example.com ;;
 esac
+"""
+CURL = """#!/bin/sh
+echo "curl $*" >>"$CALLS"
+exit "$UNREADY"
 """
 
 
@@ -44,12 +48,15 @@ def test_the_template_names_what_exists() -> None:
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file in which commands record their calls in place of running."""
-    for name, text in {"aws": AWS, "curl": '#!/bin/sh\necho "curl $*" >>"$CALLS"\n'}.items():
+    checksum = "#!/bin/sh\nprintf %064d 1\n"
+    for name, text in {"aws": AWS, "curl": CURL, "sha256sum": checksum}.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
     monkeypatch.setenv("FAILURE", "None")
+    monkeypatch.setenv("UNREADY", "0")
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS", raising=False)
     return tmp_path / "calls"
 
 
@@ -61,6 +68,7 @@ def deploy(*arguments: str) -> subprocess.CompletedProcess[str]:
 def words(calls: Path) -> list[str]:
     """Say what each call does."""
     known = {
+        " s3 cp ": "upload",
         "Function=migrate": "deploy migrate",
         " invoke ": "migrate",
         "Function=web": "deploy web",
@@ -90,6 +98,31 @@ def test_the_database_is_migrated_first(code: str, parameters: str, calls: Path)
     assert words(calls) == ["deploy migrate", "migrate", "deploy web", "check"]
     assert calls.read_text().count(parameters) == 2
     assert "https://api.example.com/health/ready" in calls.read_text()
+
+
+@pytest.mark.parametrize("place", ["s3://bucket", "s3://bucket/", "s3://bucket/functions"])
+def test_a_new_archive_is_uploaded_first(place: str, calls: Path) -> None:
+    done = deploy("app", place)
+    assert words(calls) == ["upload", "deploy migrate", "migrate", "deploy web", "check"]
+    name = f"{place.rstrip('/')}/app/{1:064}.zip"
+    assert done.stdout.startswith(f"The archive is {name}\n")
+    assert calls.read_text().count(f" Key={name.removeprefix('s3://bucket/')} Image= ") == 2
+
+
+def test_only_a_migration_is_not_repeated(calls: Path) -> None:
+    deploy("app", "s3://bucket/app/1.zip")
+    found = [line for line in calls.read_text().splitlines() if "attempts=1" in line]
+    assert [" lambda invoke " in line for line in found] == [True]
+
+
+def test_a_version_that_is_not_ready_is_reported(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNREADY", "22")
+    done = deploy("app", "s3://bucket/app/1.zip")
+    assert done.returncode == 1
+    assert "is deployed, but not ready. To roll back" in done.stderr
+    assert words(calls)[-1] == "check"
 
 
 def test_a_failed_migration_leaves_the_service_as_it_is(
