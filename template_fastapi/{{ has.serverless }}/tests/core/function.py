@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-HOST = "r3pmxmplak.execute-api.us-east-2.amazonaws.com"  # of the events
+HOST = "r3pmxmplak.execute-api.us-east-2.amazonaws.com"  # of API Gateway's events
+HOSTS = f"{HOST},.lambda-url.us-east-2.on.aws"  # and of function URLs
 SECONDS = 60  # until a process has answered
 
 
@@ -34,7 +35,7 @@ class Runtime(ThreadingHTTPServer):
     def invoke(
         self, event: object, request_id: str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
     ) -> Any:
-        """Return what the function answers, or as text its error or that its process has ended."""
+        """Return the function's response; as text, its error or the exit code of its process."""
         self.events.put((request_id, event))
         outcome, answer = self.answers.get(timeout=SECONDS)
         return (
@@ -83,7 +84,7 @@ def function(
     handler: str, output: Path, variables: dict[str, str], cwd: Path = ROOT
 ) -> Iterator[Runtime]:
     """Run a function as in Lambda, and write its log to a file."""
-    variables = {"ALLOWED_HOSTS": HOST, "AWS_LAMBDA_FUNCTION_NAME": "web"} | variables
+    variables = {"ALLOWED_HOSTS": HOSTS, "AWS_LAMBDA_FUNCTION_NAME": "web"} | variables
     command = [sys.executable, "-m", "awslambdaric", handler]
     with Runtime() as runtime, output.open("w") as log:
         environment = os.environ | {"AWS_LAMBDA_RUNTIME_API": runtime.address} | variables

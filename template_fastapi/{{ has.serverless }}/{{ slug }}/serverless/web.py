@@ -37,7 +37,7 @@ adapter = Mangum(application, lifespan="off", text_mime_types=TEXT)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer a request. Its traces are sent first, because Lambda stops the process afterwards."""
+    """Answer a request. Its traces are sent first, because Lambda freezes the process afterwards."""
     try:
         return adapter(event, context)
     finally:
