@@ -29,7 +29,7 @@ def test_the_exit_code_tells_whether_the_service_is_fast_enough(template: Path, 
         passed = load("--host", f"{url}/", *ENOUGH, code=0)
         for request in ("POST     /api/token", "GET      /api/v1/items", "GET      /api/v1/quotes", "WS       post"):
             assert f"\n{request}" in passed
-        assert "/api/v1/items: 99% took up to" in load("--host", url, *TOO_LITTLE, code=1)
+        assert "/api/v1/items: 99% took up to" in load("--host", url, *TOO_LITTLE, "--processes=2", code=1)
         refused = load("--host", url, *ENOUGH, "--token", "wrong", code=1)  # writing requires a valid one
         assert "% of requests failed: more than 1%" in refused
     assert "There was no request" in load("--host", url, *ENOUGH, "--token", "x", "LoginUser", "--users=0", code=1)

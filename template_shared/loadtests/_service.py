@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from gevent import get_hub
 from locust import FastHttpUser, between, events
 
-MOST_USERS = 1000  # of one process; more need Locust's distributed mode
+MOST_USERS = 1000  # of one process
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +35,17 @@ def add_arguments(parser: Any, **_: Any) -> None:
 @events.init.add_listener
 def refuse_what_has_no_limit(environment: Any, **_: Any) -> None:
     """Exit unless the load is limited, and the service is on this machine."""
+    options = environment.parsed_options
+    if options.worker:  # of `--processes` or on another machine; its master checks the arguments
+        return
     environment.host = (environment.host or "").rstrip("/")
-    options, host = environment.parsed_options, urlsplit(environment.host).hostname or ""
+    host = urlsplit(environment.host).hostname or ""
     if not is_loopback(host) and host != options.allow_host:
         sys.exit(f"{host or 'The host'} is not this machine. To test it, add: --allow-host {host}")
-    if not options.run_time or (options.num_users or 1) > MOST_USERS:
-        sys.exit(f"A test needs --run-time, and has at most {MOST_USERS} users.")
+    if not options.run_time:
+        sys.exit("A test needs --run-time.")
+    if (options.num_users or 1) > MOST_USERS and not options.master:
+        sys.exit(f"A process has at most {MOST_USERS} users. To have more, add: --processes -1")
     get_hub().loop.update_now()  # otherwise, the seconds of imports count as part of the run time
 
 
@@ -54,6 +59,8 @@ def is_loopback(host: str) -> bool:
 @events.quitting.add_listener
 def judge(environment: Any, **_: Any) -> None:
     """Set the exit code: https://docs.locust.io/en/stable/running-without-web-ui.html."""
+    if environment.parsed_options.worker:  # the master knows all requests
+        return
     found = list(exceeded(environment))
     for problem in found:
         logger.error(problem)
