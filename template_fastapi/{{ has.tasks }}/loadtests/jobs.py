@@ -1,6 +1,7 @@
 """Jobs: from the request that starts one until it is done. Workers and Redis must run."""
 
 from time import monotonic, sleep
+from typing import Any
 
 from locust import task
 
@@ -16,7 +17,8 @@ class JobUser(ServiceUser):
     def report(self) -> None:
         with self.environment.events.request.measure("JOB", "report"):
             started = self.client.post(f"{JOBS}/report", headers=self.authorization)
-            address, deadline = started.headers["Location"], monotonic() + PATIENCE
+            headers: Any = started.headers or {}
+            address, deadline = headers["Location"], monotonic() + PATIENCE
             while True:
                 sleep(0.2)
                 job = self.client.get(address, headers=self.authorization, name=JOB)
