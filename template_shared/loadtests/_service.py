@@ -77,9 +77,9 @@ def exceeded(environment: Any) -> Iterator[str]:
     if (failures := 100 * total.fail_ratio) > options.max_failures:
         yield f"{failures:.2f}% of requests failed: more than {options.max_failures}%"
     for (name, method), entry in environment.stats.entries.items():
-        for share, limit in ((0.95, options.max_p95), (0.99, options.max_p99)):
-            if (took := entry.get_response_time_percentile(share)) > limit:
-                yield f"{method} {name}: {share:.0%} took up to {took:.0f} ms, more than {limit} ms"
+        for percent, limit in ((95, options.max_p95), (99, options.max_p99)):
+            if (took := entry.get_response_time_percentile(percent / 100)) > limit:
+                yield f"{method} {name}: {percent}% took up to {took:.0f} ms, more than {limit} ms"
 
 
 class ServiceUser(FastHttpUser):
