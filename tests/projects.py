@@ -167,6 +167,18 @@ def in_production(
         yield Service(project, variables, url)
 
 
+def token_of_superuser(service: Service) -> str:
+    """A token for the API of a Django project, of a new superuser."""
+    poe, url = service.project.poe, service.variables["DATABASE_URL"]
+    poe(
+        *("manage", "createsuperuser", "--noinput"),
+        DATABASE_URL=url,
+        DJANGO_SUPERUSER_EMAIL="dev@example.com",
+        DJANGO_SUPERUSER_PASSWORD="for-development",  # noqa: S106
+    )
+    return poe("manage", "token", "create", "dev@example.com", "client", DATABASE_URL=url).split()[-1]
+
+
 def parse_all(project: Path) -> None:
     """Fails where a file of a kind that has a syntax breaks it."""
     program = (

@@ -11,7 +11,7 @@ import pytest
 
 from tests.owner import replace
 from tests.postgres import Server
-from tests.projects import PYTHON, UV, Project, Service, ask, in_production, set_up
+from tests.projects import PYTHON, UV, Project, Service, ask, in_production, set_up, token_of_superuser
 from tests.tools import commit_all, made_once, render, run, shared
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clients")]
@@ -98,14 +98,7 @@ def test_a_generated_typescript_client_is_typed_and_works(service: Service, sche
 def test_clients_of_djangos_apis_are_typed_and_work(api: str, template: Path, postgres: Server, tmp_path: Path) -> None:
     answers = {"api": api, "login": "django", "admin": "stock"}
     with in_production(template, "django", tmp_path, postgres, **answers) as service:
-        poe, url = service.project.poe, service.variables["DATABASE_URL"]
-        poe(
-            *("manage", "createsuperuser", "--noinput"),
-            DATABASE_URL=url,
-            DJANGO_SUPERUSER_EMAIL="dev@example.com",
-            DJANGO_SUPERUSER_PASSWORD="for-development",  # noqa: S106
-        )
-        token = poe("manage", "token", "create", "dev@example.com", "client", DATABASE_URL=url).split()[-1]
+        token = token_of_superuser(service)
         schema = tmp_path / "openapi.json"
         schema.write_bytes(ask(f"{service.url}/api/openapi.json").body)
         python = python_client(schema, tmp_path) / "bin" / "python"

@@ -19,7 +19,7 @@ import pytest
 
 from tests.identity import identity
 from tests.postgres import Server
-from tests.projects import Service, ask, in_production, served, set_up
+from tests.projects import Service, ask, in_production, served, set_up, token_of_superuser
 from tests.redis import Server as Redis
 from tests.tools import FRAMEWORKS, render, run
 
@@ -50,14 +50,7 @@ def test_schemathesis_finds_nothing_in_django_with_a_login(
 ) -> None:
     """With the token of a superuser. There may be warnings, about requests that are refused."""
     with in_production(template, "django", tmp_path, postgres, login=login, admin="stock", api=api) as service:
-        poe, url = service.project.poe, service.variables["DATABASE_URL"]
-        poe(
-            *("manage", "createsuperuser", "--noinput"),
-            DATABASE_URL=url,
-            DJANGO_SUPERUSER_EMAIL="dev@example.com",
-            DJANGO_SUPERUSER_PASSWORD="for-development",  # noqa: S106
-        )
-        token = poe("manage", "token", "create", "dev@example.com", "client", DATABASE_URL=url).split()[-1]
+        token = token_of_superuser(service)
         printed = schemathesis(service, tmp_path, *bearer(token))
     assert "6 selected / 6 total" in printed
 
