@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.matrix import Model, model
-from tests.tools import FRAMEWORKS, OPTIONS
+from tests.tools import FRAMEWORKS, OPTIONS, TURNS
 
 SECONDS = 42  # CPU time of a row, measured: `time python3 quickstart.py test --everything -n0 tests/test_rows.py`
 CORES = 2
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="CPU time of a row (default: %(default)s)")
     options = parser.parse_args()
-    print("| Options of Django | of FastAPI | newest | rows | minutes for all | for a half |")
+    print("| Options of Django | of FastAPI | newest | rows | minutes for all | for those of one commit |")
     print("| --- | --- | --- | --- | --- | --- |")
     asked = dict(model().asked)
     for name, added in [("today", None), *QUESTIONS.items()]:
@@ -50,7 +50,7 @@ def main() -> None:
         rows = simulated(asked).rows()
         counts = [max(len(row) for row in rows if row["framework"] == framework) - 1 for framework in FRAMEWORKS]
         minutes = len(rows) * options.seconds / 60 / CORES
-        print(f"| {counts[0]} | {counts[1]} | {name} | {len(rows)} | {minutes:.0f} | {minutes / 2:.0f} |")
+        print(f"| {counts[0]} | {counts[1]} | {name} | {len(rows)} | {minutes:.0f} | {minutes / TURNS:.0f} |")
 
 
 def simulated(asked: dict[str, Any]) -> Model:

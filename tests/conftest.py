@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--everything",
         action="store_true",
-        help="run all tests that take turns; otherwise every third one runs, and the others after the next two commits",
+        help="run all tests that take turns; without it, every fourth runs, and the others after the next three commits",
     )
 
 
@@ -54,8 +54,8 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 
 def skip_those_of_later_commits(items: list[pytest.Item]) -> None:
-    """Of the tests of each file that take turns, skips two thirds."""
-    skip = pytest.mark.skip(reason="runs after one of the next two commits, or with --everything")
+    """Of the tests of each file that take turns, skips three quarters."""
+    skip = pytest.mark.skip(reason="runs after one of the next three commits, or with --everything")
     now = turn()
     in_turn = [item for item in items if item.get_closest_marker("in_turn")]
     for _, those in itertools.groupby(in_turn, lambda item: item.path):

@@ -8,7 +8,6 @@ import hashlib
 import importlib.metadata
 import itertools
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tests.tools import FRAMEWORKS, ROOT, questionnaire
 Row = dict[str, Any]  # answers by question, for Copier; without the questions that are not asked
 JINJA = SandboxedEnvironment(undefined=StrictUndefined)
 TRIES = 5
+FILE = ROOT / "tests" / "rows.json"  # what `python -m tests.matrix` writes
 
 
 def facts_of(template: Path) -> dict[str, Any]:
@@ -174,22 +174,21 @@ class Model:
             row[name] = default if default in possible else possible[0]
         return row
 
-    def rows(self, tries: int = TRIES) -> list[Row]:
-        """The rows, those of the default answers first; the same ones each time.
+    def rows(self) -> list[Row]:
+        """The rows, those of the default answers first.
 
-        They take ten seconds or more, and each worker of a test run needs them: they are kept in a file.
+        They take half a minute, and each worker of a test run needs them: those of this version are in a file.
         """
-        version = importlib.metadata.version("covertable")
-        given = [self.asked, self.facts, tries, version, Path(__file__).read_text()]
-        key = hashlib.sha256(json.dumps(given, default=str).encode()).hexdigest()[:16]
-        file = ROOT / ".pytest_cache" / "rows" / f"{key}.json"
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            own = file.with_suffix(f".{os.getpid()}")
-            own.write_text(json.dumps(self.computed(tries)))
-            own.replace(file)
-        rows: list[Row] = json.loads(file.read_text())
+        kept = json.loads(FILE.read_text())
+        rows: list[Row] = kept["rows"] if kept["model"] == self.digest() else self.computed()
         return rows
+
+    def digest(self) -> str:
+        """What changes when the rows can."""
+        asked = [(name, self.values[name], each.get("when"), each.get("default")) for name, each in self.asked.items()]
+        rules = [(*option, fact.get("excludes"), fact.get("requires")) for *option, fact in described(self.facts)]
+        given = [asked, rules, importlib.metadata.version("covertable"), Path(__file__).read_text()]
+        return hashlib.sha256(json.dumps(given).encode()).hexdigest()
 
     def computed(self, tries: int = TRIES) -> list[Row]:
         """The shortest of so many arrays: more of them save a tenth of the rows."""
@@ -236,6 +235,15 @@ def title(row: Row) -> str:
     return "-".join(itertools.starmap(part, row.items()))
 
 
-if __name__ == "__main__":
-    for row in model().computed():
+def main() -> None:
+    """Print the rows, and write them to the file if they have changed."""
+    made = model()
+    rows = made.rows()
+    lines = ",\n".join(map(json.dumps, rows))
+    FILE.write_text(f'{{"model": "{made.digest()}", "rows": [\n{lines}\n]}}\n')
+    for row in rows:
         print(title(row))
+
+
+if __name__ == "__main__":
+    main()

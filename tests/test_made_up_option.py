@@ -176,11 +176,12 @@ def test_what_it_excludes_is_refused(extended: Path, tmp_path: Path) -> None:
 
 @pytest.mark.in_turn
 def test_it_is_in_the_matrix(extended: Path) -> None:
-    rows = [row for row in model(extended).rows() if row.get("cache") == "valkey"]
-    assert {row["ci"] for row in rows} == {"github", "gitlab", "none"}
-    assert {row["framework"] for row in rows} == {"fastapi"}
-    assert not [row for row in rows if "kubernetes" in row["target"]]
-    assert {(row["framework"], row.get("search")) for row in model(extended).rows()} == {
+    rows = model(extended).computed(tries=1)
+    own = [row for row in rows if row.get("cache") == "valkey"]
+    assert {row["ci"] for row in own} == {"github", "gitlab", "none"}
+    assert {row["framework"] for row in own} == {"fastapi"}
+    assert not [row for row in own if "kubernetes" in row["target"]]
+    assert {(row["framework"], row.get("search")) for row in rows} == {
         *(("django", True), ("django", False), ("fastapi", None))
     }
 

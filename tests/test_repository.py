@@ -62,7 +62,7 @@ def test_the_lock_file_names_only_public_hosts() -> None:
 def test_tests_take_turns_unless_all_or_some_are_named(tmp_path: Path) -> None:
     file = tmp_path / "test_four.py"
     file.write_text(
-        "import pytest\n@pytest.mark.in_turn\n@pytest.mark.parametrize('n', range(6))\ndef test_it(n): pass\n"
+        "import pytest\n@pytest.mark.in_turn\n@pytest.mark.parametrize('n', range(8))\ndef test_it(n): pass\n"
     )
 
     def passed(*arguments: str | Path) -> list[str]:
@@ -79,8 +79,8 @@ def test_tests_take_turns_unless_all_or_some_are_named(tmp_path: Path) -> None:
         )
         return re.findall(r"test_it\[(\d)\] PASSED", run(*pytest_alone, "-v", *arguments, cwd=ROOT))
 
-    assert passed(file) == [str(turn()), str(turn() + 3)]
-    assert passed(file, "--everything") == passed(f"{file}::test_it") == [*"012345"]
+    assert passed(file) == [str(turn()), str(turn() + 4)]
+    assert passed(file, "--everything") == passed(f"{file}::test_it") == [*"01234567"]
 
 
 def test_hooks_pass_and_find_mistakes(template: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.projects import Project, ask, set_up
 from tests.redis import Server as Redis
 from tests.tools import OPTIONS, render
 
-pytestmark = [pytest.mark.slow, pytest.mark.option("django_tasks", "celery", "taskiq")]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn, pytest.mark.option("django_tasks", "celery", "taskiq")]
 
 ROWS, EACH = 2000, 100  # of an import, and of each of its parts
 NUMBERS = itertools.count()

@@ -44,7 +44,7 @@ LANDED = [
 OPTIONS: dict[str, Any] = yaml.safe_load((ROOT / "extensions" / "options.yml").read_text())
 
 
-TURNS = 3  # of what takes too long to check in each commit, so many parts take turns
+TURNS = 4  # of what takes too long to check in each commit, so many parts take turns
 
 
 def turn() -> int:
