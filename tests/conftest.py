@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--everything",
         action="store_true",
-        help="run all tests that take turns; without it, every fourth runs, and the others after the next three commits",
+        help="run all tests that take turns; without it, every fourth runs, and the others after the next commits",
     )
 
 
