@@ -1,4 +1,4 @@
-"""The functions that the scheduler calls, each after so many seconds: docs/jobs.md."""
+"""The functions that the scheduler calls, and their intervals in seconds: docs/jobs.md."""
 
 from collections.abc import Awaitable, Callable
 

@@ -12,5 +12,5 @@ def run_job(job_id: str) -> None:
 
 
 def send(job_id: str, delay: float = 0) -> None:
-    """Let a worker work on a job, after `delay` seconds."""
+    """Send a job to a worker, which runs it after `delay` seconds."""
     run_job.apply_async((job_id,), countdown=delay, retry=False)

@@ -15,7 +15,7 @@ def run_job(job_id: str) -> None:
 
 
 def send(job_id: str, delay: float = 0) -> None:
-    """Let a worker work on a job, after `delay` seconds."""
+    """Send a job to a worker, which runs it after `delay` seconds."""
     later = run_job
     if delay and run_job.get_backend().supports_defer:
         later = run_job.using(run_after=timezone.now() + timedelta(seconds=delay))

@@ -1,4 +1,4 @@
-"""A file that a worker touches while it can get work; container health checks look at its age."""
+"""A file that a worker touches while it can get jobs. Container health checks look at its age."""
 
 from pathlib import Path
 from typing import Any

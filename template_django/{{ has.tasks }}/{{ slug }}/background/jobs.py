@@ -1,8 +1,8 @@
 """Start, run, and repeat jobs.
 
-A job's parts are done one after the other. A part, its result and its effects on the database are
-one transaction, which locks the job. So a part that is interrupted has no effect, one that is done
-is not repeated, and it does no harm to run a job twice, even at the same time.
+A job's parts run one after the other. A part, its result and its effects on the database share one
+transaction, which locks the job. So an interrupted part has no effect, a finished part is not
+repeated, and running a job twice is harmless, even at the same time.
 """
 
 import random
@@ -38,13 +38,13 @@ tracer = trace.get_tracer(__name__)
 
 @dataclass(frozen=True)
 class JobFunction:
-    """A function that does a part of a job: it gets the part's input, and returns its result."""
+    """A function that does one part of a job: it takes the part's input and returns its result."""
 
     function: Callable[[Any], str]
     title: str
 
     def start(self, parts: Iterable[Any], owner: int | None = None) -> Job:
-        """Add a job whose parts have these inputs, to run once the transaction is committed."""
+        """Add a job with a part for each input, to run once the transaction is committed."""
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
         with transaction.atomic():
@@ -64,7 +64,7 @@ class JobFunction:
 
 
 def job(title: str) -> Callable[[Callable[[Any], str]], JobFunction]:
-    """Make a function that does a part of a job."""
+    """Decorate a function that does one part of a job."""
     return partial(JobFunction, title=title)
 
 
@@ -154,7 +154,7 @@ def _count_failure(job_id: str) -> None:
 
 @contextmanager
 def _context(job: Job) -> Iterator[None]:
-    """Log and trace what a job does as part of the request that started it."""
+    """Log and trace a job as part of the request that started it."""
     parent = propagate.extract({"traceparent": job.traceparent})
     with tracer.start_as_current_span(job.title, parent, SpanKind.CONSUMER) as span:
         trace_id = trace.format_trace_id(span.get_span_context().trace_id)

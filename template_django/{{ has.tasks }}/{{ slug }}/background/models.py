@@ -18,7 +18,7 @@ class Job(models.Model):
         FAILED = "failed", "Failed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    function = models.CharField(max_length=200)  # the path of its function, such as a.b.c
+    function = models.CharField(max_length=200)  # its path, such as a.b.c
     title = models.CharField(max_length=100)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+"
@@ -28,7 +28,7 @@ class Job(models.Model):
     total = models.PositiveIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
     created_at = models.DateTimeField(auto_now_add=True)
-    due_at = models.DateTimeField(default=timezone.now)  # when it may be continued
+    due_at = models.DateTimeField(default=timezone.now)  # when the next part may run
     sent_at = models.DateTimeField(default=timezone.now)  # the last message or finished part
     finished_at = models.DateTimeField(null=True, blank=True)
     # The request that started it, for logs and traces.

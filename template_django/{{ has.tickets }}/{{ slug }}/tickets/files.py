@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import UploadedFile
 from .models import Ticket
 
 FIELDS = ("reference", "title", "description", "status")
-# A cell that begins with one can run as a formula. The last ones are wide, as in Japanese text.
+# Spreadsheets run a cell that begins with one of these. The last four are full-width forms.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tabs and line ends
 MAX_BYTES = 1024 * 1024

@@ -1,1 +1,1 @@
-"""Where Redis is."""
+"""The address of Redis."""

@@ -18,7 +18,7 @@ class Starter:
         self.engine, self.session, self.background = request.state.engine, session, background
 
     async def __call__(self, function: JobFunction, parts: Iterable[Any], owner: str = "") -> Job:
-        """Add a job whose parts have these inputs."""
+        """Add a job with a part for each input."""
         job = await function.add(self.session, parts, owner)
         self.background.add_task(queue.send, self.engine, job.id)
         return job

@@ -1,8 +1,8 @@
 """Add, run and delete jobs.
 
-A job's parts are done one after the other. A part, its result and its effects on the database are
-one transaction, which locks the job. So a part that is interrupted has no effect, one that is done
-is not repeated, and it does no harm to run a job twice, even at the same time.
+A job's parts run one after the other. A part, its result and its effects on the database share one
+transaction, which locks the job. So an interrupted part has no effect, a finished part is not
+repeated, and running a job twice is harmless, even at the same time.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 from .models import Job, JobPart, Status, now
 
 SLICE = 15  # seconds after which a run lets other jobs run
-LIMIT = 30  # seconds of a part; together, they are shorter than a worker's grace period
+LIMIT = 30  # seconds for a part; with SLICE, shorter than a worker's grace period
 ATTEMPTS = 5  # of the same part
 BACKOFF = 10  # seconds before the second attempt, doubled each time
 KEPT = timedelta(days=30)  # for finished jobs
@@ -38,13 +38,13 @@ tracer = trace.get_tracer(__name__)
 
 @dataclass(frozen=True)
 class JobFunction:
-    """A function that does a part of a job: it gets the part's input, and returns its result."""
+    """A function that does one part of a job: it takes the part's input and returns its result."""
 
     function: Callable[[AsyncSession, Any], Awaitable[str]]
     title: str
 
     async def add(self, session: AsyncSession, parts: Iterable[Any], owner: str = "") -> Job:
-        """Add a job whose parts have these inputs. After the commit, `queue.send` it."""
+        """Add a job with a part for each input. After the commit, call `queue.send`."""
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
         given, moment = list(parts), now()
@@ -67,7 +67,7 @@ class JobFunction:
 
 
 def job(title: str) -> Callable[[Callable[[AsyncSession, Any], Awaitable[str]]], JobFunction]:
-    """Make a function that does a part of a job."""
+    """Decorate a function that does one part of a job."""
     return partial(JobFunction, title=title)
 
 
@@ -127,7 +127,7 @@ async def _do_part(engine: AsyncEngine, job_id: UUID) -> bool:
 
 
 async def _count_failure(engine: AsyncEngine, job_id: UUID) -> None:
-    """Let the scheduler try again later, or give up."""
+    """Leave the next attempt to the scheduler, or give up."""
     async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
         job = await _locked(session, job_id)
         if not job:
@@ -143,7 +143,7 @@ async def _count_failure(engine: AsyncEngine, job_id: UUID) -> None:
 
 @contextmanager
 def _context(job: Job) -> Iterator[None]:
-    """Log and trace what a job does as part of the request that started it."""
+    """Log and trace a job as part of the request that started it."""
     parent = propagate.extract({"traceparent": job.traceparent})
     with tracer.start_as_current_span(job.title, parent, SpanKind.CONSUMER) as span:
         trace_id = trace.format_trace_id(span.get_span_context().trace_id)

@@ -33,7 +33,7 @@ async def count(engine: AsyncEngine) -> dict[str, float]:
 
 
 class JobCollector(Collector):
-    """Counts jobs at each scrape, whose thread waits for the event loop."""
+    """Counts jobs at each scrape. The scrape's thread waits for the event loop."""
 
     def __init__(self, engine: AsyncEngine, loop: asyncio.AbstractEventLoop) -> None:
         self.engine, self.loop = engine, loop

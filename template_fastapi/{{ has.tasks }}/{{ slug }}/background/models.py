@@ -33,7 +33,7 @@ class Job(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    function: Mapped[str] = mapped_column(String(200))  # where it is, such as a.b:c
+    function: Mapped[str] = mapped_column(String(200))  # its path, such as a.b:c
     title: Mapped[str] = mapped_column(String(100))
     owner: Mapped[str] = mapped_column(String(255), default="", index=True)  # the caller's id
     status: Mapped[Status] = mapped_column(default=Status.waiting)
@@ -42,7 +42,7 @@ class Job(Base):
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     created_at: Mapped[datetime] = mapped_column(default=now)
     due_at: Mapped[datetime]  # when the next part may run
-    sent_at: Mapped[datetime]  # the last message or part; before due_at, one is missing
+    sent_at: Mapped[datetime]  # the last message or part; if before due_at, a message is missing
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
     # The request that started it, for logs and traces.
     request_id: Mapped[str] = mapped_column(String(64), default="")

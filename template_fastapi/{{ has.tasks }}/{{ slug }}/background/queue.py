@@ -1,7 +1,7 @@
-"""The queue: Taskiq, through a stream of Redis. `taskiq worker <package>.background.queue:broker`.
+"""The queue: Taskiq on a Redis stream. `taskiq worker <package>.background.queue:broker`.
 
-A message only names a job. The table of jobs is the outbox: if a message is lost, `resend` sends
-another one.
+A message contains only a job's id. The table of jobs is the outbox: `resend` replaces messages that
+are lost.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Broker(RedisStreamBroker):
-    """A worker waits for Redis if it is down, instead of interrupting what it does."""
+    """While Redis is down, a worker waits for it instead of interrupting its jobs."""
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         while True:
@@ -55,7 +55,7 @@ class Broker(RedisStreamBroker):
         """Create the group of workers again, if Redis has lost its data."""
         stream, group = self.queue_name, self.consumer_group_name
         async with Redis(connection_pool=self.connection_pool) as redis:
-            with suppress(exceptions.RedisError):  # it exists, or Redis is down again
+            with suppress(exceptions.RedisError):  # the group exists, or Redis is down again
                 await redis.xgroup_create(stream, group, id=self.consumer_id, mkstream=True)
 
 
@@ -63,11 +63,11 @@ broker = Broker(
     environment.redis_url or "redis://localhost",  # not used without REDIS_URL
     queue_name=f"{__name__.partition('.')[0]}:jobs",
     consumer_group_name="workers",
-    consumer_id="0",  # also the messages that were sent before the first worker started
-    xread_count=1,  # other workers get the next ones
-    maxlen=10_000,  # Redis keeps messages that are done
+    consumer_id="0",  # include messages sent before the first worker started
+    xread_count=1,  # leave the next ones to other workers
+    maxlen=10_000,  # Redis also keeps finished messages
     max_connection_pool_size=20,
-    driver_info=DriverInfo(),  # once: each connection would read the version from a file
+    driver_info=DriverInfo(),  # once: otherwise each connection reads the version from a file
     socket_connect_timeout=2,
     socket_timeout=10,  # longer than the two seconds for which a worker waits for messages
 )
@@ -75,7 +75,7 @@ broker = Broker(
 
 @broker.on_event(TaskiqEvents.WORKER_STARTUP)
 async def start(state: TaskiqState) -> None:
-    """Prepare a worker as main.py prepares the API."""
+    """Set up a worker as main.py sets up the API."""
     if not environment.redis_url:
         sys.exit("REDIS_URL: workers need it; without it, the API's process runs the jobs")
     logging.config.dictConfig(logging_config(environment.log_level))
@@ -87,7 +87,7 @@ async def start(state: TaskiqState) -> None:
 
 @broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
 async def stop(state: TaskiqState) -> None:
-    """Close what `start` has opened."""
+    """Close what `start` opened."""
     if state.get("engine"):
         state.heart.cancel()
         await state.engine.dispose()
@@ -95,7 +95,7 @@ async def stop(state: TaskiqState) -> None:
 
 
 async def beat() -> None:
-    """Touch the file in WORKER_HEARTBEAT while the worker can get work."""
+    """Touch the file in WORKER_HEARTBEAT while the worker can get jobs."""
     while environment.worker_heartbeat:
         try:
             async with Redis(connection_pool=broker.connection_pool) as redis:
@@ -115,7 +115,7 @@ async def run_job(job_id: str) -> None:
 
 
 async def send(engine: AsyncEngine, job_id: UUID) -> bool:
-    """Let a worker work on a job. Without REDIS_URL, in development, do it here."""
+    """Send a job to a worker. Without REDIS_URL, in development, run it here."""
     if not environment.redis_url:
         while await jobs.run(engine, job_id):
             pass
@@ -142,4 +142,4 @@ async def resend(engine: AsyncEngine, stale: timedelta = STALE) -> None:
             job.sent_at = now()
     for job in found:
         if not await send(engine, job.id):
-            break  # Redis is down: the others get their turn later
+            break  # Redis is down: the next call sends the rest

@@ -46,7 +46,7 @@ async def repeat(
     engine: AsyncEngine,
     stop: asyncio.Event,
 ) -> None:
-    """Call a function again and again; a failure does not end that."""
+    """Call a function repeatedly, also after a failure."""
     while not stop.is_set():
         try:
             await function(engine)

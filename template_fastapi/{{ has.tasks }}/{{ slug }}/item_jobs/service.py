@@ -11,7 +11,7 @@ from ..core.problems import NotFoundError
 from ..pagination import PageRequest, Rows, fetch_page
 from .jobs import HEADINGS
 
-PARTS = 20  # that are read at once
+PARTS = 20  # read at once
 
 
 async def list_jobs(session: AsyncSession, owner: str, wanted: PageRequest) -> Rows[Job]:
@@ -29,10 +29,10 @@ async def get_job(session: AsyncSession, owner: str, job_id: UUID) -> Job:
 
 
 async def lines(engine: AsyncEngine, job: Job) -> AsyncIterator[str]:
-    """Read the results of a job one after the other, as they are sent."""
+    """Yield the results of a job one at a time."""
     yield HEADINGS.get(job.title, "")
     for first in range(0, job.total, PARTS):
-        async with AsyncSession(engine) as session:  # while a client reads, it holds no connection
+        async with AsyncSession(engine) as session:  # a slow client holds no connection
             statement = select(JobPart.result).where(JobPart.job_id == job.id)
             statement = statement.where(JobPart.number.between(first, first + PARTS - 1))
             results = (await session.scalars(statement.order_by(JobPart.number))).all()

@@ -12,7 +12,7 @@ MAX_BYTES = 1_000_000  # nginx accepts bodies of 1 MiB
 
 
 class ImportForm(forms.Form):
-    """A CSV file. Its rows are checked by the job, which says which lines it refuses."""
+    """A CSV file. The job checks its rows, and reports the lines that it refuses."""
 
     file = forms.FileField(
         label="CSV file", help_text="The first line: name,quantity. At most 1 MB."

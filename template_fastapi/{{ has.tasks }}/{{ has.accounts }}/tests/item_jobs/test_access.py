@@ -1,4 +1,4 @@
-"""Everyone sees their own jobs. An import needs the scope `items:write`."""
+"""Callers see only their own jobs. An import needs the scope `items:write`."""
 
 from httpx2 import AsyncClient
 

@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
 
 def call(name: str) -> None:
-    """Call a function; a failure does not keep the others from being called."""
+    """Call a function. A failure is only logged, so the others still run."""
     close_old_connections()
     try:
         import_string(name)()
