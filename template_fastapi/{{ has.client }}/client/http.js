@@ -17,7 +17,7 @@ export class Problem extends Error {
   }
 }
 
-/** Send a request, with a body as JSON or as a form. Errors are shown to users, so each message gives the reason. */
+/** Send a request, with a body as JSON or as a form. Users see the messages of errors. */
 export async function request(path, { method, json, form, headers, signal } = {}) {
   const type = json ? { "Content-Type": "application/json" } : {};
   const body = json ? JSON.stringify(json) : form && new URLSearchParams(form);

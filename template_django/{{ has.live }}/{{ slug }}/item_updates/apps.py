@@ -1,4 +1,4 @@
-"""Tells the pages when items change."""
+"""Tells pages when items change."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_save
@@ -8,7 +8,7 @@ class ItemUpdatesConfig(AppConfig):
     name = __name__.rpartition(".")[0]
 
     def ready(self) -> None:
-        """Connect the signals, which `update()` and bulk operations do not send: call announce() after those."""
+        """Connect the signals. Bulk operations send none: call announce() after them."""
         from ..items.models import Item
         from .consumers import announce_items
 

@@ -1,4 +1,4 @@
-"""URLs below /live/: WebSockets, and the response of a server that has none."""
+"""URLs below /live/: WebSockets, and the response to plain requests."""
 
 from typing import Any
 

@@ -18,8 +18,8 @@ from redis.exceptions import RedisError
 from . import metrics
 
 # Close codes: https://www.iana.org/assignments/websocket/websocket.xhtml
-REFUSED = 1008  # the page does not try again
-COME_BACK = 1013  # it does, and reloads
+REFUSED = 1008  # the page does not reconnect
+COME_BACK = 1013  # the page reconnects, and reloads
 
 CHECK = 30  # seconds between two checks that the user is still logged in
 PATIENCE = 10  # seconds that a page may take to read a message
@@ -56,7 +56,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except RedisError as error:
             if not self._reason:
                 log.warning("live updates are interrupted", error=type(error).__name__)
-            # Every connection may have missed messages: the pages come back and reload.
+            # Every connection may have missed messages: the pages reconnect, and reload.
             await asyncio.gather(*(each.end(COME_BACK, "interrupted") for each in {self, *_open}))
         except OSError as error:  # the page has left, or does not read
             if isinstance(error, TimeoutError):
@@ -72,7 +72,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             log.info("live connection closed", reason=reason, seconds=round(monotonic() - start))
 
     async def connect(self) -> None:
-        """Accept the connection, or end it with a reason, which browsers see only if it is accepted."""
+        """Accept the connection, then end it if refused: otherwise, browsers hide the reason."""
         await self.accept()
         user: Any = self.scope["user"]
         of_user = sum(each.scope["user"] == user for each in _open)
@@ -85,7 +85,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         else:
             _count(_open.add, self)
             self._check = asyncio.create_task(self._keep())
-            await self.changed({})  # the page may be older than the connection
+            await self.changed({})  # the page's content may be older than the connection
 
     async def changed(self, event: dict[str, Any]) -> None:
         """Tell the page. Raises TimeoutError if it does not read."""
@@ -98,7 +98,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.end(REFUSED, "unexpected message")
 
     async def end(self, code: int, reason: str) -> None:
-        """Close the connection, if the service has not done so before."""
+        """Close the connection, unless the service has already done so."""
         if not self._reason:
             self._reason = reason
             with suppress(OSError):  # includes TimeoutError
@@ -106,7 +106,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
                     await self.close(code, reason)
 
     async def _keep(self) -> None:
-        """Renew the membership of the group, which expires, and end with the user's session."""
+        """Renew the group membership, which expires. End when the user's session does."""
         while not self._reason:
             await asyncio.sleep(CHECK * random.uniform(0.9, 1.1))  # noqa: S311
             try:

@@ -7,4 +7,4 @@ MAX_CONNECTIONS = Gauge(
     "live_connections_max", "Connections that a process accepts.", multiprocess_mode="livesum"
 )
 CLOSED = Counter("live_connections_closed_total", "Connections that have ended.", ["reason"])
-LOST = Counter("live_updates_lost_total", "Changes that pages were not told about.")
+LOST = Counter("live_updates_lost_total", "Changes that were not announced to pages.")

@@ -1,4 +1,4 @@
-"""Telling pages of changes."""
+"""Tell pages about changes."""
 
 import asyncio
 from functools import partial
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 def announce(group: str) -> None:
     """Tell all pages of a group to reload, once the current transaction is committed.
 
-    If Redis does not respond, the change itself is not affected.
+    The change is saved even if Redis does not respond.
     """
     transaction.on_commit(partial(async_to_sync(_send), group))
 

@@ -1,4 +1,4 @@
-"""Figures about all items, which are slow to compute when there are many."""
+"""Cached figures about all items, which are slow to compute if there are many."""
 
 from django.core.cache import caches
 from django.db import transaction
@@ -7,7 +7,7 @@ from django.db.models import Count, Sum
 from ..items.models import Item
 
 KEY = "item-stock"
-MAX_AGE = 60  # seconds; for changes that send no signal, and requests that read during a change
+MAX_AGE = 60  # seconds; for changes without signals, and for reads during a change
 
 
 def stock() -> dict[str, int]:
@@ -17,7 +17,7 @@ def stock() -> dict[str, int]:
 
 
 def forget_stock(**_: object) -> None:
-    """Delete the figures once this transaction is committed; until then, others read the old rows."""
+    """Delete the figures after the commit: until then, other requests read the old rows."""
     transaction.on_commit(lambda: caches["redis"].delete(KEY))
 
 

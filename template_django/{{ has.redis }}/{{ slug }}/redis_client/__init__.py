@@ -20,6 +20,6 @@ def connection() -> Redis:
 
 
 def ping() -> None:
-    """Raise an exception unless Redis responds, or if it is not configured."""
+    """Raise an exception if Redis is configured but does not respond."""
     if settings.REDIS_URL:
         connection().ping()

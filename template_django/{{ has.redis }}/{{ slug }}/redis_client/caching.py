@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 class Cache(RedisCache):
     """Django's cache in Redis, without exceptions while Redis is down.
 
-    Redis may keep entries that were deleted meanwhile, such as those of sessions that ended. So the
+    An entry that is deleted during an outage, such as an ended session, stays in Redis. So the
     cache is cleared when Redis is back.
     """
 

@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from .schemas import RoomName
 
 FILES = Path(__file__).with_name("page")
-# Only the page's own files, and the API that it came from. A WebSocket of this origin is 'self', too.
+# Allow only the page's own files and its origin's API. 'self' includes WebSockets of this origin.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

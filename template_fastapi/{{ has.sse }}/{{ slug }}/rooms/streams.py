@@ -10,7 +10,7 @@ from . import service
 from .schemas import After, MessageId, RoomName
 
 router = APIRouter(prefix="/live/rooms", tags=["rooms"])
-LastEventId = Annotated[MessageId | None, Header(description="What a browser sends to resume.")]
+LastEventId = Annotated[MessageId | None, Header(description="Sent by a browser to resume.")]
 
 
 @router.get("/{room}", response_class=events.EventStream)

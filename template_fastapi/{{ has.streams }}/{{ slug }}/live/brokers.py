@@ -1,4 +1,4 @@
-"""Where the latest messages of each topic are: in Redis, or in memory for a single process."""
+"""Storage for the latest messages of each topic: Redis, or memory for a single process."""
 
 import asyncio
 import math
@@ -12,14 +12,14 @@ from redis import DriverInfo
 from redis.asyncio import BlockingConnectionPool, Redis
 
 HISTORY = 1000  # messages of each topic that a client can resume from
-LIFETIME = 3600  # seconds after the last message, after which they are forgotten
-PRESENCE = 15  # seconds without a sign, after which somebody has left
-SHOWN = 20  # names of those present; of more, only the number
+LIFETIME = 3600  # seconds for which messages are kept after the last one
+PRESENCE = 15  # seconds without a sign of a member, who then counts as gone
+SHOWN = 20  # names that are listed; the number counts all members
 TIMEOUT = 2  # seconds that Redis may take
 DRIVER = DriverInfo()  # once: otherwise each connection reads the package's version from a file
 
-type Message = tuple[str, str]  # its id, and JSON
-type Presence = tuple[int, list[str]]  # how many there are, and the latest names
+type Message = tuple[str, str]  # id, and JSON
+type Presence = tuple[int, list[str]]  # the number of members, and some of their names
 
 
 class Broker(Protocol):
@@ -38,7 +38,7 @@ class Broker(Protocol):
         """Return the latest messages, the newest one last."""
 
     async def present(self, topic: str, names: Collection[str]) -> Presence:
-        """Keep a sign of those who are connected to this process, and return who is present."""
+        """Record who is connected to this process, and return who is present."""
 
     def changes(self) -> AsyncIterator[str | None]:
         """Yield the topics that have new messages; None if some may have been missed."""

@@ -1,4 +1,4 @@
-"""One hub in each process, which passes messages on to the connections of that process."""
+"""Each process has one hub, which passes messages on to the process's connections."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from ..core.problems import ServiceError
 from . import metrics
 from .brokers import Broker, MemoryBroker, Message, Presence, RedisBroker
 
-WAITING = 100  # events that wait for a connection; then it is too slow
+WAITING = 100  # events that may wait for a connection; with more, it is too slow
 INTERVAL = 3  # seconds between checks of who is present
 LATEST = 50  # messages that `latest` returns by default
 
@@ -66,7 +66,7 @@ class LiveUnavailableError(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A connection receives these: `message`, `presence`, or `missed` (then reload)."""
+    """What a connection receives: `message`, `presence`, or `missed` (the client must reload)."""
 
     kind: str
     data: str  # JSON
@@ -91,7 +91,7 @@ class Subscription:
             self.changed.set()
 
     def end(self, reason: Reason) -> None:
-        """End the connection. The client gets what is waiting when it resumes."""
+        """End the connection. The client gets the waiting events when it resumes."""
         self.reason = self.reason or reason
         self.events.clear()
         self.changed.set()
@@ -107,7 +107,7 @@ class Subscription:
 
 
 class Topic:
-    """The subscriptions to a topic in this process, and the last message that they have got."""
+    """The subscriptions to a topic in this process, and the last message that they received."""
 
     def __init__(self) -> None:
         self.subscriptions = set[Subscription]()
@@ -118,7 +118,7 @@ class Topic:
 
 
 class Hub:
-    """Passes the messages of topics on. Redis is read once for each process, not for each connection."""
+    """Passes messages on. Each process reads Redis once, not once for each connection."""
 
     def __init__(self, broker: Broker, max_connections: int) -> None:
         self.broker, self.max_connections = broker, max_connections
@@ -166,7 +166,7 @@ class Hub:
         await self.broker.close()
 
     async def publish(self, topic: str, message: object) -> str:
-        """Send a message, which becomes JSON, to all connections. Returns its id."""
+        """Send a message to all connections, as JSON. Returns its id."""
         try:
             return await self.broker.add(topic, json.dumps(message, ensure_ascii=False))
         except (RedisError, OSError) as error:
@@ -207,7 +207,7 @@ class Hub:
     async def subscribe(
         self, topic: str, after: str | None = None, name: str | None = None
     ) -> AsyncIterator[Subscription]:
-        """Receive a topic's events, beginning after a message. Those with a name are present."""
+        """Receive a topic's events after a message. A subscriber with a name is present."""
         subscription, followed = Subscription(name), self.topics.setdefault(topic, Topic())
         followed.users += 1
         try:
@@ -225,7 +225,7 @@ class Hub:
     async def _join(
         self, topic: str, followed: Topic, subscription: Subscription, after: str | None
     ) -> None:
-        async with followed.lock:  # no message is passed on meanwhile
+        async with followed.lock:  # so that no message is passed on meanwhile
             if not followed.subscriptions:
                 latest = await self.broker.latest(topic, 1)
                 followed.last = latest[-1][0] if latest else "0-0"
@@ -240,7 +240,7 @@ class Hub:
             subscription.end(Reason.RESTART)
 
     async def _missed(self, topic: str, after: str, last: str) -> list[Event]:
-        """Return what came after a message. If it is no longer kept, others may be gone as well."""
+        """Return the events after a message. If it is no longer kept, others may be gone too."""
         if not await self.broker.has(topic, after):
             return [Event("missed", "{}")]
         return [_message(each) for each in await self.broker.between(topic, after, last)]
@@ -268,7 +268,7 @@ class Hub:
                     subscription.put(_message(message))
 
     async def _look_around(self) -> None:
-        """Announce who is present whenever that has changed."""
+        """Announce changes of presence."""
         while True:
             await asyncio.sleep(INTERVAL)
             with contextlib.suppress(RedisError, OSError):  # _listen says so

@@ -30,5 +30,5 @@ async def read_room(room: RoomName, hub: LiveHub, _: HttpCaller) -> RoomRead:
 async def create_post(
     room: RoomName, post: PostCreate, hub: LiveHub, caller: HttpCaller
 ) -> PostRead:
-    """Say something to everybody in the room."""
+    """Post a message to the room."""
     return await service.post(hub, room, caller.name, post)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, StringConstraints
 
 RoomName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,40}$")]
 MessageId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$")]
-After = Annotated[MessageId | None, Query(description="The last message that the client has got.")]
+After = Annotated[MessageId | None, Query(description="The last message that the client received.")]
 
 
 class PostCreate(BaseModel):
@@ -26,7 +26,7 @@ class Post(BaseModel):
 
 
 class PostRead(Post):
-    """With the id, after which a stream can begin."""
+    """A post with its id, after which a stream can start."""
 
     id: str
 

@@ -12,13 +12,13 @@ def topic_of(room: str) -> str:
 
 
 async def post(hub: Hub, room: str, author: str, given: PostCreate) -> PostRead:
-    """Say something to everybody in a room."""
+    """Post a message to a room."""
     said = Post(author=author, text=given.text, at=datetime.now(UTC))
     name = await hub.publish(topic_of(room), said.model_dump(mode="json"))
     return PostRead(id=name, **said.model_dump())
 
 
 async def latest(hub: Hub, room: str) -> list[PostRead]:
-    """Return what was said last."""
+    """Return the latest posts of a room."""
     found = await hub.latest(topic_of(room))
     return [PostRead(id=name, **json.loads(data)) for name, data in found]

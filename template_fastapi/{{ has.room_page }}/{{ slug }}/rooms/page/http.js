@@ -1,6 +1,6 @@
-// Requests to the API, which has the page's origin.
+// Requests to the API, on the page's own origin.
 
-/** Send a request, with a body as JSON or as a form. Errors are shown to users, so each message gives the reason. */
+/** Send a request, with a body as JSON or as a form. Users see the messages of errors. */
 export async function send(path, { json, form, headers } = {}) {
   const type = json ? { "Content-Type": "application/json" } : {};
   const body = json ? JSON.stringify(json) : form && new URLSearchParams(form);

@@ -3,7 +3,7 @@
 import { follow } from "./follow.js";
 import { enter, renew, request } from "./member.js";
 
-const SPREAD = 10_000; // milliseconds within which pages reconnect, so that not all do so at the same moment
+const SPREAD = 10_000; // milliseconds within which pages reconnect, so that they do not all do so at once
 const SHOWN = 500; // messages
 
 const $ = (selector) => document.querySelector(selector);
@@ -29,7 +29,7 @@ function show({ id, author, text }) {
 async function read() {
   const response = await request(`../api/v1/rooms/${room}`);
   messages.replaceChildren();
-  after = "0-0"; // before any message
+  after = "0-0"; // before all messages
   (await response.json()).posts.forEach(show);
 }
 

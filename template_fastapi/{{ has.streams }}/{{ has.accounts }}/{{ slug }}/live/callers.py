@@ -1,4 +1,4 @@
-"""The callers of connections, as tokens name them. A connection ends when its token does."""
+"""Callers, identified by their tokens. A connection ends when its token is no longer valid."""
 
 from dataclasses import dataclass, field
 from time import time
@@ -57,7 +57,7 @@ def caller_of(user: User, token: str) -> Caller:
 
 
 async def caller_of_request(user: CurrentUser, token: Annotated[str, Depends(bearer)]) -> Caller:
-    """Return the caller of a request, whose token is in a header."""
+    """Return the caller of a request with a token in its header."""
     return caller_of(user, token)
 
 

@@ -15,10 +15,10 @@ export function enter({ email, password }) {
   return obtain({ grant_type: "password", username: email.value, password: password.value });
 }
 
-/** Who the member is, for a connection. */
+/** The first message of a connection, which identifies the member. */
 export const introduction = () => ({ token: tokens.access_token });
 
-/** Replace an access token that has ended. Using a refresh token twice ends the session, so it happens once at a time. */
+/** Replace an expired access token. One call at a time: using a refresh token twice ends the session. */
 export function renew() {
   renewal ??= obtain({ grant_type: "refresh_token", refresh_token: tokens.refresh_token })
     .catch((error) => {

@@ -8,7 +8,7 @@ export async function enter(fields) {
   name = fields.name.value.trim();
 }
 
-/** Who the member is, for a connection. */
+/** The first message of a connection, which identifies the member. */
 export const introduction = () => ({ name });
 
 export const request = (path, options) => send(`${path}?${new URLSearchParams({ name })}`, options);
