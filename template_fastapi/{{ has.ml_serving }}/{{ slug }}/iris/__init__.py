@@ -1,1 +1,1 @@
-"""An example: a model that names the species of an iris. It is yours: docs/models.md."""
+"""An example that you own: a model that predicts the species of an iris. See docs/models.md."""

@@ -1,4 +1,4 @@
-"""Requests to the model, and its answers."""
+"""Requests to the model, and its responses."""
 
 from typing import Annotated
 

@@ -11,7 +11,7 @@ RESERVE = 0.25  # for requests, and for growth over days
 
 
 async def peak() -> int:
-    """Return the most memory that this process needs to load everything, in bytes."""
+    """Return the peak memory of this process when everything is loaded, in bytes."""
     from ..main import app
 
     async with app.router.lifespan_context(app):
@@ -32,7 +32,7 @@ def workers(each: int, total: int) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # the metrics are those of the workers
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # the metrics of workers stay as they are
     each, total = asyncio.run(peak()), available()
     sys.stdout.write(
         f"A worker needs {each >> 20} MiB. With a quarter in reserve, "

@@ -43,7 +43,7 @@ class Batcher:
         self.labels = (model.name, model.version)
         self.waiting = metrics.WAITING.labels(*self.labels)
         for outcome in metrics.OUTCOMES:
-            metrics.REQUESTS.labels(*self.labels, outcome)  # begins at 0
+            metrics.REQUESTS.labels(*self.labels, outcome)  # so that it starts at 0
 
     async def predict(self, row: Row) -> list[float]:
         """Return the output for a row. Raises OverloadedError if it would take too long."""
@@ -85,7 +85,7 @@ class Batcher:
                         each.result.set_result(output)
 
     async def _next(self) -> list[Waiting]:
-        """Wait for requests. Those that gave up are left out."""
+        """Wait for the next batch. Requests that have timed out are left out."""
         batch: list[Waiting] = []
         while not batch:
             first = await self.queue.get()
@@ -101,7 +101,7 @@ class Batcher:
         return batch
 
     def _compute(self, rows: Sequence[Row]) -> list[list[float]]:
-        """Run in a thread; the model releases Python's lock meanwhile."""
+        """Runs in a thread. ONNX Runtime releases the GIL meanwhile."""
         started = perf_counter()
         outputs = self.model.predict(rows)
         metrics.BATCH_SECONDS.labels(*self.labels).observe(perf_counter() - started)

@@ -22,7 +22,7 @@ class ModelError(Exception):
 
 
 class Model:
-    """A model in memory. It computes on one core, which leaves the others to the event loop."""
+    """A model in memory. It uses one core, and leaves the others to the event loop."""
 
     def __init__(self, name: str, path: Path, features: Sequence[str]) -> None:
         options = SessionOptions()
@@ -39,7 +39,7 @@ class Model:
         logger.info("model is loaded", model=name, model_version=self.version, sha256=digest)
 
     def _check_signature(self, features: Sequence[str]) -> None:
-        """Compare the inputs that the model expects with those that requests have."""
+        """Check that the model expects the features that requests have."""
         if [*self.ranges] != [*features]:
             expected = ", ".join(self.ranges) or "features that its metadata do not name"
             raise ModelError(
@@ -65,7 +65,7 @@ class Model:
                 )
 
     def predict(self, rows: Sequence[Row]) -> list[list[float]]:
-        """Return the model's last output for each row: of a classifier, the probabilities."""
+        """Return the model's last output for each row: for a classifier, the probabilities."""
         result: list[list[float]] = self.run(rows).tolist()
         return result
 

@@ -31,7 +31,7 @@ class Predictor:
     ) -> None:
         self.features = features
         self.shares = shares_of(settings.model_traffic)
-        self.executor = ThreadPoolExecutor(1, name)  # one thread, whichever version computes
+        self.executor = ThreadPoolExecutor(1, name)  # one thread for all versions
         self.batchers: dict[str, Batcher] = {}
         self.tasks: list[asyncio.Task[None]] = []
         for version in self.shares:
@@ -50,7 +50,7 @@ class Predictor:
             )
 
     def start(self) -> None:
-        """Begin to compute."""
+        """Start to compute."""
         self.tasks = [asyncio.create_task(batcher.run()) for batcher in self.batchers.values()]
 
     async def stop(self) -> None:
@@ -69,7 +69,7 @@ class Predictor:
         return version
 
     async def predict(self, values: Mapping[str, float], version: str | None = None) -> Prediction:
-        """Compute the output for one request, whose line in the log names the version."""
+        """Compute the output for one request. The request's log line names the version."""
         batcher = self.batchers[self.choose(version)]
         model = batcher.model
         structlog.contextvars.bind_contextvars(model=model.name, model_version=model.version)

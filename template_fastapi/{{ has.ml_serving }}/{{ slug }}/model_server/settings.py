@@ -1,4 +1,4 @@
-"""Versions of models, and limits of their requests."""
+"""Versions of models, and limits for requests."""
 
 import re
 

@@ -51,7 +51,7 @@ class Supplier:
         # After five failures in a row, this process does not ask the supplier for 30 seconds.
         self.breakers = AsyncCircuitBreakerFactory(default_threshold=5, default_ttl=30)
         for outcome in get_args(Outcome):
-            metrics.QUOTES.labels(name, outcome)  # begins at 0
+            metrics.QUOTES.labels(name, outcome)  # so that it starts at 0
 
     async def quote(self, product: str, deadline: float) -> QuoteRead:
         """Ask for a product. The deadline is a time of the event loop's clock."""

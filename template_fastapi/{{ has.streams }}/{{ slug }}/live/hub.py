@@ -66,7 +66,7 @@ class LiveUnavailableError(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a connection receives: `message`, `presence`, or `missed` (the client must reload)."""
+    """An event for a connection: `message`, `presence`, or `missed` (the client must reload)."""
 
     kind: str
     data: str  # JSON
