@@ -3,7 +3,7 @@
 CELERY_BROKER_URL = environment.redis_url
 # Without Redis, jobs run at once, in the request: no worker is needed in development.
 CELERY_TASK_ALWAYS_EAGER = not environment.redis_url
-CELERY_TASK_IGNORE_RESULT = True  # the table of jobs has it
+CELERY_TASK_IGNORE_RESULT = True  # results are in the table of jobs
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 # A message is deleted when its task is done. If a worker dies, another one gets the message: at

@@ -12,7 +12,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
                 {
                     "address": environment.redis_url,
                     "socket_connect_timeout": 2,
-                    "socket_timeout": 10,  # longer than it waits for messages, 5
+                    "socket_timeout": 10,  # longer than the 5 for which it waits for messages
                 }
             ],
             "prefix": __package__,

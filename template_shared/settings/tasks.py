@@ -1,4 +1,4 @@
-# The command `schedule` calls these functions, each after so many seconds.
+# The functions that the command `schedule` calls, and their intervals in seconds.
 
 JOB_SCHEDULE = {
     f"{__package__}.background.jobs.resend": 60,

@@ -42,7 +42,7 @@ def load(lines: Iterable[str]) -> int:
     saved = 0
     for part in batched(enumerate(reader, start=1), BATCH, strict=False):
         rows = [measurement(number, row, stations) for number, row in part]
-        # The last of several rows for the same time counts, as in parts of their own.
+        # Of several rows with the same time, the last one counts, as it does across parts.
         latest = {(row.station_id, row.taken_at): row for row in rows}
         Measurement.objects.bulk_create(
             latest.values(),

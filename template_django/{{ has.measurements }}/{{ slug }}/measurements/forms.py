@@ -12,14 +12,14 @@ def midnight(day: date) -> datetime:
 
 
 class FilterForm(forms.Form):
-    """The filters of the list and of the file."""
+    """The filters of the list and the export."""
 
     station = forms.ModelChoiceField(
         Station.objects.all(), required=False, empty_label="All", to_field_name="code"
     )
     since = forms.DateField(required=False, label="From", widget=forms.DateInput({"type": "date"}))
     until = forms.DateField(required=False, label="To", widget=forms.DateInput({"type": "date"}))
-    # The last row of the page before; a page number would make the database count all rows before it.
+    # The last row of the previous page; with a page number, the database would skip all rows before it.
     before_time = forms.DateTimeField(required=False, widget=forms.HiddenInput())
     before_id = forms.IntegerField(
         required=False, min_value=0, max_value=MAX_ID, widget=forms.HiddenInput()

@@ -1,4 +1,4 @@
-"""Stations, what they measure, and a report that the database computes."""
+"""Stations, their measurements, and a report that the database computes."""
 
 from datetime import datetime
 from typing import Self
@@ -25,13 +25,13 @@ class Station(models.Model):
 
 class MeasurementQuerySet(models.QuerySet["Measurement"]):
     def of(self, station: Station | None, since: datetime | None, until: datetime | None) -> Self:
-        """Select those of a station, from a time on, and before another one."""
+        """Select measurements of a station, from `since` and before `until`."""
         conditions = {"station": station, "taken_at__gte": since, "taken_at__lt": until}
         given = {name: value for name, value in conditions.items() if value is not None}
         return self.filter(**given)
 
     def before(self, taken_at: datetime, pk: int) -> Self:
-        """Select what follows this row in a list: the index finds the place at once."""
+        """Select the rows after this one in a list, which the index finds directly."""
         older = Q(taken_at__lt=taken_at) | Q(taken_at=taken_at, pk__lt=pk)
         return self.filter(older, taken_at__lte=taken_at)
 
@@ -45,7 +45,7 @@ class MeasurementManager(models.Manager.from_queryset(MeasurementQuerySet)):  # 
 class Measurement(models.Model):
     """A temperature, in °C."""
 
-    # The unique constraint below has the index of this key.
+    # The unique constraint below is also an index of this key.
     station = models.ForeignKey(Station, models.PROTECT, db_index=False)
     taken_at = models.DateTimeField()
     value = models.FloatField()
@@ -66,7 +66,7 @@ class Measurement(models.Model):
 class DayQuerySet(models.QuerySet["Day"]):
     def refresh(self) -> None:
         """Recompute the report. Readers see the previous one until it is complete."""
-        if connection.vendor == "postgresql":  # elsewhere, each reader computes it
+        if connection.vendor == "postgresql":  # elsewhere, each query computes it
             with connection.cursor() as cursor:
                 cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY measurements_day")
 

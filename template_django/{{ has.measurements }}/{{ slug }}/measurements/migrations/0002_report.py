@@ -6,7 +6,7 @@ from django.db.migrations.state import StateApps
 
 # squawk-ignore-file require-concurrent-index-creation: nobody uses the view yet
 
-# `change` and `week_mean` compare days of the calendar, even if a station has no row for some of them.
+# `change` and `week_mean` use calendar days, even if a station has no rows on some of them.
 REPORT = """
 WITH day AS (
     SELECT station_id, {date} AS date, count(*) AS count,

@@ -1,4 +1,4 @@
-"""Import a CSV file of measurements, and compute the report again."""
+"""Import a CSV file of measurements, and refresh the report."""
 
 import csv
 import io
