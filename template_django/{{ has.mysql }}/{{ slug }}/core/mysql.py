@@ -18,7 +18,7 @@ TIMEOUTS = {
     "lock_timeout": 2,  # for rows, and for tables that a migration changes
     "idle_timeout": 30,  # between two statements
 }
-# MySQL reads what follows /*!, MariaDB what follows /*M!. MySQL limits only SELECT.
+# MySQL executes comments that begin with /*!80000, MariaDB those with /*M!. MySQL limits only SELECT.
 LIMITS = (
     "innodb_lock_wait_timeout = {lock_timeout}, lock_wait_timeout = {lock_timeout}, "
     "wait_timeout = {idle_timeout} /*!80000 , max_execution_time = {statement_timeout}000 */ "
@@ -29,7 +29,7 @@ SESSION = "SET time_zone = '+00:00', sql_mode = concat(@@sql_mode, ',STRICT_TRAN
 
 DUPLICATE = 1062
 MISSING, REFERENCED = 1452, 1451  # rows that foreign keys concern
-READ_ONLY = {1290, 1792, 1836}  # the server accepts no writes, as after a failover
+READ_ONLY = {1290, 1792, 1836}  # the server accepts no writes, for example after a failover
 # No connection, a broken one, or too many of them; a lock or a query that took too long.
 UNAVAILABLE = {
     *(1040, 1045, 1049, 1053, 1203, 1226, 1927, 2002, 2003, 2006, 2013, 4031),

@@ -23,7 +23,7 @@ CHECK_AFTER = 100_000  # steps of a query between two looks at the clock: about 
 
 
 class Clock(threading.local):
-    """When the queries of this thread must end."""
+    """The deadline for the queries of this thread."""
 
     end = float("inf")
 
@@ -52,7 +52,7 @@ def from_url(url: str, *, is_kept_open: bool) -> dict[str, Any]:
 
 @receiver(connection_created)
 def watch_the_clock(connection: Any, **_: object) -> None:
-    """Interrupt queries at their end; SQLite itself has no limit."""
+    """Interrupt queries at their deadline. SQLite itself has no time limit."""
     if connection.vendor == "sqlite":
         connection.connection.set_progress_handler(lambda: monotonic() > clock.end, CHECK_AFTER)
 

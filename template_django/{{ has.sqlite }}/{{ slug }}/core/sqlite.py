@@ -17,7 +17,7 @@ def file(url: str) -> str:
 
 
 def check_production(url: str, code: Path) -> None:
-    """Raise ValueError if the file would be lost with the container that has the code."""
+    """Raise ValueError if the file would be lost with the container."""
     path = Path(file(url))
     if not path.is_absolute() or path.is_relative_to(code):
         raise ValueError("in production, use sqlite:////path/of/a/volume/db.sqlite3")
