@@ -31,7 +31,7 @@ class UnavailableError(ServiceError):
 
 
 class BadAnswerError(Exception):
-    """The answer is no offer. Its text may be logged, so it contains neither the URL nor the body."""
+    """The answer is not a valid offer. The text may be logged: it contains no URL and no body."""
 
 
 class TemporaryError(BadAnswerError):

@@ -40,7 +40,7 @@ deploy() { # FUNCTION STACK [PARAMETER=VALUE ...]
 deploy migrate "$stack-migrate" "$@"
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
-# One attempt: a migration that takes long is not started a second time.
+# No retries: a slow migration must not start a second time.
 failure=$(AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name "$stack-migrate" --cli-read-timeout 900 \
     --cli-binary-format raw-in-base64-out --payload '{"upgrade": "head"}' \
     --query FunctionError --output text "$answer")
