@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions, parsers, renderers
 from rest_framework.settings import api_settings
@@ -49,6 +50,8 @@ def _response(error: Exception) -> HttpResponse | None:
             return problem_response(404)
         case PermissionDenied():
             return problem_response(403)
+        case ProtectedError() | RestrictedError():  # of a delete
+            return problem_response(409, "Other data refers to this.")
         case RequestDataTooBig():
             return problem_response(413)
         case UnreadablePostError():  # the client has disconnected

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
+from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError, ValidationErrorContext
@@ -21,6 +22,7 @@ from .errors import json_response, problem_response
 from .problems import PROBLEM_RESPONSE, ServiceError, field_errors
 
 JSON = re.compile(r"application/(.+\+)?json")
+IN_USE = "Other data refers to this."  # which is to be deleted
 
 
 def _http_error(_: HttpRequest, error: HttpError) -> HttpResponse:
@@ -38,6 +40,8 @@ EXCEPTION_HANDLERS: dict[type[Any], Callable[[HttpRequest, Any], HttpResponse]] 
     ValidationError: lambda _, e: problem_response(422, errors=field_errors(e.errors)),
     HttpError: _http_error,
     Http404: lambda *_: problem_response(404),
+    ProtectedError: lambda *_: problem_response(409, IN_USE),
+    RestrictedError: lambda *_: problem_response(409, IN_USE),
     RequestDataTooBig: lambda *_: problem_response(413),
     UnreadablePostError: lambda *_: problem_response(400),  # the client has disconnected
     Exception: _unexpected,
