@@ -16,6 +16,7 @@ LIFETIME = 3600  # seconds for which messages are kept after the last one
 PRESENCE = 15  # seconds without a sign of a member, who then counts as gone
 SHOWN = 20  # names that are listed; the number counts all members
 TIMEOUT = 2  # seconds that Redis may take
+QUIET = 10  # seconds without a message, after which the connection is checked
 DRIVER = DriverInfo()  # once: otherwise each connection reads the package's version from a file
 
 type Message = tuple[str, str]  # id, and JSON
@@ -98,8 +99,14 @@ class RedisBroker:
     async def changes(self) -> AsyncIterator[str | None]:
         async with self.redis.pubsub() as channel:
             await channel.subscribe(self.prefix)
-            while True:  # a message at least this often, or a check of the connection
-                if message := await channel.get_message(timeout=10):
+            while True:
+                message = await channel.get_message(timeout=QUIET)
+                if message is None:  # nothing is new, or a firewall has forgotten the connection
+                    await channel.ping()
+                    message = await channel.get_message(timeout=TIMEOUT)
+                if message is None:
+                    raise TimeoutError
+                if message["type"] in ("message", "subscribe"):
                     yield message["data"] if message["type"] == "message" else None
 
     async def close(self) -> None:

@@ -168,7 +168,8 @@ class Hub:
     async def publish(self, topic: str, message: object) -> str:
         """Send a message to all connections, as JSON. Returns its id."""
         try:
-            return await self.broker.add(topic, json.dumps(message, ensure_ascii=False))
+            data = json.dumps(message, ensure_ascii=False, allow_nan=False)
+            return await self.broker.add(topic, data)
         except (RedisError, OSError) as error:
             raise LiveUnavailableError(headers={"Retry-After": "10"}) from error
 
