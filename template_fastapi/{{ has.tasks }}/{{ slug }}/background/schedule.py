@@ -33,6 +33,7 @@ async def main() -> None:
     engine = database.create_engine(environment.database_url, len(SCHEDULE) + 1)
     metrics.serve(environment.scheduler_port, engine)
     async with asyncio.TaskGroup() as group:
+        group.create_task(stop.wait())  # an empty schedule does not end the metrics
         for function, seconds in SCHEDULE.items():
             group.create_task(repeat(function, seconds, engine, stop))
     await queue.broker.shutdown()

@@ -17,6 +17,8 @@ from django.utils.module_loading import import_string
 from ....environment import environment
 from ... import metrics
 
+IDLE = 60  # seconds, if nothing is scheduled; metrics are served nevertheless
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,7 +36,8 @@ class Command(BaseCommand):
                 if due[name] <= time.monotonic():
                     due[name] = time.monotonic() + settings.JOB_SCHEDULE[name]
                     call(name)
-            stop.wait(max(0, min(due.values()) - time.monotonic()))
+            first = min(due.values(), default=time.monotonic() + IDLE)
+            stop.wait(max(0, first - time.monotonic()))
 
 
 def call(name: str) -> None:
