@@ -1,6 +1,5 @@
 """Server-sent events of a topic: https://fastapi.tiangolo.com/tutorial/server-sent-events/."""
 
-import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
@@ -11,9 +10,8 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import ServerSentEvent, format_sse_event
 
 from .callers import Caller, check
-from .hub import EndedError, Event, Hub, Subscription
+from .hub import ALIVE, EndedError, Hub
 
-KEEP_ALIVE = 15  # seconds between comments, which keep proxies from closing an idle connection
 # Milliseconds until a client reconnects: random, so that not all do so at once.
 RETRY = (1_000, 10_000)
 
@@ -30,7 +28,7 @@ class EventStream(StreamingResponse):
     async def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
         """Yield events to FastAPI, for endpoints that were written before this class."""
         async for part in self.body_iterator:
-            lines = bytes(part if isinstance(part, bytes) else b"").decode().splitlines()
+            lines = bytes(part if isinstance(part, bytes) else b"").decode().split("\n")
             fields = {name: value for name, _, value in (line.partition(": ") for line in lines)}
             if "data" in fields:
                 fields["raw_data"] = fields.pop("data")
@@ -46,7 +44,7 @@ def follow(request: Request, topic: str, after: str | None, caller: Caller) -> E
 async def _events(
     request: Request, topic: str, after: str | None, caller: Caller
 ) -> AsyncIterator[bytes]:
-    """Yield events, and comments while there are none. The last event says why the stream ends."""
+    """Yield events. The last one says why the stream ends."""
     hub: Hub = request.state.hub
     yield format_sse_event(retry=random.randint(*RETRY))  # noqa: S311
     try:
@@ -57,20 +55,8 @@ async def _events(
                     if monotonic() >= due:
                         await check(request, caller)
                         due = monotonic() + caller.next_check
-                    event = await _next(subscription, min(KEEP_ALIVE, due - monotonic()))
-                    if event:
-                        yield format_sse_event(event=event.kind, id=event.id, data_str=event.data)
-                    else:
-                        yield format_sse_event(comment="")
+                    event = await subscription.next_within(min(ALIVE, due - monotonic()))
+                    yield format_sse_event(event=event.kind, id=event.id, data_str=event.data)
     except EndedError as error:
         reason = json.dumps({"reason": error.reason.text})
         yield format_sse_event(event="end", data_str=reason)
-
-
-async def _next(subscription: Subscription, seconds: float) -> Event | None:
-    """Return the next event, or None after so many seconds without one."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await subscription.next()
-    except TimeoutError:
-        return None

@@ -23,6 +23,7 @@ from .brokers import Broker, MemoryBroker, Message, Presence, RedisBroker
 
 WAITING = 100  # events that may wait for a connection; with more, it is too slow
 INTERVAL = 3  # seconds between checks of who is present
+ALIVE = 15  # seconds without an event, after which a connection gets a sign of life
 LATEST = 50  # messages that `latest` returns by default
 
 logger = structlog.get_logger(__name__)
@@ -82,6 +83,7 @@ class Subscription:
         self.limit = WAITING
         self.reason: Reason | None = None
         self.changed = asyncio.Event()
+        self.presence = _present((0, []))
 
     def put(self, event: Event) -> None:
         if len(self.events) >= self.limit:
@@ -89,6 +91,8 @@ class Subscription:
         elif not self.reason:
             self.events.append(event)
             self.changed.set()
+            if event.kind == "presence":
+                self.presence = event
 
     def end(self, reason: Reason) -> None:
         """End the connection. The client gets the waiting events when it resumes."""
@@ -104,6 +108,17 @@ class Subscription:
         if self.reason:
             raise EndedError(self.reason)
         return self.events.popleft()
+
+    async def next_within(self, seconds: float) -> Event:
+        """Wait for the next event. If there is none for so long, say again who is present.
+
+        This is a sign of life, without which a client takes its connection for dead.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.next()
+        except TimeoutError:
+            return self.presence
 
 
 class Topic:
@@ -234,7 +249,8 @@ class Hub:
                 subscription.events.extend(await self._missed(topic, after, followed.last))
             names = [subscription.name] if subscription.name else []
             presence = await self.broker.present(topic, names)
-            subscription.events.append(_present(presence))
+            subscription.presence = _present(presence)
+            subscription.events.append(subscription.presence)
             subscription.limit += len(subscription.events)
             followed.subscriptions.add(subscription)
         if self.is_ending:

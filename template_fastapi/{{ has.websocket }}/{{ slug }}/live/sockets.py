@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ..environment import environment
 from .callers import Caller, Introduction, check, identify
-from .hub import EndedError, Hub, LiveUnavailableError, Reason, Subscription
+from .hub import ALIVE, EndedError, Hub, LiveUnavailableError, Reason, Subscription
 
 PATIENCE = 10  # seconds that the first message, or reading a message, may take
 
@@ -86,7 +86,7 @@ async def _both_ways(
 
 async def _send(socket: WebSocket, subscription: Subscription) -> None:
     while True:
-        event = await subscription.next()
+        event = await subscription.next_within(ALIVE)
         text = f'{{"event": {json.dumps(event.kind)}, "id": {json.dumps(event.id)}, "data": {event.data}}}'
         try:
             async with asyncio.timeout(PATIENCE):

@@ -1,12 +1,14 @@
 // Requests to the API, on the page's own origin.
 
+const TIMEOUT = 20_000; // milliseconds
+
 /** Send a request, with a body as JSON or as a form. Users see the messages of errors. */
-export async function send(path, { json, form, headers } = {}) {
+export async function send(path, { json, form, headers, signal = AbortSignal.timeout(TIMEOUT) } = {}) {
   const type = json ? { "Content-Type": "application/json" } : {};
   const body = json ? JSON.stringify(json) : form && new URLSearchParams(form);
   let response;
   try {
-    response = await fetch(path, { method: body ? "POST" : "GET", body, headers: { ...type, ...headers } });
+    response = await fetch(path, { method: body ? "POST" : "GET", body, headers: { ...type, ...headers }, signal });
   } catch {
     throw new Error("The service cannot be reached.");
   }

@@ -5,6 +5,7 @@ import { enter, renew, request } from "./member.js";
 
 const SPREAD = 10_000; // milliseconds within which pages reconnect, so that they do not all do so at once
 const SHOWN = 500; // messages
+const SILENCE = 40_000; // milliseconds without an event; the service sends one every 15 seconds
 
 const $ = (selector) => document.querySelector(selector);
 const [door, inside, state, present] = ["#enter", "#inside", "#state", "#present"].map($);
@@ -52,6 +53,22 @@ function say(name, reason = "") {
   if (state.textContent !== text) state.textContent = text; // screen readers announce each change
 }
 
+/** Follow the room until the connection ends, or is silent: the network may drop it without a sign. */
+async function listen() {
+  const silence = new AbortController();
+  let timer;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silence.abort(), SILENCE);
+  };
+  wait();
+  try {
+    await follow(room, after, (event) => (wait(), hear(event)), silence.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Follow the room until the member is refused. */
 async function stay() {
   let isRefused = false;
@@ -60,7 +77,7 @@ async function stay() {
       if (isRefused) await renew();
       isRefused = false;
       if (after === null) await read();
-      await follow(room, after, hear);
+      await listen();
       say("closed");
     } catch (error) {
       if (error.isFinal) throw error;

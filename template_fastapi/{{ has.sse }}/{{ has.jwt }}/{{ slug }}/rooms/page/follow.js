@@ -3,10 +3,10 @@
 import { refused } from "./http.js";
 import { request } from "./member.js";
 
-/** Pass on each event after a message, until the connection ends or `hear` returns false. */
-export async function follow(room, after, hear) {
+/** Pass on each event after a message, until the connection ends, `hear` returns false, or the signal comes. */
+export async function follow(room, after, hear, signal) {
   const path = `../live/rooms/${room}?${new URLSearchParams({ after })}`;
-  const response = await request(path, { headers: { Accept: "text/event-stream" } });
+  const response = await request(path, { headers: { Accept: "text/event-stream" }, signal });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   while (true) {
@@ -21,7 +21,7 @@ export async function follow(room, after, hear) {
   }
 }
 
-/** The fields of an event. A comment has none. */
+/** The fields of an event. */
 function fields(block) {
   const lines = block.split("\n").map((line) => line.split(": "));
   return Object.fromEntries(lines.map(([name, ...rest]) => [name, rest.join(": ")]));

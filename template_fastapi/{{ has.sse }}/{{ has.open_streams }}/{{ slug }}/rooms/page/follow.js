@@ -2,8 +2,8 @@
 
 import { introduction } from "./member.js";
 
-/** Pass on each event after a message, until the connection ends or `hear` returns false. */
-export function follow(room, after, hear) {
+/** Pass on each event after a message, until the connection ends, `hear` returns false, or the signal comes. */
+export function follow(room, after, hear, signal) {
   const query = new URLSearchParams({ ...introduction(), after });
   return new Promise((resolve) => {
     const source = new EventSource(`../live/rooms/${room}?${query}`);
@@ -16,6 +16,7 @@ export function follow(room, after, hear) {
         if (!hear({ event, id: lastEventId, data: JSON.parse(data) })) end();
       });
     }
+    signal.addEventListener("abort", end);
     source.addEventListener("end", end);
     // The browser would resume by itself, but not after a response such as 502. So the page does it.
     source.addEventListener("error", end);
