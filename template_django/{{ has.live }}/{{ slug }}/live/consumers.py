@@ -88,10 +88,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.changed({})  # the page's content may be older than the connection
 
     async def changed(self, event: dict[str, Any]) -> None:
-        """Tell the page. Raises TimeoutError if it does not read."""
+        """Tell the page."""
+        await self._tell("changed")
+
+    async def _tell(self, word: str) -> None:
+        """Raises TimeoutError if the page does not read."""
         if not self._reason:
             async with asyncio.timeout(PATIENCE):
-                await self.send(text_data="changed")
+                await self.send(text_data=word)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Refuse messages from pages."""
@@ -106,7 +110,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
                     await self.close(code, reason)
 
     async def _keep(self) -> None:
-        """Renew the group membership, which expires. End when the user's session does."""
+        """Renew the group membership, which expires. End when the user's session does.
+
+        A page that gets no message for too long reconnects.
+        """
         while not self._reason:
             await asyncio.sleep(CHECK * random.uniform(0.9, 1.1))  # noqa: S311
             try:
@@ -114,8 +121,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
                     await self.end(REFUSED, "logged out")
                 else:
                     await self.channel_layer.group_add(self.group, self.channel_name)
+                    await self._tell("alive")
             except (RedisError, DatabaseError):
                 await self.end(COME_BACK, "interrupted")
+            except TimeoutError:
+                await self.end(COME_BACK, "too slow")
+            except OSError:  # the page has left
+                return
 
     async def _is_logged_in(self) -> bool:
         engine = import_module(settings.SESSION_ENGINE)

@@ -2,6 +2,7 @@
 
 document.querySelectorAll("[data-live]").forEach((element) => {
   const SPREAD = 500; // milliseconds over which open pages spread their requests
+  const SILENCE = 75_000; // milliseconds without a message; the service sends one every 30 seconds
   const LONGEST = 60_000; // milliseconds between two attempts to connect
   const REFUSED = 1008; // for example, nobody is logged in
 
@@ -24,17 +25,29 @@ document.querySelectorAll("[data-live]").forEach((element) => {
 
   const connect = () => {
     const socket = new WebSocket(url);
-    socket.onmessage = () => {
-      attempts = 0;
-      element.dataset.state = "open";
-      reload();
-    };
-    socket.onclose = (event) => {
+    let silence = null;
+    const end = ({ code }) => {
+      socket.onclose = socket.onmessage = null;
+      clearTimeout(silence);
+      socket.close();
       element.dataset.state = "closed";
-      if (event.code === REFUSED) return;
+      if (code === REFUSED) return;
       attempts += 1;
       setTimeout(connect, Math.random() * Math.min(LONGEST, 1000 * 2 ** attempts));
     };
+    // The network may drop a connection without a sign.
+    const listen = () => {
+      clearTimeout(silence);
+      silence = setTimeout(end, SILENCE, {});
+    };
+    socket.onmessage = ({ data }) => {
+      listen();
+      attempts = 0;
+      element.dataset.state = "open";
+      if (data === "changed") reload();
+    };
+    socket.onclose = end;
+    listen();
   };
 
   document.addEventListener("visibilitychange", () => isStale && reload());
