@@ -5,7 +5,8 @@ import { enter, renew, request } from "./member.js";
 
 const SPREAD = 10_000; // milliseconds within which pages reconnect, so that they do not all do so at once
 const SHOWN = 500; // messages
-const SILENCE = 40_000; // milliseconds without an event; the service sends one every 15 seconds
+const PATIENCE = 15_000; // milliseconds until the first event
+const SILENCE = 40_000; // milliseconds between two events; the service sends one every 15 seconds
 
 const $ = (selector) => document.querySelector(selector);
 const [door, inside, state, present] = ["#enter", "#inside", "#state", "#present"].map($);
@@ -57,13 +58,13 @@ function say(name, reason = "") {
 async function listen() {
   const silence = new AbortController();
   let timer;
-  const wait = () => {
+  const wait = (milliseconds) => {
     clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(), SILENCE);
+    timer = setTimeout(() => silence.abort(), milliseconds);
   };
-  wait();
+  wait(PATIENCE);
   try {
-    await follow(room, after, (event) => (wait(), hear(event)), silence.signal);
+    await follow(room, after, (event) => (wait(SILENCE), hear(event)), silence.signal);
   } finally {
     clearTimeout(timer);
   }
