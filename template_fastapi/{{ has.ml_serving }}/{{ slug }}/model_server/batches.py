@@ -1,6 +1,7 @@
 """Requests that arrive at about the same time are computed together."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ import structlog
 
 from ..core.problems import ServiceError
 from . import metrics
-from .model import Model, Row
+from .model import Model, ModelError, Row
 
 WINDOW = 0.002  # seconds for which the first request of a batch waits for others
 
@@ -54,6 +55,8 @@ class Batcher:
             self.waiting.set(self.queue.qsize())
             async with asyncio.timeout(self.timeout):
                 output = await waiting.result
+            if not all(map(math.isfinite, output)):
+                raise ModelError(f"{self.model.name} {self.model.version} returned no number")
             outcome = "ok"
         except asyncio.QueueFull:
             outcome = "full"

@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import structlog
 
 from ..core.problems import InvalidError
 from .batches import Batcher
 from .model import Model, ModelError
 from .settings import ModelSettings, shares_of
+
+LARGEST = float(np.finfo(np.float32).max)  # a larger number would become infinity
 
 
 @dataclass(frozen=True)
@@ -73,5 +76,9 @@ class Predictor:
         batcher = self.batchers[self.choose(version)]
         model = batcher.model
         structlog.contextvars.bind_contextvars(model=model.name, model_version=model.version)
-        output = await batcher.predict([values[feature] for feature in self.features])
+        row = [values[feature] for feature in self.features]
+        for feature, value in zip(self.features, row, strict=True):
+            if not abs(value) <= LARGEST:  # as if it is NaN
+                raise InvalidError(f"{feature} does not fit into a 32-bit float.")
+        output = await batcher.predict(row)
         return Prediction(output, model)
