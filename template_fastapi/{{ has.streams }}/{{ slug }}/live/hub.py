@@ -279,10 +279,15 @@ class Hub:
         async with followed.lock:
             if not followed.subscriptions:
                 return
-            for message in await self.broker.between(topic, followed.last, "+"):
-                followed.last = message[0]
+            events = [_message(e) for e in await self.broker.between(topic, followed.last, "+")]
+            latest = [] if events else await self.broker.latest(topic, 1)
+            if latest and _position(latest[0][0]) < _position(followed.last):
+                # Redis has lost its data, and its clock went back.
+                followed.last, events = latest[0][0], [Event("missed", "{}")]
+            for event in events:
+                followed.last = event.id or followed.last
                 for subscription in followed.subscriptions:
-                    subscription.put(_message(message))
+                    subscription.put(event)
 
     async def _look_around(self) -> None:
         """Announce changes of presence."""
@@ -303,6 +308,10 @@ def create_hub(redis_url: str, max_connections: int) -> Hub:
     prefix = f"{__name__.partition('.')[0]}:live"
     broker = RedisBroker(redis_url, prefix) if redis_url else MemoryBroker()
     return Hub(broker, max_connections)
+
+
+def _position(name: str) -> tuple[int, ...]:
+    return tuple(map(int, name.split("-")))
 
 
 def _message(message: Message) -> Event:
