@@ -172,6 +172,18 @@ def test_a_server_that_stops_says_so_and_pages_come_back(site: Site, pages: list
         follow(pages)
 
 
+def test_a_page_reconnects_if_it_hears_nothing(site: Site, pages: list[Page]) -> None:
+    """As if the network had dropped the connection without a sign, for longer than the service is ever silent."""
+    page = pages[0].context.new_page()
+    page.clock.install()
+    page.goto(f"{site.url}/items/")
+    follow([page])
+    page.clock.fast_forward(76_000)
+    expect(page.locator("[data-live]")).to_have_attribute("data-state", "closed")
+    page.clock.fast_forward(2_000)
+    follow([page])
+
+
 def test_the_example_can_be_replaced(site: Site, tmp_path: Path) -> None:
     copy = site.project.copy(tmp_path / "service")
     remove_the_example(copy, "django")

@@ -238,6 +238,19 @@ def test_pages_follow_each_other_across_a_deployment(service: Service, browser: 
 
 
 @in_a_browser
+def test_a_page_reconnects_if_it_hears_nothing(service: Service, browser: Browser) -> None:
+    """As if the network had dropped the connection without a sign, for longer than the service is ever silent."""
+    with watched(browser) as page:
+        page.clock.install()
+        enter(page, f"{service.urls[1].replace('127.0.0.1', 'localhost')}/rooms/{service.live}-silent", "Ada")
+        page.clock.fast_forward(41_000)
+        expect(page.locator("#inside")).to_have_attribute("data-state", "closed")
+        page.clock.fast_forward(10_000)
+        connected(page)
+        page.goto("about:blank")
+
+
+@in_a_browser
 @pytest.mark.parametrize("live", PROGRAMS)
 def test_a_member_logs_in_and_stays_when_a_token_ends(
     live: str, browser: Browser, template: Path, tmp_path: Path
