@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from itertools import count
 from time import time
 from typing import Any, Protocol
@@ -77,12 +77,12 @@ class RedisBroker:
 
     async def between(self, topic: str, after: str, last: str) -> list[Message]:
         found = await self.redis.xrange(f"{self.prefix}:messages:{topic}", f"({after}", last)
-        return [(name, fields["data"]) for name, fields in found]
+        return _messages(found)
 
     async def latest(self, topic: str, number: int) -> list[Message]:
         key = f"{self.prefix}:messages:{topic}"
         found = await self.redis.xrevrange(key, count=number)
-        return [(name, fields["data"]) for name, fields in reversed(found)]
+        return _messages(reversed(found))
 
     async def present(self, topic: str, names: Collection[str]) -> Presence:
         key, now = f"{self.prefix}:present:{topic}", time()
@@ -150,6 +150,11 @@ class MemoryBroker:
             yield await self.changed.get()
 
     async def close(self) -> None: ...
+
+
+def _messages(found: Iterable[tuple[str, dict[str, str]]]) -> list[Message]:
+    """Return the messages among the entries of a stream. Another program may have added others."""
+    return [(name, fields["data"]) for name, fields in found if "data" in fields]
 
 
 def _number(name: str) -> int:

@@ -271,7 +271,9 @@ class Hub:
                         await self._pass_on(topic)
             except (RedisError, OSError) as error:
                 logger.warning("live updates are interrupted", error=type(error).__name__)
-                await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311
+            except Exception:  # nobody would notice the end of this task
+                logger.exception("live updates are interrupted")
+            await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311
 
     async def _pass_on(self, topic: str) -> None:
         if not (followed := self.topics.get(topic)):
