@@ -1,6 +1,7 @@
 """Projects for AWS Lambda: their own tests on PostgreSQL, and their archive."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.tools import render, render_anew
 def test_functions_work_on_postgresql(auth: str, template: Path, tmp_path: Path, postgres: Server) -> None:
     project = set_up(render(template, tmp_path / "service", framework="fastapi", target=["serverless"], auth=auth))
     tests = ["tests/core/test_functions.py", "tests/core/test_functions_deployment.py"]
+    tests += ["tests/core/test_function_mail.py"] if auth == "jwt" else []
     done = project.run("pytest", "-q", *tests, DATABASE_URL=postgres.url, ENV_FILE=".env.test", UV=str(UV))
     assert "skipped" not in done
 
@@ -53,6 +55,7 @@ def test_it_is_the_only_target(other: str, template: Path, tmp_path: Path) -> No
 
 def test_its_pipeline_builds_but_does_not_deploy(template: Path, tmp_path: Path) -> None:
     github = render(template, tmp_path / "github", framework="fastapi", target=["serverless"], ci="github")
+    assert "service.zip" in (github / ".github" / "workflows" / "release.yml").read_text()
     check = (github / ".github" / "workflows" / "check.yml").read_text()
     assert check.index("poe archive") < check.index("poe lint-functions") < check.index("\n  api:")
     assert not (github / ".github" / "workflows" / "deploy.yml").exists()
@@ -60,3 +63,14 @@ def test_its_pipeline_builds_but_does_not_deploy(template: Path, tmp_path: Path)
     gitlab = render(template, tmp_path / "gitlab", framework="fastapi", target=["serverless"], ci="gitlab")
     assert "poe archive" in (gitlab / ".gitlab" / "ci" / "serverless.yml").read_text()
     assert "stages: [check, release]" in (gitlab / ".gitlab-ci.yml").read_text()
+
+
+@pytest.mark.parametrize("auth", ["none", "jwt", "oidc"])
+def test_its_pages_name_nothing_of_servers(auth: str, template: Path, tmp_path: Path) -> None:
+    """No other target may be selected beside it, so what only servers have would mislead."""
+    path = render(template, tmp_path / "service", framework="fastapi", target=["serverless"], auth=auth)
+    assert sorted(each.name for each in (path / "deploy").iterdir()) == ["pipeline", "serverless"]
+    pages = [path / "README.md", *(path / "docs").glob("*.md")]
+    words = re.compile("kubectl|docker compose|grafana|prom(ql|etheus)|nginx|cronjob|prestop|sigterm", re.IGNORECASE)
+    assert {(page.name, found[0]) for page in pages for found in words.finditer(page.read_text())} == set()
+    assert ("MailErrors" in (path / "docs/runbooks.md").read_text()) == (auth == "jwt")

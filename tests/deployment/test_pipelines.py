@@ -21,7 +21,7 @@ COMBINATIONS = [
     (framework, ci, targets)
     for framework, several in {
         "django": ((), ("compose",), ("kubernetes",), ("compose", "kubernetes")),
-        "fastapi": (("compose", "kubernetes"),),
+        "fastapi": (("compose", "kubernetes"), ("serverless",)),
     }.items()
     for ci in ("github", "gitlab")
     for targets in several
@@ -208,6 +208,25 @@ def test_each_job_has_the_permissions_that_it_needs_and_no_others(rendered: Rend
         **{f"deploy.yml/{job}": reads for job in ("machine", "cluster")},
         "template-update.yml/update": reads,
     }
+
+
+def test_a_release_of_functions_has_their_archive(rendered: Rendered) -> None:
+    github = yaml.safe_load(texts(rendered("fastapi", "github", ("serverless",)))["release.yml"])["jobs"]
+    assert github["archive"]["needs"] == "check"
+    assert github["archive"]["permissions"] == dict.fromkeys(("contents", "attestations", "id-token"), "write")
+    attested = [step["with"]["subject-path"] for step in github["archive"]["steps"] if "attest" in step.get("uses", "")]
+    uploaded = github["archive"]["steps"][-1]["run"]
+    assert attested == ["build/service.zip"]
+    assert 'gh release upload "$GITHUB_REF_NAME" build/service.zip' in uploaded
+    gitlab = yaml.safe_load(texts(rendered("fastapi", "gitlab", ("serverless",)))["serverless.yml"])["archive"]
+    assert gitlab["rules"] == [{"if": "$CI_COMMIT_TAG"}]
+    assert gitlab["artifacts"] == {"paths": ["build/service.zip"], "expire_in": "never"}
+
+
+def test_functions_have_no_alerts_of_prometheus(rendered: Rendered) -> None:
+    for ci in ("github", "gitlab"):
+        for targets, expected in ((("serverless",), False), (("compose", "kubernetes"), True)):
+            assert ("promtool" in "".join(texts(rendered("fastapi", ci, targets)).values())) == expected
 
 
 def test_without_a_target_a_release_ends_with_the_image(rendered: Rendered) -> None:

@@ -1,4 +1,4 @@
-"""Functions for AWS Lambda: `web.handler` answers requests, `migrate.handler` migrates the database."""
+"""Functions for AWS Lambda. Each module has a `handler`."""
 
 import os
 

@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 from ..core.logging import REQUEST_ID_HEADER
 from ..main import app
 
-FLUSH = 2000  # milliseconds that the last traces may delay a response
 TEXT = ["text/", "application/json", "application/problem+json", "application/javascript"]
 
 # Mangum would start and stop the application for each request. It starts once here, before the
@@ -37,9 +36,12 @@ adapter = Mangum(application, lifespan="off", text_mime_types=TEXT)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer a request. Its traces are sent first, because Lambda freezes the process afterwards."""
+    """Answer a request. Its traces are sent first, because Lambda freezes the process afterwards.
+
+    OTEL_EXPORTER_OTLP_TIMEOUT limits the delay: the SDK ignores the timeout of `force_flush`.
+    """
     try:
         return adapter(event, context)
     finally:
         if callable(flush := getattr(trace.get_tracer_provider(), "force_flush", None)):
-            flush(FLUSH)
+            flush()
