@@ -196,7 +196,7 @@ def parse_all(project: Path) -> None:
 
 def without_tags(text: str) -> str:
     """YAML without CloudFormation's tags, whose meaning cfn-lint checks."""
-    return re.sub(r"!(Sub|Ref|If|Equals|Not|Join|GetAtt)\b", "", text)
+    return re.sub(r"!(Sub|Ref|If|Equals|Not|Join|GetAtt|FindInMap)\b", "", text)
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,12 @@ def test_lambda_migrates_and_answers_requests(engine: Engine, project: Path, ima
         assert "answers no requests" in migrate.invoke(request)
         assert migrate.invoke({"upgrade": "head"}) == {"status": "ok"}
     with function(engine, project, image, "web", url) as web:
+        ready = json.loads((project / "deploy" / "serverless" / "ready.json").read_text())
+        assert web.invoke(ready)["statusCode"] == 200  # deploy.sh asks for no more
         for path, status in (("/health/ready", 200), ("/api/v1/items", 200), ("/api/v1/items/1", 404)):
             request["rawPath"] = request["requestContext"]["http"]["path"] = path
             assert web.invoke(request)["statusCode"] == status, path
         held = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'lambda' AND pid != pg_backend_pid()"
         assert postgres.query(held, url).strip() == "0"
+    with function(engine, project, image, "mail", url) as mail:
+        assert mail.invoke({}) == {"status": "ok"}  # of an address without an account
