@@ -105,6 +105,20 @@ def test_recipes_and_resources_pass_every_check(framework: str, week: Project, p
     week.run("pytest", "-q", *added)
 
 
+@pytest.mark.in_turn
+@pytest.mark.slow
+@pytest.mark.option("oidc")
+def test_resources_of_callers_with_a_provider_refer_to_another(template: Path, tmp_path: Path) -> None:
+    """Their tests also write what they refer to, for which the provider's token needs a second scope."""
+    project = set_up(render(template, tmp_path / "service", framework="fastapi", auth="oidc"))
+    project.poe("resource", "orders", "--belongs-to", "items")
+    project.poe("resource", "order_lines", "--belongs-to", "orders")
+    project.poe("resource", "order_parts", "--like", "order_lines")
+    project.poe("lint")
+    project.poe("types")
+    project.run("pytest", "-q", "-m", "not slow", "tests/orders", "tests/order_lines", "tests/order_parts")
+
+
 @pytest.mark.slow
 def test_the_requests_of_the_readme_succeed_after_its_seed(
     framework: str, project: Project, template: Path, tmp_path: Path

@@ -24,5 +24,6 @@ def reader(identity: IdentityProvider) -> str:
 @pytest.fixture
 async def client(client: AsyncClient, identity: IdentityProvider) -> AsyncClient:
     """Return a client with an access token."""
-    client.headers["Authorization"] = f"Bearer {identity.token('items:write')}"
+    token = identity.token("items:write")
+    client.headers["Authorization"] = f"Bearer {token}"
     return client
