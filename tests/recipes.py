@@ -11,6 +11,24 @@ from tests.tools import run
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILES = {"python", "html", "text", "yaml"}  # a block of one of these is a new file
 PAGES = ("recipes.md", "pages.md")  # with recipes as their sections
+PAGE = 86  # lines that are not empty. "Calls to another service" has as many, all others have at most 80
+
+
+def sections(project: Project, *pages: str) -> list[tuple[str, str]]:
+    """The title and text of each section of those pages that a project has."""
+    paths = [project.path / "docs" / each for each in pages]
+    text = "\n".join(each.read_text() for each in paths if each.exists())
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def too_long(project: Project) -> dict[str, int]:
+    """The recipes that do not fit on a page, code and tests included, with the number of their lines."""
+    lines = {
+        title: sum(bool(line.strip()) for line in text.splitlines())
+        for title, text in sections(project, *PAGES, "media.md")
+    }
+    return {title: number for title, number in lines.items() if number > PAGE}
 
 
 def follow(
@@ -20,12 +38,8 @@ def follow(
 
     A `page` is one recipe as a whole. The recipes `without` are left out.
     """
-    pages = [project.path / "docs" / each for each in PAGES]
-    text = "\n".join(each.read_text() for each in pages if each.exists())
-    recipes = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
-    if page:
-        recipes = [page, (project.path / "docs" / page).read_text()]
-    for title, recipe in zip(recipes[::2], recipes[1::2], strict=True):
+    recipes = [(page, (project.path / "docs" / page).read_text())] if page else sections(project, *PAGES)
+    for title, recipe in recipes:
         if name not in title or title in without:
             continue
         for packages in re.findall(r"Run `uv add ([\w -]+)`", recipe) if install else []:
@@ -61,8 +75,9 @@ def accept_uploads(project: Project) -> None:
     blocks = re.findall(
         r"`((?:service/documents|tests)/[\w/]+\.(?:py|html))`:\n\n.*?```(?:python|html)\n(.*?)```", page, re.DOTALL
     )
-    names = ["models.py", "api.py", "views.py", "templates/documents/document_form.html"]
-    assert [name for name, _ in blocks] == [*(f"service/documents/{name}" for name in names), "tests/test_documents.py"]
+    page_files = ["models.py", "views.py", "templates/documents/document_form.html"]
+    files = [*(f"service/documents/{name}" for name in page_files), "tests/test_documents.py"]
+    assert [name for name, _ in blocks] == [*files, "service/documents/api.py", "tests/test_documents_api.py"]
     for name, text in blocks:
         (project.path / name).parent.mkdir(parents=True, exist_ok=True)
         (project.path / name).write_text(text)

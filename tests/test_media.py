@@ -140,6 +140,14 @@ def check_stored() -> None:
     document.full_clean()
 
 
+@pytest.mark.parametrize("path", ["/api/v1/documents", "/documents/"])
+def test_a_long_name_is_no_obstacle(user: Client, path: str) -> None:
+    file = photo()
+    file.name = "a" * 300 + ".png"
+    assert user.post(path, {"title": "Photo", "file": file}).status_code in {201, 302}
+    assert Document.objects.get().file.name.endswith(".png")
+
+
 def test_api(user: Client) -> None:
     assert user.post("/api/v1/documents", {"title": "Page", "file": page()}).status_code == 422
     assert not Document.objects.exists()
@@ -184,4 +192,4 @@ def test_the_recipe_stores_what_users_upload(template: Path, tmp_path: Path, end
     with (project.path / ".env.test").open("a") as file:
         file.write(f"S3_BUCKET=uploads\nS3_REGION=eu-central-1\nS3_ENDPOINT_URL={endpoint}\n")
         file.write("S3_ACCESS_KEY_ID=key\nS3_SECRET_ACCESS_KEY=secret\n")
-    project.run("pytest", "-q", "tests/documents", "tests/test_documents.py")
+    project.run("pytest", "-q", "tests/documents", "tests/test_documents.py", "tests/test_documents_api.py")

@@ -8,7 +8,8 @@ from sentry_sdk.transport import Transport
 from sqlalchemy.exc import TimeoutError  # noqa: A004
 
 from my_service.accounts import passwords
-from my_service.environment import environment
+from my_service.core.environment import load
+from my_service.environment import Environment, environment
 from my_service.main import app
 
 GIVEN = ["include_local_variables", "max_request_body_size"]  # by the recipe
@@ -16,6 +17,18 @@ GIVEN = ["include_local_variables", "max_request_body_size"]  # by the recipe
 
 def test_a_setting_has_its_value() -> None:
     assert environment.greeting == "Hello"
+
+
+@pytest.mark.parametrize("dsn", ["tracker", "https://tracker.example/1", "https://key@tracker.example"])
+def test_a_wrong_address_of_the_tracker_is_refused(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SENTRY_DSN", dsn)
+    with pytest.raises(SystemExit):
+        load(Environment)
+    assert capsys.readouterr().err.startswith("SENTRY_DSN: String should match pattern")
+    monkeypatch.setenv("SENTRY_DSN", "https://key@o1.tracker.example:9000/path/1")
+    assert load(Environment).sentry_dsn
 
 
 def test_an_error_tracker_is_ready() -> None:
