@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from tests.matrix import Row, model, title
+from tests.operations import try_operations
 from tests.projects import QUICK, Project, parse_all, set_up
-from tests.recipes import follow
+from tests.recipes import follow, too_long
 from tests.tools import commit_all, render, run, texts
 
 pytestmark = pytest.mark.slow
@@ -81,8 +82,9 @@ def test_files(row: Row, template: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=title)
 def test_recipes(row: Row, template: Path, tmp_path: Path) -> None:
-    """They fit: each line that shows where another one belongs is in its file."""
+    """They fit: each on a page, and each line that shows where another one belongs is in its file."""
     project = Project(render(template, tmp_path / "service", **row), tmp_path)
+    assert too_long(project) == {}
     follow(project, install=False)
     parse_all(project.path)
 
@@ -91,7 +93,7 @@ def test_recipes(row: Row, template: Path, tmp_path: Path) -> None:
     "row", [pytest.param(row, marks=[] if is_first(row) else pytest.mark.in_turn, id=title(row)) for row in ROWS]
 )
 def test_checks(row: Row, template: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A project is set up from its lock, passes its own checks, and migrates its database."""
+    """A project is set up from its lock, passes its own checks, migrates its database, and keeps to its schema."""
     path = render(template, tmp_path / "service", **row)
     assert row["framework"] == "fastapi" or includes_djangos_checklist_for_deployment(path, row)
     project = set_up(path)
@@ -107,6 +109,8 @@ def test_checks(row: Row, template: Path, tmp_path: Path, request: pytest.Fixtur
         url = server.create(f"row_{ROWS.index(row)}")
     project.poe("migrate", DATABASE_URL=url)
     assert run("git", "status", "--porcelain", cwd=project.path) == ""
+    if row.get("api") != "none":  # FastAPI has one without being asked
+        try_operations(project, row, url, tmp_path)
 
 
 def includes_djangos_checklist_for_deployment(project: Path, row: Row) -> bool:
