@@ -1,4 +1,4 @@
-"""FastAPI's schema has all of Django's. tests/operations.py tries the operations of both."""
+"""FastAPI's schema has everything in Django's. tests/operations.py tries the operations of both."""
 
 import json
 from collections.abc import Iterator
