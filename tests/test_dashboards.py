@@ -161,22 +161,26 @@ def test_panels_do_not_overlap(project: Path) -> None:
 
 @pytest.mark.option("live")
 @pytest.mark.option("ml_serving")
+@pytest.mark.option("quotes")
 @pytest.mark.option("django_tasks", "celery", "taskiq")
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_dashboard_shows_options(template: Path, tmp_path: Path, framework: str) -> None:
     """Every metric that an alert reads, under the project's name for it, in queries that Prometheus accepts."""
     options: dict[str, Any] = {"live": "websocket", "tasks": "celery"}
     if framework == "fastapi":
-        options |= {"tasks": "taskiq", "ml_serving": True}
+        options |= {"tasks": "taskiq", "ml_serving": True, "example": "quotes"}
     project = render(template, tmp_path / "service", framework=framework, **options)
+    test_every_alert_is_tested_and_has_a_runbook(project)
+    if framework == "fastapi":  # those of Django's options fire in a cluster, above
+        test_alerts_fire_when_they_should(project)
     test_the_dashboard_can_be_imported(project)
     test_panels_do_not_overlap(project)
     shown, read = (
-        set(re.findall(r"\b(?:jobs|live|model)_[a-z_]+(?=[{[])", "\n".join(queries)))
+        set(re.findall(r"\b(?:jobs|live|model|quotes?)_[a-z_]+(?=[{[])", "\n".join(queries)))
         for queries in (expressions(project), [rule["expr"] for rule in rules(project)])
     )
-    models = {"model"} if framework == "fastapi" else set()
-    assert {name.partition("_")[0] for name in shown} == {"jobs", "live"} | models
+    of_fastapi = {"model", "quote", "quotes"} if framework == "fastapi" else set()
+    assert {name.partition("_")[0] for name in shown} == {"jobs", "live"} | of_fastapi
     assert read <= shown
     code = "".join(path.read_text() for path in (project / JOB).rglob("metrics.py"))
     for name in shown:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-Outcome = Literal["answered", "late", "failed"]
+Outcome = Literal["answered", "late", "failed", "skipped"]
 
 
 class Offer(BaseModel):
