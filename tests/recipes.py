@@ -50,7 +50,8 @@ def follow(
             file = project.path / (re.findall(r"(?:In|Create)\s`([^`]+)`", before) or [file])[-1]
             place = block.end()
             if block[1] == "diff":
-                edit(file, block[2])
+                for part in re.split(r"^@@\n", block[2], flags=re.MULTILINE):
+                    edit(file, part)
             elif block[1] in FILES:
                 assert not file.exists(), file
                 file.parent.mkdir(parents=True, exist_ok=True)
