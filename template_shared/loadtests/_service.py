@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: Any, **_: Any) -> None:
     group = parser.add_argument_group("Thresholds; the exit code is 1 if one is exceeded")
     for name, default, text in (
-        ("failures", 1, "percent of requests that may fail"),
+        ("failures", 1, "percent of each kind of request that may fail"),
         ("p95", 500, "milliseconds for 95%% of each kind of request"),
         ("p99", 1000, "milliseconds for 99%%"),
     ):
@@ -69,14 +69,14 @@ def judge(environment: Any, **_: Any) -> None:
 
 def exceeded(environment: Any) -> Iterator[str]:
     """Name the thresholds that the requests exceed."""
-    options, total = environment.parsed_options, environment.stats.total
-    if not total.num_requests:
+    options, stats = environment.parsed_options, environment.stats
+    if not stats.total.num_requests:
         yield "There was no request."
     for each in environment.runner.exceptions.values():
         yield f"A user failed: {each['msg']}"
-    if (failures := 100 * total.fail_ratio) > options.max_failures:
-        yield f"{failures:.2f}% of requests failed: more than {options.max_failures}%"
-    for (name, method), entry in environment.stats.entries.items():
+    for (name, method), entry in stats.entries.items():
+        if (failures := 100 * entry.fail_ratio) > options.max_failures:
+            yield f"{method} {name}: {failures:.2f}% failed, more than {options.max_failures}%"
         for percent, limit in ((95, options.max_p95), (99, options.max_p99)):
             if (took := entry.get_response_time_percentile(percent / 100)) > limit:
                 yield f"{method} {name}: {percent}% took up to {took:.0f} ms, more than {limit} ms"
