@@ -1,4 +1,4 @@
-"""Jobs: from the request that starts one until it is done. Workers and Redis must run."""
+"""Jobs: from the request that starts one until it is done. With REDIS_URL, workers must run."""
 
 from time import monotonic, sleep
 from typing import Any
