@@ -18,7 +18,7 @@ TOO_LITTLE = ("--max-p95", "0.001", "--max-p99", "0.001")
 
 @contextmanager
 def supplier(directory: Path) -> Iterator[str]:
-    """As docs/quotes.md starts one: a file, whatever the product is."""
+    """As docs/quotes.md starts one: it answers with the same file for each product."""
     (directory / "quotes").write_text('{"price": "9.90", "available": 3}')
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(directory))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
