@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import chain, combinations, product, starmap
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.matrix import choices, described, model, named, options
 from tests.test_template import rendered
-from tests.tools import FRAMEWORKS, OPTIONS, QUESTIONNAIRE, ROOT
+from tests.tools import FRAMEWORKS, LANDED, OPTIONS, QUESTIONNAIRE, ROOT
 
 NAMED = named(OPTIONS["options"])
 OPTION_FACTS = {name: fact for name, _, _, _, fact in described(OPTIONS["options"])}
@@ -178,6 +180,21 @@ def refused(part: str, other: str) -> bool:
     questions = {name: question for name, question, _ in NAMED if not QUESTIONNAIRE[question].get("multiselect")}
     alone = part != other and part in questions and questions[part] == questions.get(other)
     return part == f"not {other}" or alone
+
+
+@pytest.mark.parametrize("version", LANDED)
+def test_no_update_takes_a_package_away(version: str) -> None:
+    """What an owner has changed, or written, may import it."""
+
+    def packages(facts: dict[str, Any]) -> set[str]:
+        every = [facts["always"], *(fact for *_, fact in described(facts["options"]))]
+        return {name.partition("[")[0] for fact in every for name in fact.get("packages", ())}
+
+    earlier = subprocess.run(
+        ["git", "show", f"{version}:extensions/options.yml"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if earlier.returncode == 0:  # the first version had no such file
+        assert packages(yaml.safe_load(earlier.stdout)) - packages(OPTIONS) == set()
 
 
 def test_one_version_of_everything() -> None:
