@@ -160,18 +160,6 @@ def test_connections_end_with_a_reason(site: Site, pages: list[Page]) -> None:
         assert pages[0].evaluate(ENDS, [site.url.replace("http", "ws") + other, ""])[0] == 1006
 
 
-def test_a_server_that_stops_says_so_and_pages_come_back(site: Site, pages: list[Page]) -> None:
-    own = site.live[1].replace("http", "ws") + "/live/items/"
-    pages[1].evaluate(f"void (window.end = ({ENDS})(['{own}', '']))")  # do not wait
-    assert pages[1].evaluate("window.opened")
-    site.processes[1].send_signal(signal.SIGTERM)
-    assert pages[1].evaluate("window.end") == [1012, ""]
-    site.processes[1].wait(20)
-    expect(pages[1].locator("[data-live]")).to_have_attribute("data-state", "closed")
-    with site.serving(1):
-        follow(pages)
-
-
 def test_a_page_reconnects_if_it_hears_nothing(site: Site, pages: list[Page]) -> None:
     """As if the network had dropped the connection without a sign, for longer than the service is ever silent."""
     page = pages[0].context.new_page()
@@ -182,6 +170,18 @@ def test_a_page_reconnects_if_it_hears_nothing(site: Site, pages: list[Page]) ->
     expect(page.locator("[data-live]")).to_have_attribute("data-state", "closed")
     page.clock.fast_forward(2_000)
     follow([page])
+
+
+def test_a_server_that_stops_says_so_and_pages_come_back(site: Site, pages: list[Page]) -> None:
+    own = site.live[1].replace("http", "ws") + "/live/items/"
+    pages[1].evaluate(f"void (window.end = ({ENDS})(['{own}', '']))")  # do not wait
+    assert pages[1].evaluate("window.opened")
+    site.processes[1].send_signal(signal.SIGTERM)
+    assert pages[1].evaluate("window.end") == [1012, ""]
+    site.processes[1].wait(20)
+    expect(pages[1].locator("[data-live]")).to_have_attribute("data-state", "closed")
+    with site.serving(1):
+        follow(pages)
 
 
 def test_the_example_can_be_replaced(site: Site, tmp_path: Path) -> None:
