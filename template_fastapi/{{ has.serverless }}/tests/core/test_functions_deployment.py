@@ -185,5 +185,5 @@ def test_a_failed_migration_leaves_the_service_as_it_is(
 def test_missing_arguments_are_explained(calls: Path) -> None:
     done = deploy("app")
     assert done.returncode == 2
-    assert "deploy.sh STACK s3://BUCKET" in done.stderr
+    assert "sh deploy.sh STACK s3://BUCKET" in done.stderr
     assert not calls.exists()
