@@ -245,7 +245,7 @@ def test_the_checklist_passes_and_names_what_is_missing(extended: Path, tmp_path
     folder = template / "template_fastapi" / "{{ has.valkey }}"
     folder.rename(folder.with_name("{{ has.valky }}"))
     shutil.copy(
-        template / "template_fastapi" / "docs" / "operations.md.jinja", folder.with_name("{{ has.valky }}") / "docs"
+        template / "template_fastapi" / "docs" / "recipes.md.jinja", folder.with_name("{{ has.valky }}") / "docs"
     )
     questions, facts = template / "copier.yml", template / "extensions" / "options.yml"
     replace(questions, "    Valkey: valkey\n", "    Valkey: valkey\n    Redis: redis\n")
@@ -268,7 +268,7 @@ def test_the_checklist_passes_and_names_what_is_missing(extended: Path, tmp_path
             2,
             "pytest.mark.option in tests/test_cache_and_search.py: extensions/options.yml has no option named valkyrie",
         ),
-        (3, "several folders of template_fastapi bring docs/operations.md"),
+        (3, "several folders of template_fastapi bring docs/recipes.md"),
         (3, "search: neither template has its page docs/find.md"),
         (4, "search has no test"),
         (5, "valkey: template_fastapi/uv.lock.jinja lacks left-pad"),
